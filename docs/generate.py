@@ -173,8 +173,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "plant-line-keys": partial(generate_plant.keys, "LineRow"),
     "plant-meter-keys": partial(generate_plant.keys, "MeterRow"),
     "plant-concentrator-keys": partial(generate_plant.keys, "ConcentratorRow"),
+    "plant-terminal-keys": partial(generate_plant.keys, "TerminalRow"),
     "plant-medium-keys": partial(generate_plant.keys, "Medium"),
     "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
+    "plant-carrier-keys": partial(generate_plant.keys, "CarrierWays"),
     "plant-control-keys": partial(generate_plant.keys, "CostControl"),
     "plant-tariffs-keys": partial(generate_plant.keys, "Tariffs"),
 }

@@ -12,9 +12,10 @@ from metersim import Simulation
 from metersim.carrier.module import CarrierModule
 from metersim.carrier.ways import CarrierWays
 from metersim.line.memory import MemoryDuplex
+from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.plant import Plant
-from metersim.plant.rows import At, LineRow, MeterRow
+from metersim.plant.rows import LineRow, MeterRow
 from meterwire import dlt645
 from meterwire.gdw1376.layouts.nodes import Values
 from meterwire.gdw1376.link.module_frame import Addresses, DownInfo

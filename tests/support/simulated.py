@@ -22,6 +22,7 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
+from meterlink.daemon.dial_in import PortOpener
 from meterlink.daemon.enrolment import book_of
 from meterlink.daemon.ordering import OrderWorld
 from meterlink.drivers.profiles import MeterProfiles
@@ -36,6 +37,7 @@ from meterlink.roster.saying import Saying
 from meterlink.security.adapter import Opener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
+from meterlink.transports.tcp_server import listening
 from metersim import AnswerRecord, Line, Simulation, Station
 from metersim.line import wires
 from metersim.line.port import Port
@@ -72,6 +74,10 @@ class Duplex:
             await self._stream.send(octets)
         except (LineLost, LineClosed) as error:
             raise ConnectionResetError(str(error)) from None
+
+    async def aclose(self) -> None:
+        """The far end goes."""
+        await self._stream.aclose()
 
 
 class OwnClock:
@@ -111,6 +117,9 @@ class SimulatedGateway:
     Attributes:
         strikes: faults that meet control frames.
         serve: what stands at the far end of the line instead of the stations, until it ends.
+        url: of the line.
+        line_keys: other keys of the line.
+        port_opener: listens where terminals dial in.
         requests: on a line whose octets take their time: when each question left, and its octets.
 
     """
@@ -136,6 +145,9 @@ class SimulatedGateway:
     ) -> None:
         self.requests: list[tuple[float, bytes]] = []
         self._port = port
+        self.url = "tcp://127.0.0.1:1"
+        self.line_keys: dict[str, object] = {}
+        self.port_opener: PortOpener = listening
         self.sim = Simulation(seed=seed, start=start)
         self.clock = OwnClock(self.sim.clock)
         self.folder = folder
@@ -256,7 +268,7 @@ class SimulatedGateway:
                 models=self._order_models,
                 provider_opener=None if way is None else lambda _: way,
             )
-            daemon = Daemon(self._settings(), outside, self._open, orders=world)
+            daemon = Daemon(self._settings(), outside, self._open, self.port_opener, orders=world)
             running = plant.create_task(daemon.run(stop, lambda _: None))
             if meanwhile is not None:
                 plant.create_task(_until_done(meanwhile))
@@ -321,7 +333,8 @@ class SimulatedGateway:
                 "lines": [
                     {
                         "name": "line1",
-                        "url": "tcp://127.0.0.1:1",
+                        "url": self.url,
+                        **self.line_keys,
                         "reply_timeout_ms": self._reply_timeout_ms,
                         "baud": self._port and self._port.baud,
                     }

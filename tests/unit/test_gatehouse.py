@@ -243,8 +243,8 @@ async def test_a_port_that_is_taken_ends_the_start(tmp_path: Path) -> None:
                 pytest.fail("it listens")
 
 
-def test_a_645_meter_on_a_terminals_line_is_refused() -> None:
-    """It would be asked for ever in a protocol that its terminal does not understand."""
+def test_a_terminal_that_shall_speak_645_is_refused() -> None:
+    """It would be asked for ever in a protocol that it does not understand."""
     settings = _settings()
-    with pytest.raises(ConfigError, match="cannot be read yet"):
+    with pytest.raises(ConfigError, match="is asked in dlt698"):
         check_items(settings, SystemClock(), profiles_of(settings))

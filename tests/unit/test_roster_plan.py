@@ -174,8 +174,8 @@ def test_a_line_that_is_written_in_two_ways_is_refused(one: str, other: str) -> 
     [
         ({"line": "line7"}, "line"),
         ({"line": "udp://x:1"}, "line"),
-        ({"line": "hall"}, "protocol"),
-        ({"line": "hall", "protocol": "dlt698.45"}, "address"),
+        ({"line": "hall", "address": "111111111111"}, "protocol"),
+        ({"line": "hall", "protocol": "modbus-rtu", "address": "1", "model": "SDM230"}, "protocol"),
         ({"security": "hms"}, "security"),
         ({"security": "password", "control_password": "env:X"}, "allow_plaintext_control"),
         ({"password": "env:X"}, "password"),

@@ -59,6 +59,7 @@ class CarrierModule:
         standing: what it knows and does now.
         air: the stations at the meters.
         reader: its exchanges with meters.
+        requests: what the concentrator asks meters through it.
         resets: how often it was reset.
         dropped: requests and reports for which it had no room.
 
@@ -81,7 +82,7 @@ class CarrierModule:
         self.air = Air(lines)
         self.reader = Reader(self.standing, self.air, self._random, self.reset)
         self._network = Network(self.standing.nodes, ways, self._random, self._moved)
-        self._requests = MeterRequests(self.standing, self.reader)
+        self.requests = MeterRequests(self.standing, self.reader)
         self._leader = Leader(self.standing, self.reader, self)
         self._teller = Teller(self.standing, self._random, self.call)
         self._session = ModuleServer(mode=ways.mode)
@@ -130,7 +131,7 @@ class CarrierModule:
         self.resets += 1
         self._session.give_up()
         self._answered.clear()
-        self._requests.forget()
+        self.requests.forget()
         self._life += 1
         self._off = True
         self.standing.working = self.standing.paused = False
@@ -248,7 +249,7 @@ class CarrierModule:
         life = self._life
         try:
             self._check(message)
-            said = await self._requests.answer(message)
+            said = await self.requests.answer(message)
         except Denied as no:
             said = denial(message.frame, no.code)
             if life == self._life:

@@ -42,9 +42,13 @@ class MeterRequests:
         standing: how the module stands.
         reader: carries frames to meters.
 
+    Attributes:
+        overtaken: answers that came before that of an earlier request.
+
     """
 
     def __init__(self, standing: Standing, reader: Reader) -> None:
+        self.overtaken = 0
         self._standing = standing
         self._reader = reader
         self._single: Node | None = None
@@ -115,6 +119,7 @@ class MeterRequests:
         try:
             answers = await self._exchange(message, node)
         finally:
+            self.overtaken += next(iter(self._concurrent), node.address) != node.address
             if self._concurrent.get(node.address) is node:
                 del self._concurrent[node.address]
         return self._frame(message, node, self._said(message, node, answers))

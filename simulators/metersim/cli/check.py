@@ -67,6 +67,9 @@ def _document(plant: Plant) -> dict[str, object]:
         "concentrators": [
             {"address": row.address, "at": str(row.at), "line": row.line.name} for row in plant.concentrators
         ],
+        "terminals": [
+            {"address": row.address, "at": str(row.at), "line": row.line.name} for row in plant.terminals
+        ],
     }
 
 
@@ -74,16 +77,19 @@ def _tell(plant: Plant) -> None:
     meters = sum(line.count for line in plant.all_lines)
     speed = "wall clock" if plant.time == 1 else f"{plant.time} times as fast"
     concentrators = f"{len(plant.concentrators)} concentrators, " if plant.concentrators else ""
+    concentrators += f"{len(plant.terminals)} terminals, " if plant.terminals else ""
     typer.echo(
         f"{plant.plant}: {len(plant.lines)} lines, {concentrators}{meters} meters, seed {plant.seed}, {speed}"
     )
     for name, line in zip(plant.line_names, plant.lines, strict=False):  # behind them those of concentrators
-        typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}")
+        through = ", through a carrier module" if line.carrier is not None else ""
+        typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}{through}")
         _tell_meters(line.meters)
-    for row in plant.concentrators:
-        archive = "" if row.archive else ", not in its archive"
-        typer.echo(f"  concentrator {row.address} at {row.at}, meters on its {row.port}{archive}")
-        _tell_meters(row.meters)
+    for kind, rows in (("concentrator", plant.concentrators), ("terminal", plant.terminals)):
+        for row in rows:
+            archive = "" if row.archive else ", not in its archive"
+            typer.echo(f"  {kind} {row.address} at {row.at}, meters on its {row.port}{archive}")
+            _tell_meters(row.meters)
 
 
 def _tell_meters(rows: tuple[MeterRow, ...]) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from metersim.carrier.module import CarrierModule
 from metersim.carrier.ways import PROTOCOLS, CarrierWays
+from metersim.gdw1376.terminal import Terminal1376
 from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.fault_rules import FaultRules
 from metersim.line.faults import NO_FAULTS
@@ -28,8 +29,10 @@ from metersim.plant.making import Named, speaker
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow
 from metersim.plant.scenario import Scenario
+from metersim.plant.terminal_row import TerminalRow
 from metersim.plant.watched import Direction, Tap
 from metersim.terminals.concentrator import Concentrator
+from meterwire.dlt698.axdr.selection import Oad
 
 CALLS_MAX: Final = 1_000
 """Answers that a plant remembers; the oldest go first."""
@@ -71,6 +74,7 @@ class BuiltPlant:
         lines: by name, in their order.
         meters: by address, in their order.
         concentrators: by address, in their order; at work while the plant runs.
+        terminals: the same of 1376.1.
         started_at: true time at which it began.
         rules: faults that strike where they are told to; may be added to at any time.
         happenings: what befalls its meters; may be added to at any time.
@@ -106,6 +110,9 @@ class BuiltPlant:
         self.concentrators: Mapping[str, Concentrator] = MappingProxyType(
             {row.address: self._concentrator(row) for row in plant.concentrators}
         )
+        self.terminals: Mapping[str, Terminal1376] = MappingProxyType(
+            {row.address: self._terminal(row) for row in plant.terminals}
+        )
         self.happenings = Happenings(
             scenario.happenings,
             [line.wires for line in lines.values()],
@@ -129,6 +136,8 @@ class BuiltPlant:
             for name, line in self.lines.items():
                 if line.carrier is not None:
                     group.create_task(line.carrier.run(), name=f"plant.carrier[{name}]")
+            for address, terminal in self.terminals.items():
+                group.create_task(terminal.run(), name=f"plant.terminal[{address}]")
             await self.happenings.run(speed=self._speed)
 
     def _count_again(self) -> None:
@@ -136,6 +145,8 @@ class BuiltPlant:
         self.happenings.wake()
         for concentrator in self.concentrators.values():
             concentrator.collector.changed()
+        for terminal in self.terminals.values():
+            terminal.gatherer.changed()
 
     def _speed(self) -> int:
         return self.clock.speed if isinstance(self.clock, PlantClock) else 1
@@ -153,7 +164,7 @@ class BuiltPlant:
         """A connection from the same process, to what is open under the name in other plants.
 
         Args:
-            name: of a line; of one behind a concentrator, the connection is to the concentrator, which logs
+            name: of a line; of one behind a concentrator or terminal, the connection is to that, which logs
                 in. ``None``: the first line, or the first concentrator of a plant without lines.
 
         Raises:
@@ -164,6 +175,9 @@ class BuiltPlant:
         for row in self.plant.concentrators:
             if row.line.name == found:
                 return connected(self.concentrators[row.address].terminal, found)
+        for one in self.plant.terminals:
+            if one.line.name == found:
+                return connected(self.terminals[one.address], found)
         return self.lines[found].connect()
 
     def digest(self, line: str) -> str:
@@ -222,14 +236,19 @@ class BuiltPlant:
         )
 
     def _concentrator(self, row: ConcentratorRow) -> Concentrator:
+        lines, behind = self._behind(row)
+        return row.plan(self.plant.seed).build(lines, clock=self.clock, **behind)
+
+    def _terminal(self, row: TerminalRow) -> Terminal1376:
+        lines, behind = self._behind(row)
+        return row.plan(self.plant.seed).build(lines, clock=self.clock, **behind)
+
+    def _behind(self, row: ConcentratorRow | TerminalRow) -> tuple[dict[Oad, Line], dict[str, Any]]:
+        """The line behind a concentrator by its port, and what else one is built with."""
         behind = self.lines[row.line.name]
-        return row.plan(self.plant.seed).build(
-            {row.oad: behind.wires},
-            clock=self.clock,
-            served={row.oad: behind},
-            speed=self._speed,
-            bauds={address: meter.row.port.baud for address, meter in behind.meters.items()},
-        )
+        bauds = {address: meter.row.port.baud for address, meter in behind.meters.items()}
+        around = {"served": {row.oad: behind}, "speed": self._speed, "bauds": bauds}
+        return {row.oad: behind.wires}, around
 
     def _befall(self, happening: Happening) -> HappeningReport:
         return self.happenings.apply(happening)

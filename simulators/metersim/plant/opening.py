@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
+from metersim.gdw1376.calling import open_calling
+from metersim.gdw1376.terminal import Terminal1376
 from metersim.plant.at import At
 from metersim.plant.built import BuiltPlant
 from metersim.plant.built_line import BuiltLine
+from metersim.plant.terminal_row import TerminalRow
 from metersim.serving.pty import open_pty
 from metersim.serving.served import Served
 from metersim.serving.tcp import open_dial, open_tcp
@@ -38,6 +41,10 @@ async def open_plant(built: BuiltPlant) -> AsyncIterator[dict[str, str]]:
                 opened = _called(terminal, row.at)
                 if opened is not None:
                     urls[row.line.name] = await stack.enter_async_context(opened)
+            for one in built.plant.terminals:
+                opened = _terminal_called(built.terminals[one.address], one)
+                if opened is not None:
+                    urls[one.line.name] = await stack.enter_async_context(opened)
         except OSError as error:
             failure = error  # raised below, where no line's task group wraps it
         else:
@@ -51,6 +58,13 @@ def _called(terminal: Served, at: At) -> AbstractAsyncContextManager[str] | None
     if at.kind == "listen":
         return None
     return (open_dial if at.kind == "dial" else open_tcp)(terminal, at.host, at.port)
+
+
+def _terminal_called(terminal: Terminal1376, row: TerminalRow) -> AbstractAsyncContextManager[str] | None:
+    """The same of a terminal of 1376.1, which may get another address now and then."""
+    if row.at.kind == "dial":
+        return open_calling(terminal, row.at.host, row.at.port, roaming=row.roaming)
+    return _called(terminal, row.at)
 
 
 def _opened(line: BuiltLine) -> AbstractAsyncContextManager[str]:

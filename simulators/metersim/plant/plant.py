@@ -31,9 +31,11 @@ from metersim.plant.rows import (
     aware,
 )
 from metersim.plant.scenario import FILE_SUFFIXES, Scenario, chosen_scenario
+from metersim.plant.terminal_row import TerminalRow
 
 LINES_MAX: Final = 256
 CONCENTRATORS_MAX: Final = 64
+TERMINALS_MAX: Final = 256
 SPEED_MAX: Final = 3600
 SEED_MAX: Final = 2**63 - 1
 
@@ -77,8 +79,9 @@ class Plant:
         scenario: what goes wrong, and when: a packaged scenario's name, or a .yaml file beside the plant
             file. A seed of 0 is the plant's.
         api: HOST:PORT of its REST API, port 0 takes a free one; left out: none.
-        lines: 1 to 256, with 10,000 meters in all; none beside concentrators.
-        concentrators: 64 at most; their meters count.
+        lines: 1 to 256, with 10,000 meters in all; none beside concentrators and terminals.
+        concentrators: of DL/T 698.45, 64 at most; their meters count.
+        terminals: concentrators of Q/GDW 1376.1, 256 at most; their meters count.
 
     """
 
@@ -99,13 +102,15 @@ class Plant:
     api: str = ""
     lines: Annotated[tuple[LineRow, ...], Field(max_length=LINES_MAX)] = (LineRow(),)
     concentrators: Annotated[tuple[ConcentratorRow, ...], Field(max_length=CONCENTRATORS_MAX)] = ()
+    terminals: Annotated[tuple[TerminalRow, ...], Field(max_length=TERMINALS_MAX)] = ()
 
     @model_validator(mode="before")
     @classmethod
     def _no_line_beside_concentrators(cls, said: Any) -> Any:
-        """Where nobody wrote a line, concentrators need none."""
+        """Where nobody wrote a line, concentrators and terminals need none."""
         keys = said.kwargs if isinstance(said, ArgsKwargs) else said
-        if isinstance(keys, dict) and keys.get("concentrators") and "lines" not in keys:
+        behind = isinstance(keys, dict) and (keys.get("concentrators") or keys.get("terminals"))
+        if isinstance(keys, dict) and behind and "lines" not in keys:
             keys = {**keys, "lines": ()}
             return ArgsKwargs(said.args, keys) if isinstance(said, ArgsKwargs) else keys
         return said
@@ -113,7 +118,7 @@ class Plant:
     def __post_init__(self) -> None:
         """Check what only the whole shows."""
         aware(self.start, "start")
-        if not self.lines and not self.concentrators:
+        if not self.lines and not self.concentrators and not self.terminals:
             raise Misplaced("a plant has one line or more; leave the key out for one", "lines")
         if self.api:
             try:
@@ -128,8 +133,9 @@ class Plant:
 
     @property
     def all_lines(self) -> tuple[LineRow, ...]:
-        """The lines, and behind them those that are reached through concentrators."""
-        return (*self.lines, *(row.line for row in self.concentrators))
+        """The lines, and behind them those that are reached through concentrators and terminals."""
+        behind = (*(row.line for row in self.concentrators), *(row.line for row in self.terminals))
+        return (*self.lines, *behind)
 
     @property
     def line_names(self) -> tuple[str, ...]:
@@ -154,8 +160,11 @@ class Plant:
 
     def _where(self, number: int) -> tuple[str, int]:
         """Where in the file the line of that number stands."""
-        behind = number - len(self.lines)
-        return ("lines", number) if behind < 0 else ("concentrators", behind)
+        for key, rows in (("lines", self.lines), ("concentrators", self.concentrators)):
+            if number < len(rows):
+                return key, number
+            number -= len(rows)
+        return "terminals", number
 
     def _check_names(self) -> None:
         seen: set[str] = set()
@@ -167,7 +176,8 @@ class Plant:
 
     def _check_ports(self) -> None:
         seen: set[tuple[str, int]] = set()
-        places = [row.at for row in self.lines] + [row.at for row in self.concentrators]
+        places = [row.at for row in self.lines]
+        places += [row.at for row in self.concentrators] + [row.at for row in self.terminals]
         for number, at in enumerate(places):
             place = (at.host, at.port)
             if at.kind == "tcp" and at.port:

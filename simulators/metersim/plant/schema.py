@@ -16,6 +16,7 @@ from metersim.plant.concentrator_row import ConcentratorRow
 from metersim.plant.plant import Plant
 from metersim.plant.rows import LineRow, MeterRow
 from metersim.plant.tariffs import Tariffs
+from metersim.plant.terminal_row import TerminalRow
 from metersim.serving.serial_server import ServerHabits
 from metersim.works.cost_control import CostControl
 
@@ -24,6 +25,7 @@ _DESCRIBED: Final = (
     LineRow,
     MeterRow,
     ConcentratorRow,
+    TerminalRow,
     ServerHabits,
     CarrierWays,
     CostControl,

@@ -7,6 +7,7 @@ the object's type. That goes for present values and for daily freezes, and for r
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -51,6 +52,7 @@ FREEZES_MAX: Final = 62
 _SERVICE_NUMBERS: Final = 64
 _DAILY: Final = Oad(0x5004, 2, 0)
 _LAST: Final = "daily_freeze/last"
+_MINUTE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}").fullmatch
 
 
 class Silent(Exception):
@@ -251,7 +253,7 @@ class Reader645:
         quantities = dict.fromkeys(_quantity(column) for column in columns if column != FROZEN_AT)
         for quantity in quantities:
             if quantity and (values := await self._values(f"{quantity}@{_LAST}.{number}", **how)):
-                contents |= {value.item: value.content for value in values}
+                contents |= {value.item: _to_the_second(value.content) for value in values}
         return encode_row(columns, contents)
 
     async def _values(self, item: str, **how: Any) -> tuple[ItemValue, ...] | None:
@@ -276,6 +278,11 @@ class Reader645:
             return entry.decode(session.reply.data)
         except RemoteProtocolError as fault:
             raise Silent(f"{self._address}: {fault}") from fault
+
+
+def _to_the_second(content: Content) -> Content:
+    """DL/T 645 says the time of a demand to the minute."""
+    return f"{content}:00" if isinstance(content, str) and _MINUTE(content) else content
 
 
 def _quantity(column: object) -> str:

@@ -79,7 +79,7 @@ def readings_of(
         values: as they came.
         slot: aware, UTC.
         taken_at: when they came; aware, UTC.
-        route: by which line.
+        route: by which line; a value that came by a way of its own says so itself.
 
     """
     return tuple(
@@ -91,7 +91,7 @@ def readings_of(
             slot=slot,
             taken_at=taken_at,
             marks=measured.marks,
-            route=route,
+            route=measured.route or route,
         )
         for measured in values
     )

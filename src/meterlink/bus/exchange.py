@@ -87,6 +87,29 @@ class Timing:
         return max(self.answer_max_s, self.answer_octets_max * self.character_s + self.octet_gap_s)
 
 
+class PatientSession:
+    """A session whose answers take longer than those of its line: somebody behind the line is asked first.
+
+    Args:
+        session: the exchange itself.
+        reply_timeout_s: for the first octet of each answer; where the line's own is longer, that counts.
+
+    """
+
+    def __init__(self, session: Session, reply_timeout_s: float) -> None:
+        self.reply_timeout_s = reply_timeout_s
+        self._session = session
+        self.octets_to_send = session.octets_to_send
+        self.feed = session.feed
+        self.expire = session.expire
+        self.secret_ranges = session.secret_ranges
+
+    @property
+    def finished(self) -> bool:
+        """See ``Session.finished``."""
+        return self._session.finished
+
+
 class NothingHeard(ReplyTimeout):
     """Not one octet came: the meter is silent, or the line carries nothing."""
 
@@ -152,6 +175,7 @@ async def _converse(
 ) -> None:
     at = now()
     give_up_at = at + EXCHANGE_MAX_S
+    patience_s = session.reply_timeout_s if isinstance(session, PatientSession) else 0.0
     while not session.finished:
         try:
             octets = session.octets_to_send()
@@ -167,7 +191,7 @@ async def _converse(
             if session.finished:  # nobody answers
                 await asyncio.sleep(left_the_wire_at - now())
                 return
-            first_by = left_the_wire_at + timing.reply_timeout_s
+            first_by = left_the_wire_at + max(timing.reply_timeout_s, patience_s)
             wait_until = first_by
         try:
             received = await wire.receive(wait_until)

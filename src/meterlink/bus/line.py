@@ -7,7 +7,8 @@ Who needs several exchanges with nobody's in between holds the line for them (``
 
 A line is opened by us, when the first request comes, or is a door through which its terminal comes: then the
 owner also listens between requests, and answers what the terminal begins. A line of ours may have a listener
-too: then it is opened at once and again after a break, and answers go out between two requests.
+too: then it is opened at once and again after a break, and answers go out between two requests. Where it is a
+terminal that we dial, nobody else is on it, and its listener parses for both as if it had dialled us.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
 
@@ -26,7 +27,7 @@ from meterlink.bus.dialling import REOPEN_MAX_S, Dialling, Opener
 from meterlink.bus.exchange import NothingHeard, Session, SessionBroke, Timing, carry_out
 from meterlink.bus.hearing import Hearing
 from meterlink.bus.hold import HOLD_MAX_S, Hold, Ticket
-from meterlink.bus.listener import Door, Listener, Visit
+from meterlink.bus.listener import Door, Listener, TerminalListener, Visit
 from meterlink.bus.queue import TICKETS_MAX, Priority, TicketQueue
 from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
 from meterlink.bus.work import LineWork, Outcome
@@ -58,6 +59,7 @@ class Line:
         timing: timers of an exchange.
         rng: jitter of reopening.
         ear: makes the listener of a line that we open, each time that it is opened, where one is wanted.
+        ear_parses: the line is a terminal: all octets go through its listener, a ``TerminalListener``.
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests and holds that may wait.
         work: where is noted what the line does; outlives a line that is started again.
@@ -75,6 +77,7 @@ class Line:
         timing: Timing,
         rng: random.Random,
         ear: Callable[[], Listener] | None = None,
+        ear_parses: bool = False,
         trace: TraceRing | None = None,
         tickets_max: int = TICKETS_MAX,
         work: LineWork | None = None,
@@ -85,6 +88,7 @@ class Line:
         self._way = Dialling(name, opener, rng) if callable(opener) else opener
         self._timing = timing
         self._ear = ear
+        self._ear_parses = ear_parses
         self._trace = trace
         self._loop = asyncio.get_running_loop()
         self._queue: TicketQueue[Ticket | Hold] = TicketQueue(self._loop.time, tickets_max=tickets_max)
@@ -100,6 +104,13 @@ class Line:
     def down_since(self) -> float | None:
         """Loop time from which on it could not be opened; ``None``: it can be, or its terminal dials in."""
         return self._way.down_since if isinstance(self._way, Dialling) else None
+
+    @property
+    def absence(self) -> str:
+        """Why nobody is there on a line whose terminal comes by itself; empty: it is there, or we open it."""
+        if isinstance(self._way, Dialling) or self._wire is not None:
+            return ""
+        return f"{self.name}: {self._way.absence}"
 
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """Have one exchange carried out; returns when the session is finished.
@@ -294,7 +305,7 @@ class Line:
         while not wanted():
             try:
                 wire = self._wire or await self._open()
-                assert isinstance(wire, SharedWire), "it has an ear"
+                assert isinstance(wire, ListeningWire | SharedWire), "it has an ear"
                 await wire.listen(wanted)
             except Rung:
                 continue
@@ -321,12 +332,15 @@ class Line:
             self._wire = self._welcome(visit)
         return self._wire
 
-    def _opened(self, stream: ByteStream) -> PlainWire | SharedWire:
+    def _opened(self, stream: ByteStream) -> PlainWire | ListeningWire | SharedWire:
         self._work.trouble = ""
         self._hearing.opened(self._alarm.now())
         if self._ear is None:
             return PlainWire(stream, self._alarm)
         listener = self._ear()
+        if self._ear_parses:
+            visit = stream, cast(TerminalListener, listener)
+            return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
         return SharedWire(
             stream,
             listener,

@@ -45,7 +45,15 @@ class Listener(Protocol):
         """Call ``ring`` when octets come due outside of ``feed``: something was kept and is acknowledged."""
 
 
-Visit = tuple[ByteStream, Listener]
+class TerminalListener(Listener, Protocol):
+    """That of a connection which one terminal has for itself."""
+
+    @property
+    def idle_limit_s(self) -> float:
+        """A terminal that tells no frame for longer is gone; may change with what it says."""
+
+
+Visit = tuple[ByteStream, TerminalListener]
 """A terminal that is connected: its stream, from here on the line owner's, and its session, which has heard
 all octets before those that the stream still brings."""
 

@@ -3,20 +3,24 @@
 A terminal that dialled in has the connection for itself, and its listener parses for both. On a line of ours
 meters of several protocols may share two wires: there the exchange gets all octets as they come, the listener
 hears them as well, and what it owes goes out only between exchanges, when the line is quiet.
-All give an exchange the same three verbs, and every wait has a deadline.
+All give an exchange the same three verbs, every wait has a deadline, and who sends without end is cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from meterlink.bus.alarm import Alarm, Rung
+from meterlink.bus.endurance import PIECE_OCTETS, Endurance
 from meterlink.bus.listener import Listener, Visit
 from meterlink.errors import LineLost
 from meterlink.trace import Transcript
 from meterlink.transports.stream import ByteStream
+
+ANSWER_OCTETS_MAX: Final = 262_144
+"""Octets that a line without a listener may bring for one request. Whoever brings more brings no answer."""
 
 
 class Wire(Protocol):
@@ -53,7 +57,12 @@ class PlainWire:
     def __init__(self, stream: ByteStream, alarm: Alarm) -> None:
         self._stream = stream
         self._alarm = alarm
-        self.send = stream.send
+        self._heard = 0
+
+    async def send(self, octets: bytes) -> None:
+        """See ``Wire.send``."""
+        self._heard = 0
+        await self._stream.send(octets)
 
     async def clear(self) -> bytes:
         """See ``Wire.clear``."""
@@ -62,7 +71,11 @@ class PlainWire:
     async def receive(self, deadline: float) -> bytes:
         """See ``Wire.receive``."""
         with self._alarm.until(deadline):
-            return await self._stream.receive()
+            octets = await self._stream.receive()
+        self._heard += len(octets)
+        if self._heard > ANSWER_OCTETS_MAX:
+            raise LineLost(f"more than {ANSWER_OCTETS_MAX} octets came for one request")
+        return octets
 
 
 class ListeningWire:
@@ -79,17 +92,19 @@ class ListeningWire:
         self._stream, self._listener = visit
         self._alarm = alarm
         self._transcript = transcript
+        self._endurance = Endurance(alarm.now())
+        self._answers = bytearray()
         self.send = self._stream.send
         self._listener.on_due(alarm.ring)
 
     async def clear(self) -> bytes:
         """See ``Wire.clear``; what the terminal began itself is heard all the same."""
-        await self._take(self._stream.receive_nowait())
-        return self._listener.octets_for_exchange()
+        await self._take(self._stream.receive_nowait(), asked=False)
+        return self._answered()
 
     async def receive(self, deadline: float) -> bytes:
         """See ``Wire.receive``: whole frames that answer a question; the others are answered meanwhile."""
-        while not (octets := self._listener.octets_for_exchange()):
+        while not (octets := self._answered()):
             await self._hear(deadline)
         return octets
 
@@ -102,7 +117,7 @@ class ListeningWire:
         """
         while not interrupted():
             await self._hear(None)
-            self._tell(self._listener.octets_for_exchange())  # nobody asked, or no longer
+            self._tell(self._answered())  # nobody asked, or no longer
 
     def leave(self) -> None:
         """The owner is done with this connection: what is acknowledged from now on has nobody to go to."""
@@ -116,14 +131,36 @@ class ListeningWire:
                 octets = await self._stream.receive()
         except Rung:
             return
-        await self._take(octets)
+        await self._take(octets, asked=deadline is not None)
 
-    async def _take(self, octets: bytes) -> None:
-        if octets:
-            self._listener.feed(octets)
-            await self._pay()
+    async def _take(self, octets: bytes, *, asked: bool) -> None:
+        if not octets:
+            return
+        self._listener.feed(octets)
+        taken, answers = self._listener.octets_taken(), self._listener.octets_for_exchange()
+        self._tell(taken)
+        self._answers += answers
+        replies = await self._pay()
+        ending = self._endurance.heard(
+            len(octets),
+            replies=replies,
+            framed=len(taken) + len(answers),
+            answers=len(answers) if asked else 0,
+            now_s=self._alarm.now(),
+            idle_limit_s=self._listener.idle_limit_s,
+        )
+        if ending:
+            raise LineLost(ending)
+        if len(octets) >= PIECE_OCTETS:
+            await asyncio.sleep(0)
 
-    async def _pay(self) -> None:
+    def _answered(self) -> bytes:
+        answers = bytes(self._answers) + self._listener.octets_for_exchange()
+        self._answers.clear()
+        return answers
+
+    async def _pay(self) -> int:
+        """Send what is due; how many octets that was."""
         self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
             if self._transcript is not None:
@@ -131,6 +168,7 @@ class ListeningWire:
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
+        return len(octets)
 
     def _tell(self, received: bytes) -> None:
         if received and self._transcript is not None:

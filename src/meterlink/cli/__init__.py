@@ -24,6 +24,7 @@ from meterlink.cli import (
     order,
     roster,
     settlement,
+    terminal,
     token,
     work,
 )
@@ -75,6 +76,7 @@ app.add_typer(order.app, name="order")
 app.add_typer(case.app, name="case")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(control.app, name="control")
+app.add_typer(terminal.app, name="terminal")
 app.add_typer(work.app, name="work")
 app.add_typer(token.app, name="token")
 

@@ -14,10 +14,11 @@ from rich.console import Console
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.own_line import own_line_url
 from meterlink.drivers.probe import Found, Try, find_meter
 from meterlink.errors import ConfigError, LineError, MeterlinkError
 from meterlink.model.address import meter_address
-from meterlink.model.line_url import LineUrl, Parity, SerialUrl, parse_line_url
+from meterlink.model.line_url import LineUrl, Parity, SerialUrl
 from meterlink.transports.open import open_line
 
 _RATES = (2400, 9600, 1200, 4800, 19200, 600)
@@ -100,7 +101,7 @@ def search_and_show(search: Search, *, as_json: bool) -> ExitCode:
 
 
 async def _search(search: Search, show: _Show) -> Found | None:
-    url = parse_line_url(search.line)
+    url = own_line_url(search.line)
     address = meter_address(search.address) if search.address else ""
     for setting in _settings(url):
         if (found := await _ask(setting, search, address, show)) is not None:

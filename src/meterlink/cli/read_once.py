@@ -19,6 +19,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.own_line import own_line_url
 from meterlink.cli.read_show import (
     PLANT_TIME,
     Row,
@@ -42,7 +43,7 @@ from meterlink.errors import (
 )
 from meterlink.explain.parts import printable
 from meterlink.model.address import meter_address
-from meterlink.model.line_url import SerialUrl, parse_line_url
+from meterlink.model.line_url import SerialUrl
 from meterlink.model.payload import time_out
 from meterlink.model.protocols import PROTOCOLS, meter_protocol
 from meterlink.trace import TraceRing
@@ -128,7 +129,7 @@ def ask_and_show(question: Question, *, as_json: bool, trace: bool) -> ExitCode:
 
 async def _ask(question: Question, ring: TraceRing, report: Callable[[Report], None]) -> list[MeterAnswer]:
     profile = _profile(question)
-    url, address = parse_line_url(question.line), meter_address(question.address)
+    url, address = own_line_url(question.line), meter_address(question.address)
     driver = driver_for(
         profile,
         SystemClock(),

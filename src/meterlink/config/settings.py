@@ -25,6 +25,7 @@ from meterlink.config.plans import PLANS_MAX, PlanSettings
 from meterlink.config.retention import RetentionSettings
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.security import PROVIDERS_MAX, SecurityProviderSettings, check_providers
+from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.config.web import WebSettings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
@@ -146,6 +147,11 @@ class Settings(BaseSettings):
         references = {
             "mqtt.password": mqtt.password if mqtt else None,
             "influx.token": influx.token if influx else None,
+            **{
+                f"[[lines]] {line.name!r} terminal.password": line.terminal.password
+                for line in self.lines
+                if isinstance(line.terminal, Terminal1376Settings)
+            },
             **{f"[[meters]] {meter.id!r} password": meter.password for meter in self.meters},
             **{f"[[meters]] {meter.id!r} control_password": meter.control_password for meter in self.meters},
         }

@@ -43,6 +43,11 @@ class CarrierPart:
         self._lanes = lanes
 
     @property
+    def archivist(self) -> None:
+        """A module is no concentrator; it has its own list of slaves."""
+        return None
+
+    @property
     def work(self) -> LineWork:
         """What all lanes have done and are at: numbers added up, the oldest request, the first trouble."""
         works = [lane.work for lane in self._lanes]

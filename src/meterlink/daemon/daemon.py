@@ -50,6 +50,7 @@ from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.terminal_requests import TerminalRequests
 from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
 from meterlink.errors import LineBusy
@@ -262,9 +263,17 @@ class Daemon:
             people=people,
             owners=owners(),
         )
+        terminals = TerminalRequests(
+            parts.lines.archivist,
+            carriers.answer,
+            settings=lambda: held.settings,
+            profiles=lambda: held.profiles,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            carriers.answer,
+            terminals.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,
@@ -303,6 +312,7 @@ class Daemon:
                 rng=outside.rng,
                 zone=zone,
                 ear=gatehouse.ear(line.name),
+                station=gatehouse.station(line),
                 report=gatehouse.told_along(line),
                 ordering=ordering,
                 on_demand=self._on_demand,

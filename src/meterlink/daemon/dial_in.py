@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -16,11 +17,15 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, Settings
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.terminal_line import terminal_settings
 from meterlink.drivers.dlt698_ear import LineSession
 from meterlink.drivers.dlt698_items import PROTOCOL
 from meterlink.drivers.dlt698_terminal import TerminalSession
+from meterlink.drivers.gdw1376.session import Concerned, StationSession
+from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.reports import Report, ReportQueue, heard_on
 from meterlink.model.line_url import ListenUrl
+from meterlink.transports.doorkeeper import DoorkeeperMaker
 from meterlink.transports.hall import STRANGERS_MAX, Hall
 
 PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
@@ -49,21 +54,36 @@ class Gatehouse:
         self._queue = ReportQueue()
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
+        self._dialled: dict[str, str] = {}
+        self._dialled_stations: dict[str, Station] = {}
+        self._stations: dict[str, Station] = {}
+        self._known_stations: dict[tuple[str, int], dict[str, Concerned]] = {}
         self.reports = ReportKeeper(self._queue, journal, {})
         self.take(settings)
         self._halls = {
-            endpoint: Hall(self._maker(known), strangers_max=STRANGERS_MAX + len(known))
+            endpoint: Hall(self._maker(endpoint, known), strangers_max=STRANGERS_MAX + len(known))
             for endpoint, known in self._terminals.items()
         }
 
     def take(self, settings: Settings) -> None:
         """Know the meters of another configuration, whose terminals dial the same ports."""
         self._speakers.clear()
+        self._dialled.clear()
+        self._dialled_stations.clear()
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl):
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
+                if line.terminal_1376 is not None:
+                    stations = self._known_stations.setdefault(url.endpoint, {})
+                    stations[url.terminal] = self._known(line)
+            elif (terminal := line.terminal_1376) is not None:
+                self._dialled_stations[line.name] = self._known(line)
+                meters.update({(terminal, meter.address): meter.id for meter in on_it})
+            elif (terminal := line.terminal_698) is not None:
+                self._dialled[line.name] = terminal
+                meters.update({(terminal, meter.address): meter.id for meter in on_it})
             elif line.carrier is not None:  # the module's owner hears all of them
                 meters.update({(f"line {line.name}", meter.address): meter.id for meter in on_it})
             elif speakers := {meter.address: meter.id for meter in on_it if meter.protocol == PROTOCOL}:
@@ -71,12 +91,29 @@ class Gatehouse:
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
         self.reports.meters = meters
 
+    def _known(self, line: LineSettings) -> Station:
+        """The one terminal of a line, with the settings that hold now; its connections outlive a reload."""
+        settings = terminal_settings(line)
+        if (station := self._stations.get(settings.name)) is None:
+            station = Station(settings, clock=self._clock, zone=self._zone)
+            self._stations[settings.name] = station
+        station.settings = settings
+        return station
+
+    def station(self, line: LineSettings) -> Station | None:
+        """The terminal of Q/GDW 1376.1 that a line is; ``None``: it is none."""
+        return None if line.terminal_1376 is None else self._stations[line.terminal_1376]
+
     def door(self, url: ListenUrl) -> Door:
         """Where the terminal of a line comes in."""
         return self._halls[url.endpoint].door(url.terminal)
 
     def ear(self, line: str) -> Callable[[], Listener] | None:
         """Makes the listener of a line that we open; ``None`` where no meter reports."""
+        if (station := self._dialled_stations.get(line)) is not None:
+            return lambda: StationSession({station.name: station}, dialled=station.name)
+        if (terminal := self._dialled.get(line)) is not None:
+            return lambda: self._session({terminal}, dialled=terminal)
         known = self._speakers.get(line)
         if known is None:
             return None
@@ -88,6 +125,9 @@ class Gatehouse:
 
     def told_along(self, line: LineSettings) -> Callable[[Report], None]:
         """Where goes what the meters of a line tell along with their answers."""
+        terminal = line.terminal_698 or line.terminal_1376
+        if terminal is not None:  # of a meter behind one its terminal tells
+            return lambda report: self._queue.put(replace(report, terminal=terminal))
         if isinstance(line.parsed_url, ListenUrl):
             return self._queue.put
         return lambda report: self._queue.put(heard_on(line.name, report))
@@ -110,11 +150,18 @@ class Gatehouse:
                 yield where
                 keeping.cancel()
 
-    def _maker(self, known: set[str]) -> Callable[[], TerminalSession]:
-        return lambda: TerminalSession(
+    def _maker(self, endpoint: tuple[str, int], known: set[str]) -> DoorkeeperMaker[Any]:
+        """Makes the sessions of one port, which serves one kind of caller."""
+        if (stations := self._known_stations.get(endpoint)) is not None:
+            return lambda: StationSession(stations)
+        return lambda: self._session(known)
+
+    def _session(self, known: set[str], dialled: str | None = None) -> TerminalSession:
+        return TerminalSession(
             known,
             clock=self._clock,
             zone=self._zone,
             clock_trusted=self._clock_trusted,
             report=self._queue.put,
+            dialled=dialled,
         )

@@ -11,6 +11,7 @@ import structlog
 
 from meterlink.bus.work import LineWork
 from meterlink.daemon.supervise import supervised
+from meterlink.drivers.terminal_archive import Archivist
 
 _log = structlog.get_logger(__name__)
 
@@ -29,6 +30,10 @@ class Part(Protocol):
     @property
     def is_at_work(self) -> bool:
         """Whether it runs now; not between two runs of one that crashed."""
+
+    @property
+    def archivist(self) -> Archivist | None:
+        """Who knows the archive of the concentrator that the line is; ``None``: it is none."""
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
@@ -68,6 +73,11 @@ class LineSet:
         """The part of a line that runs."""
         running = self._running.get(name)
         return None if running is None else running.part
+
+    def archivist(self, name: str) -> Archivist | None:
+        """Who knows the archive of the concentrator that a line is; ``None``: it is none, or does not run."""
+        found = self._running.get(name)
+        return None if found is None else found.part.archivist
 
     def work(self) -> Mapping[str, LineWork]:
         """What each of them does."""

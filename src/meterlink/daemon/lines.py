@@ -26,19 +26,25 @@ from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef
+from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.ordering import Ordering
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.settings_check import has
 from meterlink.daemon.supervise import supervised
+from meterlink.daemon.terminal_line import TerminalLine, tunnel_timing
 from meterlink.drivers.base import Driver
+from meterlink.drivers.behind698.concentrator import Concentrator698
+from meterlink.drivers.behind698.ways import REPLY_TIMEOUT_S, Behind
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.events import ReportedEvent
+from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
+from meterlink.drivers.terminal_archive import Archivist
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
 from meterlink.model.line_url import LineUrl, SerialUrl
@@ -66,6 +72,7 @@ class LinePart:
         rng: jitter.
         zone: what the meters' clocks show.
         ear: makes the listener of a line that we open, where a meter of it may report.
+        station: the terminal of Q/GDW 1376.1 that the line is, if it is one.
         report: where goes what its meters tell along with their answers.
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
@@ -75,6 +82,8 @@ class LinePart:
     Attributes:
         work: what the line has done and is at.
         is_at_work: whether it runs now; not between two runs of one that crashed.
+        archivist: who knows the archive of the concentrator that the line is; ``None``: it is none, or does
+            not run.
 
     """
 
@@ -91,6 +100,7 @@ class LinePart:
         rng: random.Random,
         zone: tzinfo,
         ear: Callable[[], Listener] | None = None,
+        station: Station | None = None,
         report: Callable[[Report], None] = nobody_keeps,
         ordering: Ordering | None = None,
         on_demand: OnDemand,
@@ -101,6 +111,7 @@ class LinePart:
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
+        self.archivist: Archivist | None = None
         self._on_demand = on_demand
         self._judging = judging
         self._meters = meters
@@ -108,9 +119,13 @@ class LinePart:
         self._orders: LineOrders | None = None
         self._report = report
         self._ear = ear
+        self._station = station
+        self._behind: TerminalLine | None = None
         self._settings = settings
         self._passwords = _Passwords(meters)
+        self._concentrator: Concentrator698 | None = None
         self._served: dict[Profile, list[Point]] = {}
+        self._own_profile: Profile | None = None  # of the terminal that the line is
         for meter in meters:
             point = Point(
                 meter=meter.id,
@@ -121,6 +136,8 @@ class LinePart:
             )
             profile = profiles.find(meter.protocol, meter.model)
             self._served.setdefault(profile, []).append(point)
+            if meter.address == settings.terminal_698:
+                self._own_profile = profile
         self._passing, self._stored = plans_of(plans, zone)
         self._journal = journal
         self._clock = clock
@@ -150,17 +167,14 @@ class LinePart:
             await self._run()
         finally:
             self.is_at_work = False
+            self.archivist = None
 
     async def _run(self) -> None:
-        timing = line_timing(self._settings, self._served)
-        line = Line(
-            self.name,
-            opener=self._way,
-            timing=timing,
-            rng=self._rng,
-            ear=self._ear,
-            work=self.work,
-        )
+        self._behind = self._made_terminal()
+        timing = self._timing()
+        line = self._made_line(timing)
+        self._concentrator = self._made_concentrator()
+        self.archivist = self._made_archivist(line)
         drivers = {profile: self._driver(profile) for profile in self._served}
         looks = self._looks(drivers, line)
         named: dict[str, Poller | Collector] = {
@@ -184,6 +198,7 @@ class LinePart:
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
+            beneath = self._run_terminal(group)
             reach = {
                 (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
             }
@@ -197,6 +212,56 @@ class LinePart:
             await self._stopping.wait()  # who reports is heard, and who is asked is read, also without a plan
             answering.cancel()
             owner.cancel()
+            for task in beneath:
+                task.cancel()
+
+    def _timing(self) -> Timing:
+        if self._behind is not None:
+            return tunnel_timing(self._behind.station.settings)
+        return line_timing(self._settings, self._served)
+
+    def _made_line(self, timing: Timing) -> Line:
+        if self._behind is not None:
+            return self._behind.line
+        return Line(
+            self.name,
+            opener=self._way,
+            timing=timing,
+            rng=self._rng,
+            ear=self._ear,
+            ear_parses=self._settings.terminal_698 is not None,
+            work=self.work,
+        )
+
+    def _made_archivist(self, line: Line) -> Archivist | None:
+        if self._behind is not None:
+            return self._behind.archivist
+        return None if self._concentrator is None else self._concentrator.archivist(line)
+
+    def _made_terminal(self) -> TerminalLine | None:
+        """The connection of the terminal that the line is, and the way through it; ``None``: it is none."""
+        if self._station is None:
+            return None
+        return TerminalLine(
+            self.name,
+            self._station,
+            way=self._way,
+            rng=self._rng,
+            ear=self._ear,
+            work=self.work,
+            roster=[meter.address for meter in self._meters],
+            report=self._report,
+        )
+
+    def _run_terminal(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        if (behind := self._behind) is None:
+            return []
+        name = f"terminal[{self.name}]"
+        looking = supervised(name, lambda: behind.reporter.run(behind.connection))
+        return [
+            group.create_task(behind.connection.run(), name=f"bus[{self.name}].connection"),
+            group.create_task(looking, name=name),
+        ]
 
     def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
         if self._ordering is None:
@@ -210,10 +275,32 @@ class LinePart:
         return self._ordering.of_line(
             self._settings,
             self._meters,
-            reply_timeout=timedelta(seconds=timing.reply_timeout_s),
+            reply_timeout=timedelta(seconds=self._longest_reply_s(timing)),
             password_of=self._passwords.of,
             association_lost=association_lost,
+            concentrator=self._concentrator,
             lane=self._lane,
+        )
+
+    def _longest_reply_s(self, timing: Timing) -> float:
+        """For the first octet of an answer of the slowest meter."""
+        through_s = self._concentrator.behind.answer_timeout_s if self._concentrator else 0.0
+        return max(timing.reply_timeout_s, through_s)
+
+    def _made_concentrator(self) -> Concentrator698 | None:
+        """The way to meters behind the terminal that the line is; ``None``: they are on the line itself."""
+        if (terminal := self._settings.terminal_698) is None:
+            return None
+        return Concentrator698(
+            behind_of(terminal, self._settings.terminal_698_settings),
+            [meter.address for meter in self._meters if meter.address != terminal],
+            clock=self._clock,
+            random_octets=self._rng.randbytes,
+            profile=self._own_profile,
+            preamble=self._settings.preamble,
+            zone=self._zone,
+            password_of=self._passwords.of,
+            report=self._heard,
         )
 
     def _driver(self, profile: Profile) -> Driver:
@@ -227,6 +314,10 @@ class LinePart:
             password_of=self._passwords.of,
             report=self._heard,
         )
+        if self._concentrator is not None:
+            driver = self._concentrator.around(driver, profile)
+        if self._behind is not None:
+            driver = self._behind.around(driver)
         return GuardedDriver(driver)
 
     def _heard(self, report: Report) -> None:
@@ -313,6 +404,23 @@ class _Passwords:
         return SecretRef(place).reveal() if place else no_password(address)
 
 
+def behind_of(terminal: str, settings: Terminal698Settings | None) -> Behind:
+    """How meters behind a terminal are asked.
+
+    Args:
+        terminal: its address.
+        settings: what of it is not as usual.
+
+    """
+    told = settings or Terminal698Settings()
+    return Behind(
+        terminal=terminal,
+        ways=told.ways,
+        meter_timeout_s=told.meter_timeout_s,
+        port=told.port.upper(),
+    )
+
+
 def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
     """The line's timers: as configured, else what the slowest of its meters needs.
 
@@ -323,7 +431,10 @@ def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
     """
     profiles = list(served)
     slowest = [profile.timing for profile in profiles]
-    reply_ms = _given(settings.reply_timeout_ms, max(each.reply_timeout_ms for each in slowest))
+    terminal_ms = REPLY_TIMEOUT_S * 1000 if settings.terminal_698 is not None else 0
+    reply_ms = _given(
+        settings.reply_timeout_ms, max(int(terminal_ms), *(each.reply_timeout_ms for each in slowest))
+    )
     gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
     serial = isinstance(settings.parsed_url, SerialUrl)
     quiet_ms = max(each.turnaround_ms for each in slowest) if serial else 0

@@ -24,6 +24,7 @@ from meterlink.config.security import SecurityProviderSettings
 from meterlink.daemon.control_socket import DeskOpener, Handler, control_socket
 from meterlink.daemon.order_parts import Aftercare, Desk, Ground, Rules, Senders
 from meterlink.daemon.requests import Requests
+from meterlink.drivers.behind698.concentrator import Concentrator698
 from meterlink.drivers.choose import control_driver_for
 from meterlink.drivers.control import ControlDriver, Purse
 from meterlink.drivers.profiles import MeterProfiles
@@ -211,6 +212,7 @@ class Ordering:
         reply_timeout: timedelta,
         password_of: Callable[[str], str],
         association_lost: AssociationLost,
+        concentrator: Concentrator698 | None = None,
         lane: int = 0,
     ) -> LineOrders:
         """The orders of one line.
@@ -221,6 +223,7 @@ class Ordering:
             reply_timeout: longest that one of them may take to answer.
             password_of: of a meter by its address, where its profile reads under one.
             association_lost: is told when a reader has to begin anew.
+            concentrator: through which its meters are reached, if there is one.
             lane: which of several with that line's name; a meter always has the same.
 
         """
@@ -235,7 +238,7 @@ class Ordering:
             profile = self._profiles.find(meter.protocol, meter.model)
             if profile.name not in drivers:
                 try:
-                    drivers[profile.name] = control_driver_for(
+                    driver = control_driver_for(
                         profile,
                         self._clock,
                         random_octets=self._rng.randbytes,
@@ -247,6 +250,9 @@ class Ordering:
                     )
                 except NoControl:
                     continue  # the rules say so to whoever asks
+                drivers[profile.name] = (
+                    driver if concentrator is None else concentrator.control_around(driver, profile)
+                )
             reaches[meter.id] = self._reach(meter, drivers[profile.name], reply_timeout)
         self._lines[line.name, lane] = orders = LineOrders(
             line.name,

@@ -84,7 +84,7 @@ class ReadDesk:
         """Do what a local user asks; see ``control_socket.Handler``."""
         if (asked := self._table.get(op)) is None:
             return await self._others(user, op, args)
-        self._check_may_read(user)
+        check_may_read(self._people, self._owners, user)
         return await asked(user, args)
 
     async def _begin(self, user: str, args: Args) -> Answer:
@@ -156,26 +156,32 @@ class ReadDesk:
             self._finder = MeterFinder(settings)
         return self._finder
 
-    def _check_may_read(self, user: str) -> None:
-        """Whether somebody may read on demand. Source: decision 27.
 
-        Raises:
-            NotAllowed: he may not.
+def check_may_read(people: People | None, owners: frozenset[str], user: str) -> None:
+    """Whether somebody may read on demand. Source: decision 27.
 
-        """
-        if self._people is None:
-            if user not in self._owners:
-                raise NotAllowed(
-                    f"{user} may not read on demand: without a table [control] only the daemon's own user "
-                    "may / 未配置 [control] 时只有守护进程自己的用户可以召测",
-                    why="role",
-                )
-        elif not self._people.actor(user).may(Deed.READ_METER):
+    Args:
+        people: who may be what; ``None``: nobody orders anything here.
+        owners: local users who may read then.
+        user: who asks.
+
+    Raises:
+        NotAllowed: he may not.
+
+    """
+    if people is None:
+        if user not in owners:
             raise NotAllowed(
-                f"{user} may not read on demand: it takes the role of operator, dispatcher, field or "
-                "inspector / 召测需要 operator、dispatcher、field 或 inspector 角色",
+                f"{user} may not read on demand: without a table [control] only the daemon's own user "
+                "may / 未配置 [control] 时只有守护进程自己的用户可以召测",
                 why="role",
             )
+    elif not people.actor(user).may(Deed.READ_METER):
+        raise NotAllowed(
+            f"{user} may not read on demand: it takes the role of operator, dispatcher, field or "
+            "inspector / 召测需要 operator、dispatcher、field 或 inspector 角色",
+            why="role",
+        )
 
 
 def result_out(result: ItemResult, marks: Mapping[str, Marks] = _NO_MARKS) -> Answer:

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import EventReader
 from meterlink.errors import MeterlinkError
@@ -32,6 +32,7 @@ class Measured(NamedTuple):
         text: the content for people, whatever it is; ``None`` when ``marks`` says why.
         unit: as in ``Reading``.
         marks: what is doubtful about it.
+        route: by which way it came, where that is not simply the line.
 
     """
 
@@ -41,6 +42,7 @@ class Measured(NamedTuple):
     text: str | None
     unit: str
     marks: Marks
+    route: str = ""
 
     @property
     def name(self) -> str:
@@ -155,7 +157,7 @@ class MemoryReader(Protocol):
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -227,7 +229,7 @@ class Driver(MemoryReader, EventReader, Protocol):
         """Somebody else has ended what was agreed with a meter; where nothing ever is, this does nothing."""
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """Read one item (or block, ``voltage.*``) of one meter in one exchange; of many records in several.
 
@@ -247,7 +249,9 @@ class Driver(MemoryReader, EventReader, Protocol):
 
         """
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """Read one item as ``read`` does: its words as numbers, and each named bit of them as 0 or 1.
 
         Raises:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
@@ -85,7 +85,7 @@ class Dlt645Driver:
         """See ``Driver.association_lost``: reads of DL/T 645 agree on nothing."""
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         entry = self._entry(item)
@@ -93,7 +93,9 @@ class Dlt645Driver:
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
@@ -108,7 +110,7 @@ class Dlt645Driver:
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -134,13 +136,20 @@ class Dlt645Driver:
         return kinds_of(item, tuple(self._events.kinds), self._profile.spoken)
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``."""
         return await self._events.counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return await self._events.records(line, address, kind, lasts, count=count, priority=priority)

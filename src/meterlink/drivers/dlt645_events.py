@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt645_talk import Talk645, Told
@@ -121,7 +121,7 @@ class Events645:
         return counted_kinds(self._items)
 
     async def counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``: an exchange a counter, whatever it counts."""
         counts: dict[str, int] = {}
@@ -156,7 +156,14 @@ class Events645:
                 counts[kind] = int(count)
 
     async def records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: an exchange a record, or more."""
         found: dict[int, ReportedEvent | None] = {}
@@ -175,7 +182,7 @@ class Events645:
                 found[last] = self._event(address, kind, entry, told.values, count - last + 1)
         return EventRecords(records=found, taken_at=taken_at)
 
-    async def _ask(self, line: Line, address: str, entry: Entry, priority: Priority) -> Told:
+    async def _ask(self, line: Exchanging, address: str, entry: Entry, priority: Priority) -> Told:
         """Ask for one identifier.
 
         A refusal does not say what it refuses, and may belong to the question before: two are believed. What

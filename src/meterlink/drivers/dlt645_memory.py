@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, StoredAnswer
@@ -75,7 +75,7 @@ class Memory645:
 
     async def read(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -150,7 +150,7 @@ class _Asked:
     """The exchanges of one reading."""
 
     def __init__(
-        self, talk: Talk645, line: Line, address: str, priority: Priority, found: StoredFindings
+        self, talk: Talk645, line: Exchanging, address: str, priority: Priority, found: StoredFindings
     ) -> None:
         self.meter = f"meter {address}"
         self.found = found

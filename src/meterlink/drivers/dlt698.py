@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Window
@@ -17,7 +17,7 @@ from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, holds_state, 
 from meterlink.drivers.dlt698_memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698_tables import TableReader
-from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.dlt698_talk import Asking, PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.status import no_status, with_bits
@@ -58,6 +58,8 @@ class Dlt698Driver:
         zone: what the meters' clocks show.
         password_of: the password of a meter, where the profile wants one.
         report: where goes what meters tell along with their answers.
+        talk: carries the requests, where the meters are not asked straight; what only an association needs is
+            then not used.
 
     """
 
@@ -71,11 +73,12 @@ class Dlt698Driver:
         zone: tzinfo = CHINA_TIME,
         password_of: PasswordOf = no_password,
         report: Callable[[Report], None] = nobody_keeps,
+        talk: Asking | None = None,
     ) -> None:
         self._clock = clock
         self._zone = zone
         self._profile = profile or generic(PROTOCOL)
-        self._talk = Talk(
+        self._talk: Asking = talk or Talk(
             clock,
             self._profile,
             preamble=self._profile.line.preamble if preamble is None else preamble,
@@ -132,7 +135,7 @@ class Dlt698Driver:
     # --- reading ---
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         found = asked(item)
@@ -142,7 +145,9 @@ class Dlt698Driver:
         taken_at = self._clock.utc_now()
         return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
 
@@ -161,7 +166,7 @@ class Dlt698Driver:
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -209,13 +214,20 @@ class Dlt698Driver:
         return kinds_of(item, tuple(counted_kinds()), PROTOCOL)
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``."""
         return await self._events.counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return await self._events.records(line, address, kind, lasts, count=count, priority=priority)
@@ -223,7 +235,7 @@ class Dlt698Driver:
     # --- attributes ---
 
     async def _read_attribute(
-        self, line: Line, address: str, found: Asked, priority: Priority
+        self, line: Exchanging, address: str, found: Asked, priority: Priority
     ) -> tuple[ItemValue, ...]:
         entry, oad = found.entry, found.oad
         scaler = scaler_of(entry) if self._profile.association.ask_scalers else None
@@ -242,7 +254,7 @@ class Dlt698Driver:
         return entry.decode(value.result)
 
     async def get_list(
-        self, line: Line, address: str, oads: tuple[Oad, ...], priority: Priority
+        self, line: Exchanging, address: str, oads: tuple[Oad, ...], priority: Priority
     ) -> tuple[AttributeResult, ...]:
         """Several attributes at once, in the order asked for."""
         reply = await self._talk.ask(
@@ -281,7 +293,13 @@ class Dlt698Driver:
         return found.records(window, self._zone)
 
     async def _read_records(
-        self, line: Line, address: str, item: str, found: Asked, window: Window | None, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        item: str,
+        found: Asked,
+        window: Window | None,
+        priority: Priority,
     ) -> MeterAnswer:
         requests = self._record_requests(item, found, window)
         entries = await self._entries(line, address, requests[0], priority)
@@ -322,7 +340,7 @@ class Dlt698Driver:
 
     async def ask_records(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         request: RecordRequest,
         columns: Rcsd,
@@ -344,7 +362,7 @@ class Dlt698Driver:
             ) from None
 
     async def _entries(
-        self, line: Line, address: str, request: RecordRequest, priority: Priority
+        self, line: Exchanging, address: str, request: RecordRequest, priority: Priority
     ) -> dict[Oad, Entry]:
         """Columns as the meter scales them, where the profile says to ask."""
         if not self._profile.association.ask_scalers:

@@ -14,7 +14,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698_event_rows import event_of, kind_of
@@ -71,13 +71,13 @@ class Ways(Protocol):
     """How a driver talks to a meter; raises as ``Driver.read``."""
 
     def get_list(
-        self, line: Line, address: str, oads: tuple[Oad, ...], priority: Priority
+        self, line: Exchanging, address: str, oads: tuple[Oad, ...], priority: Priority
     ) -> Awaitable[tuple[AttributeResult, ...]]:
         """Several attributes at once, in the order asked for."""
 
     def ask_records(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         request: RecordRequest,
         columns: Rcsd,
@@ -118,7 +118,7 @@ class Events698:
         self._ways, self._clock, self._zone = ways, clock, zone
 
     async def counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``: a dozen objects an exchange."""
         counts: dict[str, int] = {}
@@ -143,7 +143,14 @@ class Events698:
         return EventCounts(counts=counts, refused=refused, unfit=unfit, cut_short=cut_short)
 
     async def records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``: all new ones in one exchange, if they fit."""
         place = counted_kinds()[kind]
@@ -161,7 +168,7 @@ class Events698:
             return EventRecords(records=found, taken_at=taken_at, cut_short=error)
         return EventRecords(records=found, taken_at=taken_at)
 
-    async def _columns(self, line: Line, address: str, place: Counted698, priority: Priority) -> Rcsd:
+    async def _columns(self, line: Exchanging, address: str, place: Counted698, priority: Priority) -> Rcsd:
         """The columns of a kind; where the meter does not say which it keeps, those that all have."""
         try:
             (said,) = await self._ways.get_list(line, address, (place.related,), priority)
@@ -171,7 +178,7 @@ class Events698:
 
     async def _rows(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         table: Oad,
         lasts: Sequence[int],

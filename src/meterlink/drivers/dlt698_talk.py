@@ -13,7 +13,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
@@ -61,6 +61,16 @@ def no_password(address: str) -> str:
     raise ConfigError(f"the profile of meter {address} wants a password: name it (`password`)")
 
 
+class Asking(Protocol):
+    """Who carries a request to a meter: straight, or through somebody who asks it for us."""
+
+    async def ask(self, line: Exchanging, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
+        """See ``Talk.ask``."""
+
+    def lost(self, address: str) -> None:
+        """See ``Talk.lost``."""
+
+
 class Talk:
     """The associations with the meters of one profile on one line.
 
@@ -93,7 +103,15 @@ class Talk:
         self._random_octets = random_octets
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
-    async def ask(self, line: Exchanging, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
+    async def ask(
+        self,
+        line: Exchanging,
+        address: str,
+        request_of: RequestOf,
+        *,
+        priority: Priority,
+        may_repeat: bool = True,
+    ) -> Any:
         """The answer to one request, whole and out of its envelope.
 
         Args:
@@ -101,6 +119,7 @@ class Talk:
             address: of the meter, 12 digits.
             request_of: makes the request.
             priority: who goes first.
+            may_repeat: it does no harm twice; ``False``: it leaves once, whatever comes back.
 
         Raises:
             Refused: the meter said no, to the association or to the whole request.
@@ -112,7 +131,7 @@ class Talk:
         kept = self._of(address)
         fresh = await self._connect(line, kept, priority)
         session = await self._exchange(line, kept, request_of, priority)
-        if self._traits.connect != "never" and not fresh and _is_gone(session):
+        if may_repeat and self._traits.connect != "never" and not fresh and _is_gone(session):
             kept.association.lost()
             await self._connect(line, kept, priority)
             session = await self._exchange(line, kept, request_of, priority)

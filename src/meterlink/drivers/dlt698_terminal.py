@@ -51,6 +51,7 @@ class TerminalSession:
         zone: what terminals' clocks show.
         clock_trusted: tell terminals that our clock is right.
         report: where reports go.
+        dialled: the terminal that we dialled, 12 digits: it may report without a login; ``None``: it dialled.
 
     Attributes:
         terminal: who calls, 12 digits, once he may come in.
@@ -68,8 +69,9 @@ class TerminalSession:
         zone: tzinfo,
         clock_trusted: bool,
         report: Callable[[Report], None],
+        dialled: str | None = None,
     ) -> None:
-        self.terminal: str | None = None
+        self.terminal: str | None = dialled
         self.ending = ""
         self.idle_limit_s = 2 * HEARTBEAT_DEFAULT_S + IDLE_MARGIN_S
         self.faults = 0

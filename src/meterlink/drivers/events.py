@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Protocol
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.errors import MeterlinkError, UnknownItem
 from meterlink.model.event import EventValue
@@ -90,7 +90,7 @@ class EventReader(Protocol):
         """
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """Read how many events of some kinds a meter has counted, in as few exchanges as there are.
 
@@ -104,7 +104,7 @@ class EventReader(Protocol):
 
     async def read_event_records(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         kind: str,
         lasts: Sequence[int],

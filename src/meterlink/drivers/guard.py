@@ -14,7 +14,7 @@ from datetime import datetime
 
 import structlog
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.events import EventCounts, EventRecords
@@ -47,13 +47,15 @@ class GuardedDriver:
         self.association_lost = driver.association_lost
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         with self._wall(line, address):
             return await self._driver.read(line, address, item, window=window, priority=priority)
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         with self._wall(line, address):
             return await self._driver.read_status(line, address, item, priority=priority)
@@ -70,7 +72,7 @@ class GuardedDriver:
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -86,14 +88,21 @@ class GuardedDriver:
             )
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``."""
         with self._wall(line, address):
             return await self._driver.read_event_counts(line, address, kinds, priority=priority)
 
     async def read_event_records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         with self._wall(line, address):
@@ -102,7 +111,7 @@ class GuardedDriver:
             )
 
     @contextmanager
-    def _wall(self, line: Line, address: str) -> Iterator[None]:
+    def _wall(self, line: Exchanging, address: str) -> Iterator[None]:
         """Our errors pass; any other is a fault of this program, met in one meter's answer."""
         try:
             yield

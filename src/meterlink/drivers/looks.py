@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
@@ -43,7 +43,7 @@ class Looker:
     """
 
     driver: Driver
-    line: Line
+    line: Exchanging
     clock: Clock
     zone: tzinfo
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
@@ -69,7 +69,7 @@ class ModbusDriver:
         """See ``Driver.association_lost``: reads of Modbus agree on nothing."""
 
     async def read(
-        self, line: Line, address: str, item: str, *, window: Window | None = None, priority: Priority
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         rows = self._rows(item)
@@ -87,7 +87,9 @@ class ModbusDriver:
         values = tuple(measured(row, images[row.model], self._map.words, who) for row in rows)
         return MeterAnswer(values=values, taken_at=self._clock.utc_now())
 
-    async def read_status(self, line: Line, address: str, item: str, *, priority: Priority) -> MeterAnswer:
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
         """See ``Driver.read_status``: no map here has words of state."""
         self.check_status(item)
         return await self.read(line, address, item, priority=priority)
@@ -103,7 +105,7 @@ class ModbusDriver:
 
     async def read_stored(
         self,
-        line: Line,
+        line: Exchanging,
         address: str,
         data_class: DataClass,
         items: Sequence[str],
@@ -127,13 +129,20 @@ class ModbusDriver:
         return kinds_of(item, (), self._profile.name)
 
     async def read_event_counts(
-        self, line: Line, address: str, kinds: Sequence[str], *, priority: Priority
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
     ) -> EventCounts:
         """See ``EventReader.read_event_counts``."""
         return EventCounts(counts={}, refused=dict.fromkeys(kinds, "no events of Modbus"), unfit={})
 
     async def read_event_records(
-        self, line: Line, address: str, kind: str, lasts: Sequence[int], *, count: int, priority: Priority
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
     ) -> EventRecords:
         """See ``EventReader.read_event_records``."""
         return EventRecords(records=dict.fromkeys(lasts), taken_at=self._clock.utc_now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -129,25 +130,47 @@ def _keyed(part: Part) -> Iterator[tuple[_Key, Measured]]:
 class ReportQueue:
     """Reports of all terminals that wait for their keeper; bounded, one taker.
 
+    Terminals take turns, so that nobody waits behind all that another one tells. When it is full, whoever has
+    most waiting makes room: its newest is dropped.
+
     Args:
         reports_max: how many may wait.
 
     Attributes:
-        dropped: reports that found it full.
+        dropped: reports for which there was no room.
 
     """
 
     def __init__(self, reports_max: int = REPORTS_MAX) -> None:
         self.dropped = 0
-        self._queue: asyncio.Queue[Report] = asyncio.Queue(reports_max)
+        self._reports_max = reports_max
+        self._waiting: dict[str, deque[Report]] = {}
+        self._count = 0
+        self._news = asyncio.Event()
 
     def put(self, report: Report) -> None:
-        """Add a report, or drop it: it has not been acknowledged."""
-        try:
-            self._queue.put_nowait(report)
-        except asyncio.QueueFull:
+        """Add a report, or drop one: it has not been acknowledged."""
+        own = self._waiting.setdefault(report.place, deque())
+        own.append(report)
+        self._count += 1
+        if self._count > self._reports_max:
+            place = max(self._waiting, key=lambda one: len(self._waiting[one]))
+            self._waiting[place].pop()
+            self._count -= 1
             self.dropped += 1
+            if not self._waiting[place]:
+                del self._waiting[place]
+        self._news.set()
 
     async def take(self) -> Report:
-        """Wait for the next one."""
-        return await self._queue.get()
+        """Wait for the next one: of the terminal whose turn it is."""
+        while not self._count:
+            self._news.clear()
+            await self._news.wait()
+        place = next(iter(self._waiting))
+        own = self._waiting.pop(place)
+        report = own.popleft()
+        self._count -= 1
+        if own:
+            self._waiting[place] = own  # behind the others
+        return report

@@ -23,7 +23,7 @@ class Reading:
         slot: the instant the reading stands for; aware, UTC, whole seconds.
         taken_at: when the answer arrived; aware, UTC.
         marks: what is doubtful about it.
-        route: name of the line it came by.
+        route: name of the line it came by; where that has several ways, which of them.
 
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from meterlink.config import LineSettings, MeterSettings
 from meterlink.config.meters import World
@@ -76,29 +77,49 @@ class Fits:
 
 
 def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
-    """Terminals that dial in understand DL/T 698.45 alone; a 645 frame sent to one is never answered."""
-    url = line.parsed_url
-    if not isinstance(url, ListenUrl):
-        return None
-    if meter.protocol != "dlt698.45":
+    """What a terminal cannot be asked: itself but in its own protocol, and meters of Modbus at all."""
+    if (terminal := line.terminal_698) is not None:
+        return _terminal_misfit(meter, line, terminal)
+    if (terminal := line.terminal_1376) is not None:
+        return _not_passed_on(meter, line, terminal)
+    if isinstance(url := line.parsed_url, ListenUrl):
         return Misfit(
-            "protocol",
+            "line",
             Words(
-                f"speaks {meter.protocol}, but line {line.name!r} is a terminal that dials in, which is "
-                "asked in dlt698.45; meters behind one cannot be read yet",
-                f"线路 {line.name!r} 是上线终端,须用 dlt698.45",
-            ),
-        )
-    if meter.address != url.terminal:
-        return Misfit(
-            "address",
-            Words(
-                f"has address {meter.address}, but line {line.name!r} is terminal {url.terminal}, which "
-                "answers for itself; meters behind one cannot be read yet",
-                f"线路 {line.name!r} 是终端 {url.terminal},地址应相同;目前不能读取其下的电能表",
+                f"is on line {line.name!r}, but meters behind {url.who} cannot be read yet",
+                f"线路 {line.name!r}:目前不能读取 {url.who} 其下的电能表",
             ),
         )
     return None
+
+
+def _terminal_misfit(meter: MeterSettings, line: LineSettings, terminal: str) -> Misfit | None:
+    if meter.address == terminal and meter.protocol != "dlt698.45":
+        return Misfit(
+            "protocol",
+            Words(
+                f"speaks {meter.protocol}, but has the address of terminal {terminal}, which is line "
+                f"{line.name!r} and is asked in dlt698.45",
+                f"线路 {line.name!r} 是终端 {terminal} 本身,须用 dlt698.45",
+            ),
+        )
+    return _not_passed_on(meter, line, terminal)
+
+
+def _not_passed_on(meter: MeterSettings, line: LineSettings, terminal: str) -> Misfit | None:
+    if meter.protocol not in _BEHIND_TERMINALS:
+        return Misfit(
+            "protocol",
+            Words(
+                f"speaks {meter.protocol}, which terminal {terminal}, line {line.name!r}, does not pass on",
+                f"线路 {line.name!r} 的终端 {terminal} 不能转发 {meter.protocol}",
+            ),
+        )
+    return None
+
+
+_BEHIND_TERMINALS: Final = frozenset({"dlt645-1997", "dlt645-2007", "dlt698.45"})
+"""What meters behind a concentrator speak. Source: spec dlt698, section 4.2; spec gdw1376, B3, AFN 10."""
 
 
 def unit_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:

@@ -81,7 +81,6 @@ class Caller(ProtocolStream, Generic[K]):
         if self.terminal is not None:
             super().data_received(data)
         elif self._timer is not None:  # else it has been hung up
-            self._octets += len(data)
             self._identify(data)
 
     def eof_received(self) -> bool:
@@ -120,7 +119,10 @@ class Caller(ProtocolStream, Generic[K]):
     # --- inside ----------------------------------------------------------------------------
 
     def _identify(self, data: bytes) -> None:
+        """Let the keeper hear a stranger, and no more of him at once than he may send."""
         assert self.transport is not None
+        self._octets += len(data)
+        data, rest = data[:IDENTIFY_OCTETS_MAX], data[IDENTIFY_OCTETS_MAX:]
         self.keeper.feed(data)
         if answer := self.keeper.octets_to_send():
             self.transport.write(answer)
@@ -131,6 +133,8 @@ class Caller(ProtocolStream, Generic[K]):
             self.name = f"terminal {self.terminal}"
             self._arm(self.keeper.idle_limit_s)
             self._host.identified(self, self.terminal)
+            if rest:
+                super().data_received(rest)
         elif self._octets > IDENTIFY_OCTETS_MAX:
             self.hang_up(f"{self._octets} octets without a login")
 

@@ -26,7 +26,10 @@ STRANGERS_MAX = 256
 """Callers without a name at one time, beside the terminals of the port: those may all dial at once, and the
 kernel hands over a whole backlog of connections before the first login is read."""
 LOGGED_MAX = 1_000
-"""Callers that did not come in and are told about in the log, a start; the counters go on."""
+"""Lines that the log of one port may have at once for callers who did not come in, each its own; the counters
+go on."""
+LOGGED_EACH_S = 3.6
+"""And one more in so many seconds, a thousand an hour. How many were left out the next line says."""
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +82,7 @@ class Hall(Generic[K]):
         self._seats: dict[str, Caller[K]] = {}
         self._untaken: dict[str, Caller[K]] = {}
         self._comings: dict[str, asyncio.Event] = {}
-        self._logged = 0
+        self._lines_left, self._told_at, self._untold = float(LOGGED_MAX), 0.0, 0
         self._closed = False
 
     @property
@@ -118,10 +121,7 @@ class Hall(Generic[K]):
         if self._closed:
             caller.hang_up("we stop")
         elif len(self._strangers) > self._strangers_max:
-            self.counts.crowded_out += 1
-            first = next(iter(self._strangers))
-            del self._strangers[first]
-            first.hang_up(f"{self._strangers_max} other callers have no name yet either")
+            self._make_room(next(iter(self._strangers)))
 
     def identified(self, caller: Caller[Any], terminal: str) -> None:
         """See ``Host.identified``."""
@@ -131,6 +131,7 @@ class Hall(Generic[K]):
         if older is not None:
             self.counts.replaced += 1
             older.hang_up("the terminal has dialled in anew")
+            _log.info("terminal_replaced", terminal=terminal, peer=older.peer, by=caller.peer)
         self._seats[terminal] = self._untaken[terminal] = caller
         _log.info("terminal_came", terminal=terminal, peer=caller.peer)
         self._coming(terminal).set()
@@ -165,13 +166,27 @@ class Hall(Generic[K]):
             await self._coming(terminal).wait()
         return seat
 
+    def _make_room(self, first: Caller[K]) -> None:
+        del self._strangers[first]
+        self.counts.crowded_out += 1
+        why = f"{self._strangers_max} other callers have no name yet either"
+        first.hang_up(why)
+        self._tell(first, why)
+
     def _coming(self, terminal: str) -> asyncio.Event:
         return self._comings.setdefault(terminal, asyncio.Event())
 
     def _tell(self, caller: Caller[Any], why: str) -> None:
-        self._logged += 1
-        if self._logged <= LOGGED_MAX:
-            _log.warning("caller_turned_away", peer=caller.peer, reason=why)
+        now_s = asyncio.get_running_loop().time()
+        self._lines_left = min(self._lines_left + (now_s - self._told_at) / LOGGED_EACH_S, LOGGED_MAX)
+        self._told_at = now_s
+        if self._lines_left < 1:
+            self._untold += 1
+            return
+        self._lines_left -= 1
+        left_out = {"left_out": self._untold} if self._untold else {}
+        self._untold = 0
+        _log.warning("caller_turned_away", peer=caller.peer, reason=why, **left_out)
 
 
 class HallDoor(Generic[K]):

@@ -55,6 +55,10 @@ ARCHIVE: Final = Oad(0x6000, 2, 0)
 COLLECTED: Final = Oad(0x6012, 3, 0)
 FIRST_RS485: Final = Oad(0xF201, 2, 1)
 CARRIER: Final = Oad(0xF209, 2, 1)
+OWN_ADDRESS: Final = Oad(0x4001, 2, 0)
+"""What a meter calls itself; some concentrators take it for the column of ``METER_ADDRESS``."""
+EVERY_RECORD: Final = Ti(0, 0xFFFF)
+"""An interval that leaves nothing out. Source: spec section 2.2."""
 METERS_MAX: Final = 1000
 """Most meters of one request."""
 
@@ -267,6 +271,8 @@ class ReadCollected:
         stored_to: before this storage time; ``None``: exactly ``stored_from``.
         last: instead of a time, the last so many records of each meter, 1 to 255.
         meters: addresses; empty for all.
+        interval: of a span: the first record in each such step of it; ``EVERY_RECORD``: all of them.
+        address_column: ``METER_ADDRESS``, or ``OWN_ADDRESS`` for concentrators that name meters so.
 
     """
 
@@ -276,6 +282,8 @@ class ReadCollected:
     stored_to: datetime | None = None
     last: int = 1
     meters: tuple[str, ...] = ()
+    interval: Ti = _DAY
+    address_column: Oad = METER_ADDRESS
 
     def records(self) -> tuple[RecordRequest, ...]:
         """What to send; columns are address, storage and success time, then the values.
@@ -288,7 +296,7 @@ class ReadCollected:
         if not self.items:
             raise LocalProtocolError("collected records: without a value nothing is answered, name an item")
         values = tuple(column(item) for item in self.items)
-        own = (METER_ADDRESS, COLLECTION_STORED_AT, COLLECTION_SUCCEEDED_AT)
+        own = (self.address_column, COLLECTION_STORED_AT, COLLECTION_SUCCEEDED_AT)
         asked = (Road(freeze_table(self.freeze), (FROZEN_AT, *values)),) if self.freeze else values
         return (RecordRequest(COLLECTED, self._selection(), (*own, *asked)),)
 
@@ -302,7 +310,7 @@ class ReadCollected:
         if self.stored_to is None:
             return SelectStoredAt(start, meters)
         check_span(self.stored_from, self.stored_to)
-        return SelectStoredWithin(start, civil_time(self.stored_to), _DAY, meters)
+        return SelectStoredWithin(start, civil_time(self.stored_to), self.interval, meters)
 
 
 def meter_set(addresses: Sequence[str]) -> MeterSet:

@@ -2,15 +2,16 @@
 
 What it begins carries its own number, 0 to 15 in turn, and wants a confirmation; the last one is open until
 ``confirmed`` says how it ended. Who answers a request gives the units of each frame of the answer; the
-numbers of several frames grow by one, FIR and FIN say which is which. Nobody answers a group, nor what says
-that no answer is wanted. A request that cannot be taken apart is denied.
+numbers of several frames grow by one, FIR and FIN say which is which. An answer that takes its time comes
+through ``reply``. Nobody answers a group, nor what says that no answer is wanted. A request that cannot be
+taken apart is denied.
 Source: spec sections B1 to B3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.functions import terminal
@@ -36,6 +37,24 @@ from meterwire.primitives.ranges import Ranges
 
 Answers = Sequence[Sequence[Group]]
 """The units of each frame of an answer; no frame: all is denied."""
+
+
+class Manners(NamedTuple):
+    """What one make does otherwise than most.
+
+    Args:
+        call_function: function code of its calls: 9, or 4 of one make.
+        keeps_master: its calls carry the number of the master that spoke last, and not 0.
+        single_first: an answer of one frame has FIR; one make leaves it out.
+
+    """
+
+    call_function: int = LINK_TEST
+    keeps_master: bool = False
+    single_first: bool = True
+
+
+USUAL: Final = Manners()
 _CALLS: Final = frozenset({LOGIN, LOGOUT, HEARTBEAT})
 
 
@@ -45,8 +64,10 @@ class TerminalServer:
     Args:
         address: its own.
         answers: the units of the answer to a request, frame by frame; of AFN 00 to confirm a command.
+            ``None``: the answer will come through ``reply``.
         inner: which octets of a forwarded frame are secret.
         protocol_id: generation of what it begins, 1 or 2.
+        manners: what it does otherwise than most.
 
     Attributes:
         event_counts: EC1 and EC2 that answers carry, with ACD; ``None``: no event waits.
@@ -57,10 +78,11 @@ class TerminalServer:
     def __init__(
         self,
         address: Address,
-        answers: Callable[[Message], Answers],
+        answers: Callable[[Message], Answers | None],
         *,
         inner: SecretRanges = all_of,
         protocol_id: int = link.ID_2009,
+        manners: Manners = USUAL,
     ) -> None:
         self.event_counts: tuple[int, int] | None = None
         self.confirmed: bool | None = None
@@ -68,6 +90,8 @@ class TerminalServer:
         self._answers = answers
         self._inner = inner
         self._protocol_id = protocol_id
+        self._manners = manners
+        self._master = 0
         self._deframer = Deframer(TERMINAL)
         self._due = bytearray()
         self._next = 0
@@ -85,7 +109,9 @@ class TerminalServer:
         """
         if fn not in _CALLS:
             raise LocalProtocolError(f"F{fn} of AFN 02 is neither login, logout nor heartbeat")
-        self._begin(terminal.LINK, LINK_TEST, [unit(terminal.LINK, fn, way="up")])
+        master = self._master if self._manners.keeps_master else 0
+        calling = [unit(terminal.LINK, fn, way="up")]
+        self._begin(terminal.LINK, self._manners.call_function, calling, master=master)
 
     def report(self, afn: int, groups: Iterable[Group]) -> None:
         """Report events or data.
@@ -99,6 +125,31 @@ class TerminalServer:
 
         """
         self._begin(afn, SEND, groups)
+
+    def reply(self, message: Message, frames: Answers) -> None:
+        """Answer a request.
+
+        Args:
+            message: the request.
+            frames: the units of each frame of the answer; none: all is denied.
+
+        Raises:
+            LocalProtocolError: more units than fit into one frame.
+
+        """
+        if _wants_no_answer(message.head):
+            return
+        if not 0 < len(frames) <= FRAMES_MAX:
+            self._deny(message.head)
+            return
+        auxiliary = self._auxiliary(message.auxiliary)
+        for number, groups in enumerate(frames):
+            afn = message.head.afn if _is_data(groups) else terminal.CONFIRM
+            final = number == len(frames) - 1
+            first = number == 0 and (self._manners.single_first or not final)
+            one = answer(message.head, groups, afn=afn, auxiliary=auxiliary, first=first, final=final)
+            sequence = (message.head.sequence + number) % SEQUENCES
+            self._due += encode(one._replace(head=one.head._replace(sequence=sequence)))
 
     def feed(self, octets: bytes) -> None:
         """Take octets from the connection, in any pieces; never raises for what they hold."""
@@ -119,9 +170,9 @@ class TerminalServer:
         """Which octets, sent or taken, hold passwords, or may; never raises."""
         return terminal_secret_ranges(octets, self._inner, wide=self._address.is_wide)
 
-    def _begin(self, afn: int, function: int, groups: Iterable[Group]) -> None:
+    def _begin(self, afn: int, function: int, groups: Iterable[Group], *, master: int = 0) -> None:
         head = Frame(
-            address=self._address._replace(master=0),
+            address=self._address._replace(master=master),
             afn=afn,
             from_terminal=True,
             started=True,
@@ -151,19 +202,10 @@ class TerminalServer:
             self._answer(message)
 
     def _answer(self, message: Message) -> None:
+        self._master = message.address.master
         frames = self._answers(message)
-        if _wants_no_answer(message.head):
-            return
-        if not 0 < len(frames) <= FRAMES_MAX:
-            self._deny(message.head)
-            return
-        auxiliary = self._auxiliary(message.auxiliary)
-        for number, groups in enumerate(frames):
-            afn = message.head.afn if _is_data(groups) else terminal.CONFIRM
-            first, final = number == 0, number == len(frames) - 1
-            one = answer(message.head, groups, afn=afn, auxiliary=auxiliary, first=first, final=final)
-            sequence = (message.head.sequence + number) % SEQUENCES
-            self._due += encode(one._replace(head=one.head._replace(sequence=sequence)))
+        if frames is not None:
+            self.reply(message, frames)
 
     def _auxiliary(self, asked: Auxiliary) -> Auxiliary:
         """Tp is copied, EC is ours."""

@@ -1,0 +1,25 @@
+"""A line that a command opens by itself, without the daemon."""
+
+from __future__ import annotations
+
+from meterlink.errors import ConfigError
+from meterlink.model.line_url import LineUrl, TcpUrl, parse_line_url
+
+
+def own_line_url(text: str) -> LineUrl:
+    """The URL of a line with meters on it.
+
+    Args:
+        text: as given.
+
+    Raises:
+        ConfigError: it is no line, or a concentrator, which the daemon asks.
+
+    """
+    url = parse_line_url(text)
+    if isinstance(url, TcpUrl) and url.terminal:
+        raise ConfigError(
+            f"line {text!r}: the meters are behind terminal {url.terminal}: let the daemon ask it "
+            "(`meterlink read METER ITEM`, without --line)（请通过守护进程召测）"
+        )
+    return url

@@ -1,0 +1,114 @@
+"""One concentrator of DL/T 698.45 as a line knows it: drivers of meters become drivers through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from functools import partial
+
+from meterlink.bus.line import Exchanging
+from meterlink.clock import Clock
+from meterlink.drivers.base import Driver
+from meterlink.drivers.behind698.archive import Archivist698
+from meterlink.drivers.behind698.control import BehindControl
+from meterlink.drivers.behind698.driver import BehindDriver
+from meterlink.drivers.behind698.proxy import ProxyTalk
+from meterlink.drivers.behind698.store import TerminalStore
+from meterlink.drivers.behind698.tunnel import Forwarding
+from meterlink.drivers.behind698.ways import Behind
+from meterlink.drivers.control import ControlDriver
+from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698_along import Asides
+from meterlink.drivers.dlt698_items import PROTOCOL
+from meterlink.drivers.dlt698_talk import PasswordOf, Talk
+from meterlink.drivers.reports import Report
+from meterlink.drivers.terminal_archive import Archivist
+from meterprofiles import Profile, generic
+
+
+class Concentrator698:
+    """The way to the meters behind one concentrator.
+
+    Args:
+        behind: which one, and its ways.
+        addresses: of the meters behind it.
+        clock: ours.
+        random_octets: gives as many random octets as it is asked for.
+        profile: of the concentrator itself; ``None``: the generic one.
+        preamble: FEH octets before each request to it, 0 to 16, where it is not the profile's.
+        zone: what clocks show there.
+        password_of: its password, where its profile wants one.
+        report: where goes what it tells along with its answers.
+
+    """
+
+    def __init__(
+        self,
+        behind: Behind,
+        addresses: Sequence[str],
+        *,
+        clock: Clock,
+        random_octets: Callable[[int], bytes],
+        profile: Profile | None,
+        preamble: int | None,
+        zone: tzinfo,
+        password_of: PasswordOf,
+        report: Callable[[Report], None],
+    ) -> None:
+        self._clock = clock
+        self._behind = behind
+        profile = profile or generic(PROTOCOL)
+        self.talk = Talk(
+            clock,
+            profile,
+            preamble=profile.line.preamble if preamble is None else preamble,
+            password_of=password_of,
+            random_octets=random_octets,
+            asides_of=partial(Asides, clock=clock, zone=zone, report=report),
+        )
+        self._store = TerminalStore(self.talk, behind, addresses, clock=clock, zone=zone)
+        self._forwarding = Forwarding(self.talk, behind)
+        self._proxied = partial(
+            Dlt698Driver,
+            clock,
+            random_octets=random_octets,
+            zone=zone,
+            talk=ProxyTalk(self.talk, behind),
+        )
+
+    @property
+    def behind(self) -> Behind:
+        """Which concentrator it is, and its ways."""
+        return self._behind
+
+    def around(self, own: Driver, profile: Profile) -> Driver:
+        """The driver of meters behind it.
+
+        Args:
+            own: of these meters, as if they were on a line of ours.
+            profile: of these meters.
+
+        """
+        speaks_698 = profile.protocol == PROTOCOL
+        return BehindDriver(
+            self._behind,
+            own=own,
+            proxied=self._proxied(profile=profile if speaks_698 else None),
+            store=self._store,
+            forwarding=self._forwarding,
+            profile=profile,
+            clock=self._clock,
+        )
+
+    def control_around(self, own: ControlDriver, profile: Profile) -> ControlDriver:
+        """The control driver of meters behind it; see ``around``."""
+        return BehindControl(own, self._forwarding, profile, self._behind.terminal)
+
+    def archivist(self, line: Exchanging) -> Archivist:
+        """Who knows its archive.
+
+        Args:
+            line: of the concentrator, running.
+
+        """
+        return Archivist698(self.talk, self._behind, line)

@@ -1,0 +1,174 @@
+"""What several ways brought of one meter's memory, as one answer.
+
+What came first stays. An item that lacks in a record because the next way was cut off is unfit, so that
+somebody asks again; where the meter itself no longer has it, it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from meterlink.drivers.base import StoredAnswer, StoredRecord
+from meterlink.drivers.behind698.store import Wanted, is_meant
+from meterlink.drivers.freezes import is_part
+from meterlink.errors import MeterlinkError
+
+Lacking = tuple[tuple[str, ...], tuple[datetime, ...]]
+"""Items, and the slots in which they are not there."""
+
+
+class Joined:
+    """The records of one meter, way after way.
+
+    Args:
+        wanted: of it.
+        now: our time, aware.
+
+    """
+
+    def __init__(self, wanted: Wanted, now: datetime) -> None:
+        self.wanted = wanted
+        self._taken_at = now
+        self._records: dict[datetime, StoredRecord] = {}
+        self._gone: dict[datetime, str] = {}
+        self._not_yet: dict[datetime, str] = {}
+        self._unfit_slots: dict[datetime, str] = {}
+        self._refused: dict[str, str] = {}
+        self._cut_short: MeterlinkError | None = None
+
+    def brought(self, records: Iterable[StoredRecord], now: datetime) -> None:
+        """The first way brought these; what is not there may come by the next."""
+        self._taken_at = now
+        self._records.update({record.slot: record for record in records})
+
+    def lacking(self) -> list[Lacking]:
+        """What is still to be asked: slots without a record, and items that lack in one."""
+        absent, partly = [], []
+        items: dict[str, None] = {}
+        for slot in self.wanted.slots:
+            record = next(
+                (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)), None
+            )
+            if record is None:
+                absent.append(slot)
+            elif missing := self._missing(record):
+                partly.append(slot)
+                items.update(dict.fromkeys(missing))
+        asked: list[Lacking] = [(self.wanted.items, tuple(absent)), (tuple(items), tuple(partly))]
+        return [one for one in asked if all(one)]
+
+    def asked(self, items: Sequence[str], slots: Sequence[datetime], answer: StoredAnswer) -> None:
+        """The next way answered.
+
+        Args:
+            items: that it was asked for.
+            slots: likewise.
+            answer: what it said.
+
+        """
+        self._taken_at = max(self._taken_at, answer.taken_at)
+        for record in answer.records:
+            self._records[record.slot] = self._with(self._records.get(record.slot), record)
+        for told, of_record in (
+            (answer.gone, self._gone),
+            (answer.not_yet, self._not_yet),
+            (answer.unfit_slots, self._unfit_slots),
+        ):
+            of_record.update(told)
+        self._refused |= answer.refused
+        self._cut_short = self._cut_short or answer.cut_short
+        self._note_missing(items, slots, answer)
+
+    def ended(self, error: MeterlinkError) -> None:
+        """The next way failed.
+
+        Raises:
+            MeterlinkError: that, where nothing had come before.
+
+        """
+        if not self._records:
+            raise error
+        self._cut_short = self._cut_short or error
+        for slot, record in self._records.items():
+            unfit = dict.fromkeys(self._untold(record), f"not asked any more: {error}")
+            self._records[slot] = replace(record, unfit={**record.unfit, **unfit})
+
+    def of(self) -> StoredAnswer:
+        """The answer."""
+        has = [slot for slot in self.wanted.slots if self._record_of(slot) is not None]
+        came = {value.item for record in self._records.values() for value in record.values}
+        return StoredAnswer(
+            records=tuple(self._records[slot] for slot in sorted(self._records, reverse=True)),
+            gone={slot: why for slot, why in self._gone.items() if slot not in has},
+            not_yet={slot: why for slot, why in self._not_yet.items() if slot not in has},
+            unfit_slots={slot: why for slot, why in self._unfit_slots.items() if slot not in has},
+            refused={
+                item: why
+                for item, why in self._refused.items()
+                if not any(is_part(one, item) for one in came)
+            },
+            unfit={item: why for record in self._records.values() for item, why in record.unfit.items()},
+            taken_at=self._taken_at,
+            cut_short=self._cut_short,
+        )
+
+    # --- inside ---
+
+    def _record_of(self, slot: datetime) -> StoredRecord | None:
+        return next(
+            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)),
+            None,
+        )
+
+    def _missing(self, record: StoredRecord) -> list[str]:
+        return [
+            item
+            for item in self.wanted.items
+            if not any(is_part(value.item, item) for value in record.values)
+        ]
+
+    def _untold(self, record: StoredRecord) -> list[str]:
+        """Items that lack in a record, and nobody has said why."""
+        return [item for item in self._missing(record) if item not in {*record.refused, *record.unfit}]
+
+    def _with(self, before: StoredRecord | None, record: StoredRecord) -> StoredRecord:
+        if before is None:
+            return record
+        missing = self._missing(before)
+        more = tuple(value for value in record.values if any(is_part(value.item, item) for item in missing))
+        joined = replace(before, values=(*before.values, *more))
+        still = self._missing(joined)
+        return replace(
+            joined,
+            refused={item: why for item, why in record.refused.items() if item in still},
+            unfit={item: why for item, why in record.unfit.items() if item in still},
+        )
+
+    def _note_missing(self, items: Sequence[str], slots: Sequence[datetime], answer: StoredAnswer) -> None:
+        """Say why an item lacks in a record that has others."""
+        for slot, record in self._records.items():
+            untold = [item for item in self._untold(record) if item in items]
+            meant = [one for one in slots if is_meant(slot, one, self.wanted)]
+            if untold and meant:
+                self._records[slot] = _explained(record, untold, meant, answer)
+
+
+def _explained(
+    record: StoredRecord, untold: Sequence[str], meant: Sequence[datetime], answer: StoredAnswer
+) -> StoredRecord:
+    """The record with what the meter said of items that lack in it."""
+    refused, unfit = dict(record.refused), dict(record.unfit)
+    for item in untold:
+        if why := answer.refused.get(item) or _told(answer.gone, meant):
+            refused[item] = why
+        else:
+            unfit[item] = (
+                _told(answer.not_yet, meant) or _told(answer.unfit_slots, meant) or "it did not come"
+            )
+    return replace(record, refused=refused, unfit=unfit)
+
+
+def _told(reasons: Mapping[datetime, str], slots: Sequence[datetime]) -> str:
+    return next((reasons[slot] for slot in slots if slot in reasons), "")

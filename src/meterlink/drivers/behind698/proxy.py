@@ -1,0 +1,127 @@
+"""Requests for a meter of DL/T 698.45, carried out by the concentrator before it (PROXY 1 and 2).
+
+What asks a meter straight asks it so too: a request for attributes or records goes to the concentrator, which
+asks the meter, and the answer is given back as the meter's own. Meters are told by their address, never by
+their place in the answer. That a meter said nothing (DAR 33) is a silence like any other; so is that the
+concentrator has no time for it now (DAR 2).
+Source: spec dlt698, sections 3.9 and 8.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
+from meterlink.drivers.behind698.ways import Behind, Patiently
+from meterlink.drivers.dlt698_talk import RequestOf, Talk, code_words
+from meterlink.errors import BadAnswer, ReplyTimeout
+from meterwire.dlt698.apdus.apdu import Apdu
+from meterwire.dlt698.apdus.get import (
+    GetRequestNormal,
+    GetRequestNormalList,
+    GetRequestRecord,
+    GetResponseNormal,
+    GetResponseNormalList,
+    GetResponseRecord,
+)
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid
+from meterwire.dlt698.apdus.proxy import (
+    ProxyGetRequestRecord,
+    ProxyGetResponseList,
+    ProxyGetResponseRecord,
+)
+from meterwire.dlt698.axdr.selection import Oad, Tsa
+from meterwire.dlt698.objects.answers import NO_ANSWER
+from meterwire.dlt698.objects.concentrator import proxy_get
+
+BUSY: Final = Dar(2)
+"""Temporary failure: later it may do."""
+_LATER: Final = frozenset({NO_ANSWER, BUSY})
+
+
+class ProxyTalk:
+    """Asks the meters behind one concentrator; an ``Asking`` of ``Dlt698Driver``.
+
+    Args:
+        talk: with the concentrator.
+        behind: which one, and how long it may take.
+
+    """
+
+    def __init__(self, talk: Talk, behind: Behind) -> None:
+        self._talk = talk
+        self._behind = behind
+
+    def lost(self, address: str) -> None:
+        """See ``Asking.lost``: no association with a meter is kept here."""
+
+    async def ask(self, line: Exchanging, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
+        """See ``Asking.ask``.
+
+        Raises:
+            Refused: the concentrator does not do such a thing at all.
+            BadAnswer: its answer does not fit.
+            ReplyTimeout: the meter is silent, or the concentrator busy.
+            ConfigError, LineLost, LineBusy, LineClosed, BusFull: as of ``Talk.ask``.
+
+        """
+        asked = request_of(Piid.of(0))
+        reply = await self._talk.ask(
+            Patiently(line, self._behind.answer_timeout_s),
+            self._behind.terminal,
+            lambda piid: self._request(asked, address, piid),
+            priority=priority,
+        )
+        if isinstance(asked, GetRequestRecord):
+            return self._record(address, reply)
+        results = self._results(address, reply)
+        self._check_heard(address, [result.result for result in results])
+        if isinstance(asked, GetRequestNormal):
+            return GetResponseNormal(piid=reply.piid, result=results[0])
+        return GetResponseNormalList(piid=reply.piid, results=tuple(results))
+
+    def _request(self, asked: Apdu, address: str, piid: Piid) -> Apdu:
+        timeout_s = self._behind.meter_timeout_s
+        match asked:
+            case GetRequestRecord(record=record):
+                return ProxyGetRequestRecord(
+                    piid=piid, timeout_s=timeout_s, tsa=Tsa.of(address), record=record
+                )
+            case GetRequestNormal(oad=oad):
+                wanted: dict[str, tuple[Oad, ...]] = {address: (oad,)}
+            case GetRequestNormalList(oads=oads):
+                wanted = {address: oads}
+            case _:
+                raise AssertionError(f"{type(asked).__name__} does not go through a concentrator")
+        return proxy_get(piid, wanted, timeout_s=timeout_s, meter_timeout_s=timeout_s)
+
+    def _record(self, address: str, reply: Any) -> GetResponseRecord:
+        if not isinstance(reply, ProxyGetResponseRecord):
+            raise self._unfit(address, reply)
+        if reply.tsa.digits != address:
+            raise BadAnswer(f"{self._who} answered records of meter {address} with those of another")
+        if isinstance(reply.record.result, Dar):
+            self._check_heard(address, [reply.record.result])
+        return GetResponseRecord(piid=reply.piid, record=reply.record)
+
+    def _results(self, address: str, reply: Any) -> list[AttributeResult]:
+        if not isinstance(reply, ProxyGetResponseList):
+            raise self._unfit(address, reply)
+        found = [one for target in reply.targets if target.tsa.digits == address for one in target.items]
+        if not found:
+            raise ReplyTimeout(f"{self._who} says nothing of meter {address}")
+        return found
+
+    def _check_heard(self, address: str, results: list[Any]) -> None:
+        """What comes first is what was wanted most: without it the rest can wait too."""
+        if isinstance(results[0], Dar) and results[0] in _LATER:
+            words = code_words("dar", results[0])
+            raise ReplyTimeout(f"{self._who} has no answer of meter {address}: {words}")
+
+    @property
+    def _who(self) -> str:
+        return f"terminal {self._behind.terminal}"
+
+    def _unfit(self, address: str, reply: Any) -> BadAnswer:
+        return BadAnswer(f"{self._who} answered for meter {address} with {type(reply).__name__}")

@@ -1,0 +1,324 @@
+"""Records that a concentrator has collected from its meters (60120300), so that no meter need be asked.
+
+A row is known by the address that stands in it and by the time at which the *meter* froze it, never by its
+place or by when it was stored: concentrators store under several stamps (the day, the day before, the task's
+start), so a wide span of those is asked for, and what lies outside of what was wanted is passed over. A row
+without an address or a time, a value that is NULL or does not fit, and two rows of one instant that do not
+say the same are as if they were not there: the meter itself is asked then.
+
+Where a night is wanted of one meter, it will be wanted of its neighbours in a moment: one request asks for
+several. What came for a neighbour waits for him a short while and is given once, so that whoever asks again
+is not told the same old thing.
+Source: spec dlt698, sections 2.2, 2.3, 7 and 8.1 a; field practice, section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Final, NamedTuple
+
+import structlog
+
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.base import Measured, StoredRecord
+from meterlink.drivers.behind698.ways import Behind
+from meterlink.drivers.dlt698_memory import tables_of
+from meterlink.drivers.dlt698_rows import sort_item
+from meterlink.drivers.dlt698_talk import Talk, code_words
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant
+from meterlink.drivers.stored import NEAR
+from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
+from meterlink.model.zone import CHINA_TIME
+from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
+from meterwire.dlt698.apdus.parts import RecordRequest
+from meterwire.dlt698.objects.concentrator import EVERY_RECORD, OWN_ADDRESS, ReadCollected
+from meterwire.dlt698.objects.records import METER_ADDRESS, Record, Records, records
+from meterwire.errors import LocalProtocolError, RemoteProtocolError
+
+METERS_TOGETHER: Final = 32
+"""Most meters of one request."""
+ANSWER_OCTETS: Final = 1_600
+"""So long an answer may become by our guess: what fits an APDU of 2,000 octets needs no blocks, and a
+concentrator that restarts amid blocks has to begin again."""
+BATCHES_MAX: Final = 32
+"""Requests of which something waits for a neighbour; the oldest goes first."""
+FRESH_S: Final = 120.0
+"""So long it waits."""
+
+_DAY: Final = timedelta(days=1)
+_ROW_OCTETS: Final = 34
+"""Address, three times and the descriptors' share of a row, about."""
+_NUMBER_OCTETS: Final = 5
+_BLOCK_OCTETS: Final = 27
+_TOGETHER: Final = frozenset({Priority.BILLING, Priority.CURVE})
+"""What is due of all meters at once; what is fetched later is another night of each."""
+_log = structlog.get_logger(__name__)
+
+
+class Wanted(NamedTuple):
+    """What is wanted of a meter.
+
+    Args:
+        data_class: daily, monthly or curve.
+        items: or blocks.
+        slots: aware, newest first.
+        every_s: of a curve.
+        zone: what the meter's clock shows.
+
+    """
+
+    data_class: DataClass
+    items: tuple[str, ...]
+    slots: tuple[datetime, ...]
+    every_s: int = 0
+    zone: tzinfo = CHINA_TIME
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one kind of request has brought, by address.
+
+    Args:
+        until_s: monotonic time until which it is fresh.
+        fetching: one asks at a time.
+        rows: of those who have not asked for theirs yet.
+        given: who has had theirs.
+
+    """
+
+    until_s: float = 0.0
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
+    rows: dict[str, list[Record]] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
+
+
+class TerminalStore:
+    """The store of one concentrator.
+
+    Args:
+        talk: with the concentrator.
+        behind: which one.
+        neighbours: addresses of all meters behind it.
+        clock: ours.
+        zone: what its clock and those of its meters show.
+
+    Attributes:
+        requests: that left.
+        zone: what clocks show there.
+
+    """
+
+    def __init__(
+        self, talk: Talk, behind: Behind, neighbours: Sequence[str], *, clock: Clock, zone: tzinfo
+    ) -> None:
+        self.requests = 0
+        self._talk = talk
+        self._behind = behind
+        self._neighbours = tuple(neighbours)
+        self._clock = clock
+        self.zone = zone
+        self._address_column = METER_ADDRESS
+        self._names_meters = False  # in the column that is asked for; once it has, no other is tried
+        self._batches: OrderedDict[tuple[str, Wanted], _Batch] = OrderedDict()
+        self._trouble = ""
+
+    async def read(
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
+    ) -> tuple[StoredRecord, ...]:
+        """What the store holds of what is wanted of a meter; what it lacks is simply not there.
+
+        Args:
+            line: of the concentrator, running.
+            address: of the meter.
+            wanted: at least one slot.
+            priority: who goes first.
+
+        Raises:
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+        found: dict[datetime, StoredRecord] = {}
+        for table in tables_of(wanted.data_class, wanted.every_s):
+            left = tuple(
+                slot for slot in wanted.slots if not any(is_meant(one, slot, wanted) for one in found)
+            )
+            if not left:
+                break
+            rows = await self._rows(line, address, table, wanted._replace(slots=left), priority)
+            for record in self._records(address, table, rows, wanted):
+                found.setdefault(record.slot, record)
+        return tuple(found[slot] for slot in sorted(found, reverse=True))
+
+    # --- several meters at once --------------------------------------------------------------
+
+    async def _rows(
+        self, line: Exchanging, address: str, table: str, wanted: Wanted, priority: Priority
+    ) -> list[Record]:
+        """Rows of a meter: those that came with a neighbour's, or new ones."""
+        batch = self._batches.setdefault((table, wanted), _Batch())
+        self._batches.move_to_end((table, wanted))
+        if len(self._batches) > BATCHES_MAX:
+            self._batches.popitem(last=False)
+        async with batch.fetching:
+            now_s = self._clock.monotonic_s()
+            if now_s > batch.until_s:
+                batch.rows.clear()
+                batch.given.clear()
+            if address not in batch.rows:
+                together = self._together(address, wanted, batch) if priority in _TOGETHER else (address,)
+                brought = await self._fetch(line, together, table, wanted, priority)
+                batch.until_s = self._clock.monotonic_s() + FRESH_S
+                for one in together:
+                    batch.rows[one] = [row for row in brought if row.address == one]
+            batch.given.add(address)
+            return batch.rows.pop(address)
+
+    def _together(self, address: str, wanted: Wanted, batch: _Batch) -> tuple[str, ...]:
+        """The meter, and those who will ask the same in a moment."""
+        values = sum(_BLOCK_OCTETS if item.endswith(".*") else _NUMBER_OCTETS for item in wanted.items)
+        octets = (_ROW_OCTETS + values) * len(wanted.slots)
+        count = max(1, min(METERS_TOGETHER, ANSWER_OCTETS // octets))
+        others = (
+            one
+            for one in self._neighbours
+            if one != address and one not in batch.given and one not in batch.rows
+        )
+        return (address, *(one for one, _ in zip(others, range(count - 1), strict=False)))
+
+    # --- one request -------------------------------------------------------------------------
+
+    async def _fetch(
+        self, line: Exchanging, addresses: tuple[str, ...], table: str, wanted: Wanted, priority: Priority
+    ) -> tuple[Record, ...]:
+        """Rows of meters; none where the store has nothing of the kind, or answers with what fits nothing."""
+        try:
+            request = self._request(addresses, table, wanted)
+            told = await self._ask(line, request, priority)
+            if not self._names_meters and lacks_addresses(told):
+                self._address_column = OWN_ADDRESS
+                told = await self._ask(line, self._request(addresses, table, wanted), priority)
+                if lacks_addresses(told):
+                    self._address_column = METER_ADDRESS
+        except (Refused, BadAnswer, LocalProtocolError) as error:
+            self._note(str(error))
+            return ()
+        if told.dar is not None:
+            self._note(code_words("dar", told.dar))
+            return ()
+        self._trouble = ""
+        self._names_meters |= any(row.address for row in told.rows)
+        return told.rows
+
+    async def _ask(self, line: Exchanging, request: RecordRequest, priority: Priority) -> Records:
+        """One exchange.
+
+        Raises:
+            Refused, BadAnswer: it says no, or something that does not fit.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+        self.requests += 1
+        terminal = self._behind.terminal
+        reply = await self._talk.ask(
+            line, terminal, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
+        )
+        if not isinstance(reply, GetResponseRecord):
+            raise BadAnswer(f"terminal {terminal} answered records with {type(reply).__name__}")
+        try:
+            return records(reply.record)
+        except RemoteProtocolError as error:
+            raise BadAnswer(f"terminal {terminal} answered records that do not fit: {error}") from None
+
+    def _request(self, addresses: tuple[str, ...], table: str, wanted: Wanted) -> RecordRequest:
+        first, after = self._span(wanted)
+        read = ReadCollected(
+            items=wanted.items,
+            freeze=table,
+            stored_from=first,
+            stored_to=after,
+            meters=addresses,
+            interval=EVERY_RECORD,
+            address_column=self._address_column,
+        )
+        return read.records()[0]
+
+    def _span(self, wanted: Wanted) -> tuple[datetime, datetime]:
+        """When what is wanted may have been stored, in civil time."""
+        oldest, newest = (
+            slot.astimezone(self.zone).replace(tzinfo=None) for slot in (wanted.slots[-1], wanted.slots[0])
+        )
+        if wanted.data_class == CURVE:
+            return oldest, newest + timedelta(seconds=wanted.every_s)
+        return oldest - _DAY, newest + _DAY
+
+    # --- rows --------------------------------------------------------------------------------
+
+    def _records(
+        self, address: str, table: str, rows: Sequence[Record], wanted: Wanted
+    ) -> list[StoredRecord]:
+        """What the rows of a meter hold of what is wanted, one record an instant."""
+        who = f"terminal {self._behind.terminal}, meter {address}"
+        by_slot: dict[datetime, list[tuple[Measured, ...]]] = {}
+        for row in rows:
+            slot = self._slot(row, who)
+            if slot is not None and any(is_meant(slot, one, wanted) for one in wanted.slots):
+                by_slot.setdefault(slot, []).append(self._values(row, table, wanted, who))
+        return [
+            StoredRecord(slot=slot, values=told[0])
+            for slot, told in by_slot.items()
+            if told[0] and all(values == told[0] for values in told)
+        ]
+
+    def _slot(self, row: Record, who: str) -> datetime | None:
+        if not any(value.item == "frozen_at" and value.moment is not None for value in row.values):
+            return None  # its time is that of storing
+        try:
+            return freeze_instant(row.at, zone=self.zone, now=self._clock.utc_now(), who=who)
+        except (BadAnswer, NoFreeze):
+            return None
+
+    def _values(self, row: Record, table: str, wanted: Wanted, who: str) -> tuple[Measured, ...]:
+        found = FreezeFindings()
+        for item in wanted.items:
+            sort_item(item, row, table, found, who)
+        values = [value._replace(period=wanted.data_class) for value in found.values if not value.marks]
+        return self._behind.routed(values, "store")
+
+    def _note(self, why: str) -> None:
+        if why != self._trouble:
+            self._trouble = why
+            _log.info("store_says_no", terminal=self._behind.terminal, reason=why)
+
+
+def is_meant(slot: datetime, wished: datetime, wanted: Wanted) -> bool:
+    """Whether a record of an instant is the one of a slot: meters freeze at another minute than midnight.
+
+    Args:
+        slot: of the record.
+        wished: that was asked for.
+        wanted: of the meter.
+
+    """
+    if wanted.data_class == CURVE:
+        return slot == wished
+    if wanted.data_class == DAILY_FREEZE:
+        return abs(slot - wished) <= NEAR
+    one, other = (moment.astimezone(wanted.zone) for moment in (slot, wished))
+    return (one.year, one.month) == (other.year, other.month)
+
+
+def lacks_addresses(told: Records) -> bool:
+    """Whether an answer names no meter: this concentrator knows the column of addresses by another name.
+
+    Args:
+        told: the answer.
+
+    """
+    return told.dar is not None or (bool(told.rows) and all(row.address is None for row in told.rows))

@@ -1,0 +1,317 @@
+"""Reading meters behind a terminal of Q/GDW 1376.1: its store first, the meter itself for what that lacks.
+
+The meter's own driver stands above the tunnel and knows nothing of it. What is asked of the terminal waits in
+the same queue as what goes through the tunnel, so one order of priorities holds for both. A value of the
+store is kept only where the archive names the meter's address for its point, once and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from meterlink.bus.line import Exchanging, Line
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import (
+    Depth,
+    Driver,
+    MeterAnswer,
+    StoredAnswer,
+    StoredRecord,
+    Window,
+)
+from meterlink.drivers.events import EventCounts, EventRecords
+from meterlink.drivers.gdw1376.station import Station
+from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, lacking, now_items
+from meterlink.drivers.stored import DAY_S, check_asked
+from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+
+STORE_DEPTHS: Mapping[DataClass, Depth] = {
+    DAILY_FREEZE: Depth(records=31, every_s=DAY_S),
+    MONTHLY_FREEZE: Depth(records=12, every_s=0),
+    CURVE: Depth(records=31 * 96, every_s=900),
+}
+"""What terminals keep at the least, where the meter itself keeps no such class."""
+_ENDINGS = (ReplyTimeout, LineError, BusFull, BadAnswer, NoFreeze)
+
+
+class Gdw1376Driver:
+    """Driver of the meters of one profile behind one terminal.
+
+    Args:
+        inner: the meters' own driver.
+        station: the terminal.
+        line: that of the terminal's connection; the lines of the methods are those above the tunnel.
+
+    """
+
+    def __init__(self, inner: Driver, station: Station, line: Line) -> None:
+        self._inner = inner
+        self._station = station
+        self._terminal_line = line
+        self._store = Store(station, line)
+        self._route = f"terminal {station.name} forward"
+        self.check_item = inner.check_item
+        self.check_instant = inner.check_instant
+        self.check_status = inner.check_status
+        self.check_window = inner.check_window
+        self.association_lost = inner.association_lost
+        self.event_kinds = inner.event_kinds
+
+    # --- values of the moment --------------------------------------------------------------
+
+    async def read(
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read``."""
+        self._inner.check_item(item)
+        if window is None and now_items(item):
+            answer = await self._now(line, address, item, priority)
+            if answer is not None:
+                return answer
+        answer = await self._inner.read(line, address, item, window=window, priority=priority)
+        return self._routed(answer)
+
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read_status``: words of state are the meter's own affair."""
+        if now_items(item):
+            return await self.read(line, address, item, priority=priority)
+        return self._routed(await self._inner.read_status(line, address, item, priority=priority))
+
+    async def _now(self, line: Exchanging, address: str, item: str, priority: Priority) -> MeterAnswer | None:
+        """What the terminal has read lately; ``None``: nothing, or too long ago."""
+        async with self._terminal(line, priority):
+            entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
+            if entry is None:
+                return None
+            values, read_at = await self._store.now(entry, item, priority=priority)
+        now = self._station.clock.utc_now()
+        if not values or read_at is None or not self._is_fresh(read_at, now):
+            return None
+        return MeterAnswer(tuple(values), min(read_at, now))
+
+    def _is_fresh(self, read_at: datetime, now: datetime) -> bool:
+        return -AHEAD_MAX <= now - read_at <= timedelta(seconds=self._station.settings.fresh_s)
+
+    def _routed(self, answer: MeterAnswer) -> MeterAnswer:
+        return answer._replace(values=tuple(value._replace(route=self._route) for value in answer.values))
+
+    # --- what is stored --------------------------------------------------------------------
+
+    @property
+    def stored(self) -> Mapping[DataClass, Depth]:
+        """See ``MemoryReader.stored``."""
+        return {**STORE_DEPTHS, **self._inner.stored}
+
+    def check_stored(self, data_class: DataClass, item: str) -> None:
+        """See ``MemoryReader.check_stored``."""
+        if not is_stored(data_class, item):
+            self._inner.check_stored(data_class, item)
+
+    async def read_stored(
+        self,
+        line: Exchanging,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        *,
+        every_s: int = 0,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """See ``MemoryReader.read_stored``."""
+        check_asked(data_class, items, slots, every_s)
+        for item in items:
+            self.check_stored(data_class, item)
+        asked = sorted({slot.astimezone(UTC) for slot in slots}, reverse=True)
+        found = await self._found(line, address, data_class, items, asked, every_s, priority)
+        found = {slot: found[slot] for slot in asked if slot in found}
+        waiting = self._waited_for(asked, found, items)
+        lacks = {
+            slot: some for slot in asked if slot not in waiting and (some := lacking(found, slot, items))
+        }
+        missing = [item for item in items if any(item in some for some in lacks.values())]
+        if not missing:
+            return _answer(found, items, waiting, None, self._station.clock.utc_now())
+        try:
+            theirs = await self._asked_of_meter(
+                line, address, data_class, missing, list(lacks), every_s, priority
+            )
+        except _ENDINGS as error:
+            if not found:
+                raise
+            answer = _answer(found, items, waiting, None, self._station.clock.utc_now())
+            return replace(answer, cut_short=error)
+        return _answer(found, items, waiting, theirs, theirs.taken_at)
+
+    async def _found(
+        self,
+        line: Exchanging,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        every_s: int,
+        priority: Priority,
+    ) -> Found:
+        """What the terminal has; nothing where it does not know the meter."""
+        known = [item for item in items if is_stored(data_class, item)]
+        if not known:
+            return {}
+        async with self._terminal(line, priority):
+            entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
+            if entry is None:
+                return {}
+            return await self._store.stored(
+                entry, data_class, known, slots, every=timedelta(seconds=every_s), priority=priority
+            )
+
+    def _waited_for(
+        self, asked: Sequence[datetime], found: Found, items: Sequence[str]
+    ) -> dict[datetime, str]:
+        """The slots for which the terminal has its time still, and that it has not read."""
+        since = self._station.clock.utc_now() - timedelta(seconds=self._station.settings.store_wait_s)
+        why = f"terminal {self._station.name} has not read it yet"
+        return {slot: why for slot in asked if slot > since and slot not in found and items}
+
+    async def _asked_of_meter(
+        self,
+        line: Exchanging,
+        address: str,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Sequence[datetime],
+        every_s: int,
+        priority: Priority,
+    ) -> StoredAnswer:
+        """What the meter itself has of these slots."""
+        can = [item for item in items if self._inner_has(data_class, item)]
+        if not can:
+            why = f"neither terminal {self._station.name} nor the meter has it"
+            return StoredAnswer(
+                records=(),
+                gone={},
+                not_yet={},
+                unfit_slots={},
+                refused=dict.fromkeys(items, why),
+                unfit={},
+                taken_at=self._station.clock.utc_now(),
+            )
+        answer = await self._inner.read_stored(
+            line, address, data_class, can, slots, every_s=every_s, priority=priority
+        )
+        return _routed_records(answer, self._route)
+
+    def _inner_has(self, data_class: DataClass, item: str) -> bool:
+        try:
+            self._inner.check_stored(data_class, item)
+        except UnknownItem:
+            return False
+        return data_class in self._inner.stored
+
+    @asynccontextmanager
+    async def _terminal(self, line: Exchanging, priority: Priority) -> AsyncIterator[None]:
+        """The terminal is ours, by our priority among all that go to it or through it.
+
+        Raises:
+            LineLost: it is not there.
+            BusFull, LineClosed: of the line.
+
+        """
+        if isinstance(line, Line):
+            async with line.hold(priority=priority):
+                yield
+        else:  # somebody has it already, and asks through his hold
+            yield
+
+    # --- events ----------------------------------------------------------------------------
+
+    @property
+    def has_events(self) -> bool:
+        """See ``EventReader.has_events``."""
+        return self._inner.has_events
+
+    async def read_event_counts(
+        self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
+    ) -> EventCounts:
+        """See ``EventReader.read_event_counts``: the meter's own records, through the terminal."""
+        return await self._inner.read_event_counts(line, address, kinds, priority=priority)
+
+    async def read_event_records(
+        self,
+        line: Exchanging,
+        address: str,
+        kind: str,
+        lasts: Sequence[int],
+        *,
+        count: int,
+        priority: Priority,
+    ) -> EventRecords:
+        """See ``EventReader.read_event_records``: the meter's own records, through the terminal."""
+        return await self._inner.read_event_records(
+            line, address, kind, lasts, count=count, priority=priority
+        )
+
+
+def _routed_records(answer: StoredAnswer, route: str) -> StoredAnswer:
+    records = tuple(
+        StoredRecord(
+            slot=record.slot,
+            values=tuple(value._replace(route=route) for value in record.values),
+            refused=record.refused,
+            unfit=record.unfit,
+        )
+        for record in answer.records
+    )
+    return replace(answer, records=records)
+
+
+def _answer(
+    found: Found,
+    items: Sequence[str],
+    waiting: Mapping[datetime, str],
+    theirs: StoredAnswer | None,
+    taken_at: datetime,
+) -> StoredAnswer:
+    """One answer of what the terminal had and what the meter brought; the terminal's value stands first."""
+    by_slot = {record.slot: record for record in theirs.records} if theirs is not None else {}
+    records = []
+    for slot in sorted({*found, *by_slot}, reverse=True):
+        own, meters = found.get(slot, {}), by_slot.get(slot)
+        values = list(own.values())
+        values += [value for value in (meters.values if meters else ()) if value.item not in own]
+        left = lacking({slot: {value.item: value for value in values}}, slot, items)
+        refused = dict(meters.refused) if meters else {}
+        unfit = dict(meters.unfit) if meters else {}
+        if theirs is not None:
+            refused = {**theirs.refused, **refused}
+        unfit |= {item: "not asked any more" for item in left if item not in refused and item not in unfit}
+        records.append(
+            StoredRecord(
+                slot=slot,
+                values=tuple(values),
+                refused={item: why for item, why in refused.items() if item in left},
+                unfit={item: why for item, why in unfit.items() if item in left},
+            )
+        )
+    has_record = {record.slot for record in records}
+
+    def others(told: Mapping[datetime, str]) -> dict[datetime, str]:
+        return {slot: why for slot, why in told.items() if slot not in has_record}
+
+    everywhere = theirs.refused if theirs is not None and not records else {}
+    return StoredAnswer(
+        records=tuple(records),
+        gone=others(theirs.gone) if theirs else {},
+        not_yet={**waiting, **(others(theirs.not_yet) if theirs else {})},
+        unfit_slots=others(theirs.unfit_slots) if theirs else {},
+        refused=everywhere,
+        unfit={item: why for record in records for item, why in record.unfit.items()},
+        taken_at=taken_at,
+        cut_short=theirs.cut_short if theirs else None,
+    )

@@ -1,0 +1,283 @@
+"""One terminal of Q/GDW 1376.1, over all its connections: what we ask it, and what we know of it.
+
+It has one request at a time, whose number counts 0 to 15 in turn; each is answered in the generation of the
+protocol in which the terminal logged in. A command bears PW, which is fetched when it is needed and not kept.
+What is in its archive is known for as long as the connection lasts on which it was read.
+Source: spec gdw1376, B1 to B3; field practice, section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Final, NamedTuple
+
+import structlog
+
+from meterlink.bus.exchange import PatientSession, Timing
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.gdw1376.ahead import Ahead
+from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, Archive, Entry, entries_of
+from meterlink.drivers.gdw1376.settings import TerminalSettings
+from meterlink.errors import BadAnswer, ReplyTimeout
+from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.functions import terminal as table
+from meterwire.gdw1376.link.auxiliary import (
+    NO_AUXILIARY,
+    PASSWORD_AFNS,
+    PASSWORD_OCTETS,
+    PASSWORD_OCTETS_2005,
+    Auxiliary,
+    TimeTag,
+)
+from meterwire.gdw1376.link.terminal_frame import ID_2005, ID_2009
+from meterwire.gdw1376.messages.secrets import SecretRanges, all_of
+from meterwire.gdw1376.messages.terminal import Group, Message, Unit, request, unit
+from meterwire.gdw1376.sessions.terminal_exchange import SEQUENCES, State, TerminalExchange
+
+FRAME_GAP_S: Final = 10.0
+"""Between two frames of one answer, over a mobile network."""
+ANSWER_MAX_S: Final = 60.0
+"""Longest whole answer beside the first wait: an archive of 2,000 meters is some forty frames."""
+ANSWER_OCTETS_MAX: Final = 16_391
+INDEXES_MAX: Final = 32
+"""Entries of the archive that one request asks for: 27 octets each, in a frame of about 1 KB."""
+ARCHIVE_FN: Final = 10
+CLOCK_FN: Final = 2
+FORWARD_FN: Final = 1
+
+_log = structlog.get_logger(__name__)
+
+
+class Answer(NamedTuple):
+    """What came for one request.
+
+    Args:
+        units: in the order of the wire; none where all was denied.
+        is_denied: the terminal refused all, which of stored data often means "none of that day".
+        taken_at: when it was complete; aware, UTC.
+        messages: its frames.
+
+    """
+
+    units: tuple[Unit, ...]
+    is_denied: bool
+    taken_at: datetime
+    messages: tuple[Message, ...] = ()
+
+
+class Station:
+    """One terminal.
+
+    Args:
+        settings: what is known of it.
+        clock: ours.
+        zone: what its clock shows.
+
+    Attributes:
+        settings: as given.
+        zone: as given.
+        clock: as given.
+        archive: what it said last of its meters; ``None``: it is not known on this connection.
+        works: functions, as (AFN, Fn), that have ever brought data: when one of them is denied, there is
+            none.
+        single_units: it takes requests of one data unit only, as far as it has shown.
+        many_work: a request of several data units has brought data.
+        ahead: freezes that came along with those of other meters.
+        roster: addresses of the meters that should be behind it.
+
+    """
+
+    def __init__(self, settings: TerminalSettings, *, clock: Clock, zone: tzinfo) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.zone = zone
+        self.archive: Archive | None = None
+        self.works: set[tuple[int, int]] = set()
+        self.single_units = settings.units_max == 1
+        self.many_work = False
+        self.ahead = Ahead()
+        self.roster: frozenset[str] = frozenset()
+        self.on_counts: Callable[[tuple[int, int]], None] = lambda _: None
+        self.on_report: Callable[[Message, Callable[[], None]], None] = lambda _, __: None
+        self.on_coming: Callable[[], None] = lambda: None
+        self._protocol_id = ID_2009
+        self._sequence = 0
+        self._tags = 0
+        self._reading: asyncio.Lock = asyncio.Lock()
+        self._connection = 0
+
+    @property
+    def name(self) -> str:
+        """As lines and logs write it: ``0171-2082``."""
+        return self.settings.name
+
+    # --- what its session tells ------------------------------------------------------------
+
+    def came(self, protocol_id: int) -> None:
+        """See ``Concerned.came``."""
+        self._protocol_id = protocol_id
+        self._connection += 1
+        self.archive = None
+        self.ahead.clear()
+        self.on_coming()
+
+    def told(self, message: Message, confirm: Callable[[], None]) -> None:
+        """See ``Concerned.told``."""
+        self.on_report(message, confirm)
+
+    # --- asking ----------------------------------------------------------------------------
+
+    async def ask(
+        self,
+        line: Line,
+        afn: int,
+        groups: Sequence[Group],
+        *,
+        priority: Priority,
+        timeout_s: float = 0.0,
+        inner: SecretRanges = all_of,
+    ) -> Answer:
+        """Have one request answered.
+
+        Args:
+            line: that of the terminal's connection.
+            afn: application function code.
+            groups: data units.
+            priority: who goes first.
+            timeout_s: how long to wait, where that is longer than for data of the terminal's own.
+            inner: which octets of a forwarded frame are secret.
+
+        Raises:
+            BadAnswer: frames of the answer are missing.
+            ConfigError: the terminal's password cannot be fetched.
+            ReplyTimeout, LineError, BusFull: from the line.
+
+        """
+        asked = request(
+            self.settings.address,
+            afn,
+            groups,
+            sequence=self._next(),
+            auxiliary=self._auxiliary(afn),
+            protocol_id=self._protocol_id,
+        )
+        session = TerminalExchange(asked, inner=inner)
+        wait_s = max(timeout_s, self.settings.reply_timeout_s)
+        try:
+            await line.exchange(PatientSession(session, wait_s), priority=priority)
+        except ReplyTimeout:
+            if not session.answer:
+                raise
+        for message in session.answer:
+            if message.auxiliary.event_counts is not None:
+                self.on_counts(message.auxiliary.event_counts)
+        if session.state is not State.DONE:
+            raise BadAnswer(f"terminal {self.name} answered in frames that make no whole")
+        units = tuple(one for message in session.answer if message.head.afn == afn for one in message.units)
+        return Answer(units, session.is_denied, self.clock.utc_now(), session.answer)
+
+    async def archive_for(self, line: Line, address: str, *, priority: Priority) -> Entry | None:
+        """The archive's one entry of a meter; ``None``: it has none, or not one alone.
+
+        The archive is read where it is not known, and once a connection where it does not know the meter.
+
+        Raises:
+            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
+
+        """
+        return (await self.known_archive(line, priority=priority)).of_address(address)
+
+    async def known_archive(self, line: Line, *, priority: Priority, anew: bool = False) -> Archive:
+        """What the terminal says of its meters; read once a connection.
+
+        Args:
+            line: that of the terminal's connection.
+            priority: who goes first.
+            anew: read it, whatever is known.
+
+        Raises:
+            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
+
+        """
+        async with self._reading:  # two readers would read it twice
+            if self.archive is None or anew:
+                while True:
+                    connection = self._connection
+                    archive = Archive(await self._entries(line, priority))
+                    if connection == self._connection:
+                        break
+                self.archive = archive
+                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+            return self.archive
+
+    async def read_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
+        """How far the terminal's clock is ahead of ours; ``None``: it shows no time.
+
+        Raises:
+            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
+
+        """
+        begun_s = self.clock.monotonic_s()
+        answer = await self.ask(line, table.CLASS_1, [unit(table.CLASS_1, CLOCK_FN)], priority=priority)
+        half_way = answer.taken_at - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
+        shown = next((one.values.get("clock") for one in answer.units if one.fn == CLOCK_FN), None)
+        when = shown.when() if isinstance(shown, Moment) else None
+        return None if when is None else when.replace(tzinfo=self.zone) - half_way
+
+    # --- inside ----------------------------------------------------------------------------
+
+    async def _entries(self, line: Line, priority: Priority) -> list[Entry]:
+        """All entries: by index, until a request brings none."""
+        found: dict[int, Entry] = {}
+        first = 1
+        while first <= ENTRIES_MAX:
+            indexes = list(range(first, min(first + INDEXES_MAX, ENTRIES_MAX + 1)))
+            values = {"count": len(indexes), "indexes": indexes}
+            query = unit(table.QUERY, ARCHIVE_FN, values)
+            answer = await self.ask(line, table.QUERY, [query], priority=priority)
+            told = [entry for one in answer.units if one.fn == ARCHIVE_FN for entry in entries_of(one.values)]
+            new = {entry.number: entry for entry in told if entry.number in indexes and entry.point}
+            if not new:
+                break
+            found.update(new)
+            first += INDEXES_MAX
+        return list(found.values())
+
+    def _next(self) -> int:
+        self._sequence = (self._sequence + 1) % SEQUENCES
+        return self._sequence
+
+    def _auxiliary(self, afn: int) -> Auxiliary:
+        password = b""
+        if afn in PASSWORD_AFNS:
+            octets = PASSWORD_OCTETS_2005 if self._protocol_id == ID_2005 else PASSWORD_OCTETS
+            password = self.settings.password()[:octets]
+        tag = None
+        if self.settings.time_tag_min is not None:
+            now = self.clock.utc_now().astimezone(self.zone)
+            moment = Moment(day=now.day, hour=now.hour, minute=now.minute, second=now.second)
+            self._tags = (self._tags + 1) % 256
+            tag = TimeTag(self._tags, moment, self.settings.time_tag_min)
+        return NO_AUXILIARY._replace(password=password, time_tag=tag)
+
+    def differing(self, roster: Collection[str]) -> str:
+        """One sentence on how archive and roster differ; empty: they do not, or nobody knows."""
+        differences = None if self.archive is None else self.archive.differences(roster)
+        if not differences:
+            return ""
+        parts = [f"{name} {', '.join(found)}" for name, found in differences._asdict().items() if found]
+        return "; ".join(parts)
+
+
+def timing_of(settings: TerminalSettings) -> Timing:
+    """Timers of the line of a terminal's connection."""
+    return Timing(
+        reply_timeout_s=settings.reply_timeout_s,
+        octet_gap_s=FRAME_GAP_S,
+        answer_max_s=ANSWER_MAX_S,
+        answer_octets_max=ANSWER_OCTETS_MAX,
+    )

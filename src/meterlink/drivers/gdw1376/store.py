@@ -1,0 +1,391 @@
+"""What a terminal has in its own store: class 1 (read last), class 2 (freezes and curves).
+
+Several functions and days go into one request; what a terminal denies as a whole is asked one by one, until
+it has shown that it can do both. A quantity may stand in two functions: the one that has brought data before
+is asked first. What an answer says of itself counts, not what was asked: its date, or its start, interval and
+number of points. EE and its likes are no value, and no value is nothing: it is for the meter itself to tell.
+
+Date D is the end of day D, so its slot is 00:00 of D + 1. Source: spec gdw1376, B3; decision 11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from meterlink.bus.line import Line
+from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Measured
+from meterlink.drivers.freezes import is_part
+from meterlink.drivers.gdw1376.ahead import Coming
+from meterlink.drivers.gdw1376.archive import Entry
+from meterlink.drivers.gdw1376.station import Station
+from meterlink.errors import LineLost
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, INSTANT, DataClass
+from meterlink.model.marks import NO_MARKS
+from meterwire.catalogue import quantities
+from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.functions import terminal as table
+from meterwire.gdw1376.functions.classes import NOW, choices, class_functions
+from meterwire.gdw1376.functions.function import Function
+from meterwire.gdw1376.functions.items import interval, item_values
+from meterwire.gdw1376.layouts.counts import MINUTES
+from meterwire.gdw1376.messages.terminal import Unit, unit
+
+POINTS_MAX: Final = 96
+"""Points of one curve in one request: a day of quarters of an hour."""
+REQUEST_POINTS_MAX: Final = 192
+"""Points of all curves in one request, so that an answer is a frame of about 1 KB."""
+AHEAD_MAX: Final = timedelta(minutes=5)
+"""A terminal's clock may be ahead of ours by this; what it read later than that it has not read."""
+_DENSITIES: Final = {timedelta(minutes=minutes): code for code, minutes in MINUTES.items()}
+
+Mark = tuple[tuple[str, Any], ...]
+"""What a request of class 2 names besides point and function, by field."""
+
+
+class Wish(NamedTuple):
+    """One unit that may be asked for.
+
+    Args:
+        fn: function.
+        mark: its time mark.
+        points: values that it brings.
+
+    """
+
+    fn: int
+    mark: Mark = ()
+    points: int = 1
+
+    @property
+    def date(self) -> Moment | None:
+        """Its day or month; ``None``: it names none."""
+        found = dict(self.mark).get("date")
+        return found if isinstance(found, Moment) else None
+
+
+Found = dict[datetime, dict[str, Measured]]
+"""Values by slot and item."""
+
+
+def now_items(item: str) -> bool:
+    """Whether terminals can hold an item of the moment."""
+    return bool(choices(NOW, item))
+
+
+def is_stored(data_class: DataClass, item: str) -> bool:
+    """Whether terminals can hold an item of a class, as a number."""
+    return bool(choices(data_class, item)) and not item.partition(".")[0].endswith("_at")
+
+
+class Store:
+    """The store of one terminal.
+
+    Args:
+        station: the terminal.
+        line: that of its connection.
+
+    """
+
+    def __init__(self, station: Station, line: Line) -> None:
+        self._station = station
+        self._line = line
+        self.route = f"terminal {station.name} store"
+
+    async def now(
+        self, entry: Entry, item: str, *, priority: Priority
+    ) -> tuple[list[Measured], datetime | None]:
+        """What the terminal read last of a meter, and when it did; nothing where it has nothing.
+
+        Raises:
+            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``Station.ask``.
+
+        """
+        values: list[Measured] = []
+        times: list[datetime] = []
+        for among in choices(NOW, item):
+            for known in self._ordered(among):
+                units = await self._ask(table.CLASS_1, entry, [Wish(known.fn)], priority)
+                found = [told for one in units for told in values_of(one, None, self._station.zone, [item])]
+                if found:
+                    values += [measured._replace(route=self.route) for _, measured in found]
+                    times += [when for when, _ in found if when is not None]
+                    break
+                if (known.afn, known.fn) in self._station.works:
+                    break
+        return values, min(times, default=None)
+
+    async def stored(
+        self,
+        entry: Entry,
+        data_class: DataClass,
+        items: Sequence[str],
+        slots: Iterable[datetime],
+        *,
+        every: timedelta,
+        priority: Priority,
+    ) -> Found:
+        """What the terminal has of some slots, as far as it has any.
+
+        Args:
+            entry: the meter in its archive.
+            data_class: of freezes, or the curve.
+            items: as ``MemoryReader.read_stored``; those that no function holds are passed over.
+            slots: aware.
+            every: of a curve.
+            priority: who goes first.
+
+        Raises:
+            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``Station.ask``.
+
+        """
+        found: Found = {}
+        marks = list(self._marks(data_class, slots, every))
+        open_: list[tuple[tuple[Function, ...], Mark, int]] = [
+            (self._ordered(among), mark, points)
+            for among in dict.fromkeys(one for item in items for one in choices(data_class, item))
+            for mark, points in marks
+        ]
+        while open_:
+            wishes = list(dict.fromkeys(Wish(among[0].fn, mark, points) for among, mark, points in open_))
+            units = await self._ask(table.CLASS_2, entry, wishes, priority)
+            came: set[Wish] = set()
+            for one in units:
+                came.update(self._taken(one, data_class, items, found, wishes))
+            open_ = [
+                (among[1:], mark, points)
+                for among, mark, points in open_
+                if Wish(among[0].fn, mark, points) not in came
+                and (table.CLASS_2, among[0].fn) not in self._station.works
+                and among[1:]
+            ]
+        return found
+
+    # --- asking ----------------------------------------------------------------------------
+
+    async def _ask(self, afn: int, entry: Entry, wishes: Sequence[Wish], priority: Priority) -> list[Unit]:
+        """The units that came for these wishes, of this meter's point and no other's."""
+        units = [one for wish in wishes if (one := self._come_along(entry, wish)) is not None]
+        there = {(one.fn, one.values.get("date")) for one in units}
+        left = [wish for wish in wishes if (wish.fn, wish.date) not in there or wish.date is None]
+        for some in self._portions(left):
+            units += await self._ask_some(afn, entry, some, priority)
+        for one in units:
+            self._station.works.add((afn, one.fn))
+        return units
+
+    def _come_along(self, entry: Entry, wish: Wish) -> Unit | None:
+        """What came with another meter's, if it did."""
+        if wish.date is None:
+            return None
+        coming = Coming(entry.point, wish.fn, wish.date)
+        return self._station.ahead.take(coming, self._station.clock.monotonic_s())
+
+    async def _ask_some(
+        self, afn: int, entry: Entry, wishes: Sequence[Wish], priority: Priority
+    ) -> list[Unit]:
+        """One request; what is denied as a whole is asked again unit by unit.
+
+        A terminal may deny all when it lacks one, or because it takes one at a time.
+        """
+        others = list(self._others(entry, wishes))
+        groups = [unit(afn, wish.fn, dict(wish.mark), point=entry.point) for wish in wishes]
+        groups += [unit(afn, one.fn, {"date": one.date}, point=one.point) for one in others]
+        answer = await self._station.ask(self._line, afn, groups, priority=priority)
+        self._check(entry)
+        known = [one for one in answer.units if one.fields is not None]
+        units = [one for one in known if one.point == entry.point]
+        self._keep_along(known, others)
+        if len(groups) == 1 or units:
+            self._station.many_work |= len(known) > 1
+            return units
+        if known:  # it took several, and has nothing of this meter
+            return units
+        for wish in wishes:
+            alone = [unit(afn, wish.fn, dict(wish.mark), point=entry.point)]
+            one_by_one = await self._station.ask(self._line, afn, alone, priority=priority)
+            self._check(entry)
+            units += [one for one in one_by_one.units if one.point == entry.point and one.fields is not None]
+        self._station.single_units |= bool(units) and not self._station.many_work
+        return units
+
+    def _check(self, entry: Entry) -> None:
+        """The point is still the meter's.
+
+        Raises:
+            LineLost: the terminal has logged in anew meanwhile, and its points may be others.
+
+        """
+        archive = self._station.archive
+        if archive is None or archive.of_address(entry.address) != entry:
+            raise LineLost(f"terminal {self._station.name} has logged in anew, and its points may be others")
+
+    def _others(self, entry: Entry, wishes: Sequence[Wish]) -> Iterator[Coming]:
+        """Freezes of other meters for which a request has room."""
+        archive, station = self._station.archive, self._station
+        room = station.settings.units_max - len(wishes)
+        if archive is None or station.single_units or room <= 0 or any(wish.date is None for wish in wishes):
+            return
+        points = archive.points_of(station.roster)
+        each = [
+            station.ahead.others(Coming(entry.point, wish.fn, wish.date), points)
+            for wish in wishes
+            if wish.date is not None
+        ]
+        # All that is asked of this meter comes of the next one before anything of the one after that.
+        yield from islice((one for of_point in zip(*each, strict=False) for one in of_point), room)
+
+    def _keep_along(self, units: Sequence[Unit], others: Sequence[Coming]) -> None:
+        wanted, now_s = set(others), self._station.clock.monotonic_s()
+        for one in units:
+            coming = Coming(one.point, one.fn, one.values.get("date") or Moment())
+            if coming in wanted and any(True for _ in values_of(one, None, self._station.zone)):
+                self._station.ahead.put(coming, one, now_s)
+
+    def _portions(self, wishes: Sequence[Wish]) -> Iterator[Sequence[Wish]]:
+        """What goes into one request each."""
+        most = 1 if self._station.single_units else self._station.settings.units_max
+        portion: list[Wish] = []
+        for wish in wishes:
+            points = sum(one.points for one in portion) + wish.points
+            if portion and (len(portion) >= most or points > REQUEST_POINTS_MAX):
+                yield portion
+                portion = []
+            portion.append(wish)
+        if portion:
+            yield portion
+
+    def _ordered(self, among: Sequence[Function]) -> tuple[Function, ...]:
+        """Those that have brought data first."""
+        return tuple(sorted(among, key=lambda one: (one.afn, one.fn) not in self._station.works))
+
+    # --- time marks ------------------------------------------------------------------------
+
+    def _marks(
+        self, data_class: DataClass, slots: Iterable[datetime], every: timedelta
+    ) -> Iterator[tuple[Mark, int]]:
+        """The time marks of slots, and how many values each brings."""
+        local = sorted(slot.astimezone(self._station.zone) for slot in slots)
+        if data_class == CURVE:
+            yield from _curve_marks(local, every)
+            return
+        for slot in local:
+            if slot.time() != time() or (data_class != DAILY_FREEZE and slot.day != 1):
+                continue  # terminals freeze at the end of days and months, and at no other time
+            ended = slot.date() - timedelta(days=1)
+            day = ended.day if data_class == DAILY_FREEZE else None
+            yield (("date", Moment(year=ended.year % 100, month=ended.month, day=day)),), 1
+
+    # --- answers ---------------------------------------------------------------------------
+
+    def _taken(
+        self,
+        one: Unit,
+        data_class: DataClass,
+        items: Sequence[str],
+        found: Found,
+        wishes: Sequence[Wish],
+    ) -> list[Wish]:
+        """Put the values of a unit where they belong; the wishes that it fulfils."""
+        values = list(values_of(one, data_class, self._station.zone, items))
+        for slot, value in values:
+            if slot is not None:
+                found.setdefault(slot, {}).setdefault(value.item, value._replace(route=self.route))
+        if not values:
+            return []
+        shown = one.values.get("date") or one.values.get("start")
+        return [wish for wish in wishes if wish.fn == one.fn and shown in dict(wish.mark).values()]
+
+
+def class_of(known: Function) -> str | None:
+    """The class of what a function holds; ``None``: of a time that the terminal chose, or no values."""
+    for name, data_class in ((NOW, INSTANT), *((name, name) for name in (*FREEZES, CURVE))):
+        if known in class_functions(name):
+            return data_class
+    return None
+
+
+def values_of(
+    one: Unit, data_class: str | None, zone: tzinfo, items: Sequence[str] | None = None
+) -> Iterator[tuple[datetime | None, Measured]]:
+    """The values of a unit, each with the instant that it is of; what is no value stays out.
+
+    Args:
+        one: from a terminal.
+        data_class: the values' period; of values of the moment none, and their instant is that of reading.
+        zone: what the terminal's clock shows.
+        items: which; ``None``: all.
+
+    """
+    if one.function is None or one.fields is None:
+        return
+    period = "" if data_class in (None, INSTANT) else str(data_class)
+    first, step = _times(one.values, zone)
+    for value in item_values(one.function, one.values):
+        wanted = items is None or any(is_part(value.item, item) for item in items)
+        if wanted and isinstance(value.content, Decimal):
+            unit_ = quantities()[value.item.partition(".")[0]].unit
+            text = format(value.content, "f")
+            measured = Measured(value.item, period, value.content, text, unit_, NO_MARKS)
+            yield (first if step is None or first is None else first + value.interval * step), measured
+
+
+def _times(values: Mapping[str, Any], zone: tzinfo) -> tuple[datetime | None, timedelta | None]:
+    """The instant that a unit is of, and of a curve the time between its values."""
+    if "date" in values:
+        return _end_of(values["date"], zone), None
+    if "start" in values:
+        step = interval(values.get("density", 0))
+        return (None if step is None else _instant(values["start"], zone)), step
+    return _instant(values.get("read_time"), zone), None
+
+
+def _end_of(ended: Any, zone: tzinfo) -> datetime | None:
+    """The instant at which a day or month had ended."""
+    if not isinstance(ended, Moment) or (when := ended.when()) is None:
+        return None
+    first = when.date()
+    if ended.day is None:
+        after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    else:
+        after = first + timedelta(days=1)
+    return datetime.combine(after, time(), zone).astimezone(UTC)
+
+
+def _instant(moment: Any, zone: tzinfo) -> datetime | None:
+    when = moment.when() if isinstance(moment, Moment) else None
+    return None if when is None else when.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _curve_marks(local: Sequence[datetime], every: timedelta) -> Iterator[tuple[Mark, int]]:
+    """Runs of points that cover the slots; none where terminals keep no such interval."""
+    density = _DENSITIES.get(every)
+    if density is None:
+        return
+    run: list[datetime] = []
+    for slot in [*local, None]:
+        if run and (slot is None or (slot - run[0]) // every >= POINTS_MAX):
+            start, points = run[0], (run[-1] - run[0]) // every + 1
+            moment = Moment(
+                year=start.year % 100,
+                month=start.month,
+                day=start.day,
+                hour=start.hour,
+                minute=start.minute,
+            )
+            yield (("start", moment), ("density", density), ("points", points)), points
+            run = []
+        if slot is not None:
+            run.append(slot)
+
+
+def lacking(
+    found: Mapping[datetime, Mapping[str, Measured]], slot: datetime, items: Sequence[str]
+) -> list[str]:
+    """The items of which a slot has nothing."""
+    have = found.get(slot, {})
+    return [item for item in items if not any(is_part(came, item) for came in have)]

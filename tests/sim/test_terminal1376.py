@@ -1,0 +1,359 @@
+"""Meters behind a terminal of Q/GDW 1376.1: hall, session, archive, store, tunnel and driver together."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from meterlink.bus.queue import Priority
+from meterlink.errors import LineLost, ReplyTimeout
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.zone import CHINA_TIME
+from metersim import Meter
+from meterwire.dlt645.link.deframer import Deframer
+from meterwire.dlt645.link.frame import encode
+from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.messages.terminal import Message
+from meterwire.gdw1376.sessions.terminal_server import Answers
+from tests.support.stocked_terminal import StockedTerminal, entry
+from tests.support.terminal_world import (
+    ADDRESS,
+    DAY,
+    FIVE,
+    FORWARD,
+    MIDNIGHT,
+    OTHER,
+    READ_AT,
+    World,
+    energies,
+    freeze,
+    numbers,
+    run,
+)
+
+
+def test_a_daily_freeze_comes_out_of_the_store_under_the_end_of_its_day() -> None:
+    """Date D is the end of D: a bill would be a day off, and nobody would see it."""
+    terminal = StockedTerminal(archive=[entry(5, 3, ADDRESS)], store=freeze(FIVE, point=3))
+
+    async def body(world: World) -> None:
+        answer = await world.stored([FORWARD], [MIDNIGHT])
+        expected = ["1234.5600", "210.0000", "612.2000", "610.1000", "916.0000"]
+        assert {MIDNIGHT} == set(numbers(answer))
+        assert expected == list(numbers(answer)[MIDNIGHT].values())
+        assert {"terminal 0171-2082 store"} == {value.route for value in answer.records[0].values}
+        assert [] == terminal.forwarded
+
+    run(body, terminal)
+
+
+def test_what_the_store_lacks_comes_from_the_meter_by_its_own_driver() -> None:
+    """A night that the terminal missed would be lost, though the meter remembers it."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        before = MIDNIGHT - DAY
+        answer = await world.stored([FORWARD], [MIDNIGHT, before])
+        assert {MIDNIGHT, before} == set(numbers(answer))
+        told = {record.slot: {value.route for value in record.values} for record in answer.records}
+        assert {"terminal 0171-2082 store"} == told[MIDNIGHT]
+        assert {"terminal 0171-2082 forward"} == told[before]
+        assert str(meter.value("forward_active_energy", before)) == numbers(answer)[before][FORWARD[:-2]]
+        assert {(31, 3, "even", 60_000)} == {
+            (one["port"], one["baud_code"], one["parity"], one["frame_timeout_ms"])
+            for one in terminal.forwarded
+        }
+
+    run(body, terminal)
+
+
+def _answer(meter: Meter, octets: bytes, world: World) -> bytes:
+    """What a simulated meter answers; rubbish and preambles before it, as carriers bring them."""
+    [frame] = Deframer().feed(octets)
+    answer = meter.answer(frame, world.clock.utc_now())
+    return b"" if answer is None else b"\x86\xfe\xfe" + encode(answer.frame)
+
+
+def test_values_of_the_moment_are_the_terminals_while_they_are_fresh() -> None:
+    """A thousand meters would be asked over the carrier for what the terminal has read a minute ago."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    at = Moment(year=26, month=11, day=23, hour=8, minute=50)
+    terminal.store[0x0C, 129, 1, None] = {**FIVE, "read_time": at}
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        told = await world.driver.read(world.line, ADDRESS, FORWARD, priority=Priority.ON_DEMAND)
+        assert "1234.5600" == str(told.values[0].value)
+        assert MIDNIGHT + timedelta(hours=8, minutes=50) == told.taken_at
+        await asyncio.sleep(1000)
+        told = await world.driver.read(world.line, ADDRESS, FORWARD, priority=Priority.ON_DEMAND)
+        assert meter.value("forward_active_energy", world.clock.utc_now()) == told.values[0].value
+        assert "terminal 0171-2082 forward" == told.values[0].route
+
+    run(body, terminal)
+
+
+def test_a_silent_meter_costs_no_timeout() -> None:
+    """Length 0 says that the meter said nothing; waiting on would cost every neighbour a minute."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        begun = world.loop.time()
+        with pytest.raises(ReplyTimeout):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        assert world.loop.time() - begun < 1
+
+    run(body, terminal)
+
+
+def test_a_terminal_that_is_away_is_a_line_that_is_lost() -> None:
+    """An order would be taken for sent, though nobody was there to send it to."""
+
+    async def body(world: World) -> None:
+        with pytest.raises(LineLost, match="0171-2082 is not connected"):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        await world.connect()
+        await asyncio.sleep(20)
+        with pytest.raises(ReplyTimeout):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+
+    run(body, StockedTerminal(), connects=False)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        [entry(1, 1, OTHER)],
+        [entry(1, 1, ADDRESS), entry(2, 1, OTHER)],
+        [entry(1, 1, ADDRESS), entry(2, 2, ADDRESS)],
+        [],
+    ],
+    ids=["another's point", "a point twice", "a meter twice", "no archive"],
+)
+def test_a_point_that_is_not_certainly_the_meters_brings_no_value(archive: list[dict[str, Any]]) -> None:
+    """A neighbour's energy would be billed."""
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        with pytest.raises(ReplyTimeout):
+            await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len({one["payload"] for one in terminal.forwarded}), "the meter itself was asked"
+        assert not [one for one in terminal.asked if one.head.afn == 0x0D]
+
+    run(body, terminal)
+
+
+def test_the_date_of_the_answer_counts_and_not_that_of_the_question() -> None:
+    """A terminal that answers with another night would have it filed under the one that was asked for."""
+    other = Moment(year=26, month=11, day=20)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze({**FIVE, "date": other}))
+
+    async def body(world: World) -> None:
+        with pytest.raises(ReplyTimeout):
+            await world.stored([FORWARD], [MIDNIGHT])
+        answer = await world.stored([FORWARD], [MIDNIGHT, MIDNIGHT - 2 * DAY])
+        assert {MIDNIGHT - 2 * DAY} == set(numbers(answer))
+        assert isinstance(answer.cut_short, ReplyTimeout)
+
+    run(body, terminal)
+
+
+def test_a_block_stands_in_for_functions_that_a_terminal_does_not_know() -> None:
+    """Older terminals have F1 only; nothing would be read of them, or each day by two requests for ever."""
+    block = {
+        "read_time": READ_AT,
+        "tariffs": 0,
+        "active_kwh": [Decimal("17.5000")],
+        "reactive_kvarh": [None],
+        "reactive_q1_kvarh": [Decimal("1.00")],
+        "reactive_q4_kvarh": [None],
+    }
+    days = [Moment(year=26, month=11, day=day) for day in (21, 22)]
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    for day in days:
+        terminal.store |= freeze(block, fn=1, day=day)
+
+    async def body(world: World) -> None:
+        items = ["forward_active_energy", "reactive_energy_q1"]
+        answer = await world.stored(items, [MIDNIGHT])
+        assert {"forward_active_energy": "17.5000", "reactive_energy_q1": "1.00"} == numbers(answer)[MIDNIGHT]
+        asked = len(terminal.asked)
+        answer = await world.stored(items, [MIDNIGHT - DAY])
+        assert {"forward_active_energy": "17.5000", "reactive_energy_q1": "1.00"} == next(
+            iter(numbers(answer).values())
+        )
+        assert asked + 1 == len(terminal.asked), "it has learned which function the terminal knows"
+
+    run(body, terminal)
+
+
+def test_many_units_in_one_request_or_one_by_one_as_the_terminal_can() -> None:
+    """A terminal that takes one unit at a time would be taken for one that has nothing."""
+    days = [Moment(year=26, month=11, day=day) for day in range(15, 23)]
+    slots = [MIDNIGHT - number * DAY for number in range(8)]
+    for units_max, most in ((99, 1), (1, 9)):
+        terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], units_max=units_max)
+        for day in days:
+            terminal.store |= freeze(FIVE, day=day)
+
+        async def body(world: World, terminal: StockedTerminal = terminal, most: int = most) -> None:
+            answer = await world.stored(["forward_active_energy"], slots)
+            assert set(slots) == set(numbers(answer))
+            assert most == len([one for one in terminal.asked if one.head.afn == 0x0D])
+
+        run(body, terminal)
+
+
+def test_months_and_curves_come_under_their_own_slots() -> None:
+    """A month would be filed under its first day, a curve under the ends of its intervals."""
+    november = datetime(2026, 11, 1, tzinfo=CHINA_TIME).astimezone(UTC)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    terminal.store |= freeze(FIVE, fn=177, day=Moment(year=26, month=10))
+    start = Moment(year=26, month=11, day=22, hour=0, minute=0)
+    some = [Decimal("0.3500"), Decimal("-0.5000"), None]
+    terminal.store[0x0D, 81, 1, start] = {"density": 1, "points": 3, "values": some}
+
+    async def body(world: World) -> None:
+        answer = await world.stored(["forward_active_energy"], [november], MONTHLY_FREEZE)
+        assert {november: {"forward_active_energy": "1234.5600"}} == numbers(answer)
+        first = MIDNIGHT - DAY
+        quarters = [first + number * timedelta(minutes=15) for number in range(4)]
+        answer = await world.stored(["active_power"], quarters, CURVE, every_s=900)
+        expected = {
+            quarters[0]: {"active_power": "0.3500"},
+            quarters[1]: {"active_power": "-0.5000"},
+        }
+        assert expected == numbers(answer)
+
+    run(body, terminal)
+
+
+def test_the_terminal_is_given_time_to_read_the_night_itself() -> None:
+    """At a minute past midnight a thousand meters would be asked twice, by the terminal and through it."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        answer = await world.stored([FORWARD], [MIDNIGHT])
+        assert {MIDNIGHT} == set(answer.not_yet)
+        assert [] == terminal.forwarded
+        await asyncio.sleep(1800)
+        with pytest.raises(ReplyTimeout):
+            await world.stored([FORWARD], [MIDNIGHT])
+        assert terminal.forwarded
+
+    run(body, terminal, start=MIDNIGHT + timedelta(minutes=1))
+
+
+def test_a_wide_address_and_the_older_generation_are_answered_in_kind() -> None:
+    """Their terminals would be strangers, or get commands whose password they cannot find."""
+    for wide, protocol_id in ((True, 2), (False, 1)):
+        archive = [entry(1, 1, ADDRESS)]
+        terminal = StockedTerminal(archive=archive, store=freeze(FIVE), wide=wide, protocol_id=protocol_id)
+
+        async def body(world: World, terminal: StockedTerminal = terminal) -> None:
+            answer = await world.stored([FORWARD], [MIDNIGHT])
+            assert {MIDNIGHT} == set(numbers(answer))
+            with pytest.raises(ReplyTimeout):
+                await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+            assert terminal.forwarded
+            assert {terminal.asked[0].head.protocol_id} == {one.head.protocol_id for one in terminal.asked}
+
+        run(body, terminal, wide=wide)
+
+
+def test_a_command_bears_the_password_of_the_terminal() -> None:
+    """A terminal that wants one would refuse every frame that is forwarded."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    terminal.password = bytes(range(16))
+
+    async def body(world: World) -> None:
+        with pytest.raises(ReplyTimeout):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        assert [bytes(range(16))] == [
+            one.auxiliary.password for one in terminal.asked if one.head.afn == 0x10
+        ]
+
+    run(body, terminal, password=lambda: bytes(range(16)))
+
+
+def test_the_night_of_other_meters_comes_along() -> None:
+    """A thousand meters would be asked one by one, each over a mobile network of seconds."""
+    addresses = [f"{number:012d}" for number in range(1, 21)]
+    archive = [entry(number, number, address) for number, address in enumerate(addresses, start=1)]
+    archive.append(entry(21, 21, OTHER))
+    terminal = StockedTerminal(archive=archive)
+    for number in range(1, 22):
+        if number != 5:
+            terminal.store |= freeze(energies(f"{number}.0000"), point=number)
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset(addresses)
+        for number, address in enumerate(addresses, start=1):
+            asking = world.driver.read_stored(
+                world.line,
+                address,
+                DAILY_FREEZE,
+                ["forward_active_energy"],
+                [MIDNIGHT],
+                priority=Priority.BILLING,
+            )
+            if number == 5:
+                with pytest.raises(ReplyTimeout):  # it is not in the store, and its meter is silent
+                    await asking
+                continue
+            answer = await asking
+            assert f"{number}.0000" == numbers(answer)[MIDNIGHT]["forward_active_energy"]
+        asked = [one for one in terminal.asked if one.head.afn == 0x0D]
+        assert 3 == len(asked), "eight meters in each, at most"
+        assert 21 not in {one.point for message in asked for one in message.units}, "nobody wants that"
+        assert 0 == len(world.station.ahead)
+
+    run(body, terminal)
+
+
+def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
+    """A point that has become another meter's since would be billed to the first."""
+    archive = [entry(1, 1, ADDRESS), entry(2, 2, OTHER)]
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset({ADDRESS, OTHER})
+        await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len(world.station.ahead)
+        terminal.archive[:] = [entry(1, 2, ADDRESS), entry(2, 1, OTHER)]
+        terminal.store |= freeze(energies("7.0000"), point=1)
+        await world.connect()
+        assert 0 == len(world.station.ahead)
+        answer = await world.driver.read_stored(
+            world.line, OTHER, DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT], priority=Priority.BILLING
+        )
+        assert {"forward_active_energy": "7.0000"} == numbers(answer)[MIDNIGHT]
+
+    run(body, terminal)
+
+
+def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew() -> None:
+    """Its archive may have been changed while we asked; the answer would be a neighbour's night."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        was = terminal.answers
+
+        def answers(message: Message) -> Answers:
+            if message.head.afn == 0x0D:
+                world.station.came(2)  # as its session does that hears a login
+            return was(message)
+
+        terminal.server._answers = answers
+        with pytest.raises(LineLost, match="logged in anew"):
+            await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)

@@ -1,0 +1,248 @@
+"""A whole gateway whose meters are behind a terminal of Q/GDW 1376.1: readings and orders through it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.drivers.profiles import MeterProfiles
+from meterlink.model.event import Event
+from meterlink.model.payload import time_out
+from meterlink.model.zone import CHINA_TIME
+from meterlink.roster.roster import Roster
+from metersim import Meter, Station
+from metersim.gdw1376.archive import PointEntry
+from metersim.gdw1376.ways import Ways1376
+from tests.support.agreement import readings_of
+from tests.support.control_bench import a_meter
+from tests.support.order_gateway import OPEN_TO_ALL
+from tests.support.terminal_gateway import NAME, TerminalGateway
+
+EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=CHINA_TIME)
+MIDNIGHT = datetime(2026, 11, 24, tzinfo=CHINA_TIME)
+ITEMS = ["forward_active_energy.*"]
+SETTLED_S = 300.0
+"""The terminal has collected what it lacked, and asks no meter of its own accord."""
+ADDRESSES = [f"00000000016{last}" for last in range(1, 4)]
+FREEZES: dict[str, Any] = {"name": "night", "class": "daily_freeze", "items": ITEMS}
+PLAIN: dict[str, Any] = {
+    "plans": [FREEZES],
+    "start": EVENING,
+    "model": "",
+    "keys": {address: {"meter_number": address} for address in ADDRESSES},
+}
+
+
+def _stations() -> list[Station]:
+    return [Station(meter=Meter(address, seed=number)) for number, address in enumerate(ADDRESSES, start=7)]
+
+
+@pytest.mark.parametrize("dials", [True, False], ids=["dials in", "is dialled"])
+@pytest.mark.parametrize("quirks", [(), ("fir_zero", "c4_calls", "keeps_master", "four_zeros", "port_zero")])
+def test_a_night_behind_a_terminal(tmp_path: Path, dials: bool, quirks: tuple[Any, ...]) -> None:
+    """The night of a whole area would be missing, or stand under another day, or under another meter."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        dials=dials,
+        ways=Ways1376(quirks=frozenset(quirks), curve_minutes=0),
+        **PLAIN,
+    )
+    gateway.run(seconds=5400)
+    kept = {
+        (one.meter, one.item, one.slot): one
+        for row in gateway.rows()
+        if getattr(row.record, "data_class", "") == "daily_freeze"
+        for one in readings_of([row])
+    }
+    for number, address in enumerate(ADDRESSES):
+        meter = gateway.meters[address]
+        for item in ("forward_active_energy", "forward_active_energy.t1"):
+            reading = kept[f"m{address}", item, MIDNIGHT]
+            assert meter.value(item, MIDNIGHT) == reading.value, (number, item)
+            assert f"terminal {NAME} store" == reading.route
+
+
+def test_a_meter_that_the_archive_lacks_is_told_and_read_through_the_terminal(tmp_path: Path) -> None:
+    """Nobody would know why a new meter is never in the terminal's store."""
+    gateway = TerminalGateway(tmp_path, _stations(), archived=False, ways=Ways1376(curve_minutes=0), **PLAIN)
+    gateway.run(seconds=5400)
+    readings = [one for row in gateway.rows() for one in readings_of([row]) if one.slot == MIDNIGHT]
+    assert {f"m{address}" for address in ADDRESSES} == {one.meter for one in readings}
+    assert {f"terminal {NAME} forward"} == {one.route for one in readings}
+    events = [row.record for row in gateway.rows() if isinstance(row.record, Event)]
+    [event] = [event for event in events if event.kind == "terminal_archive_differs"]
+    assert f"terminal-{NAME}" == event.meter
+    assert ", ".join(ADDRESSES) == next(one.content for one in event.values if one.item == "missing")
+
+
+def test_events_and_a_clock_that_is_off_are_told_once(tmp_path: Path) -> None:
+    """A terminal's reset and its clock decide what its store is worth; told each time, they hide all else."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        clock_ahead=timedelta(minutes=9),
+        ways=Ways1376(reports=True, curve_minutes=0),
+        **PLAIN,
+    )
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(600)
+        assert gateway.terminal is not None
+        gateway.terminal.reset()
+        await asyncio.sleep(600)
+        gateway.terminal.reset()
+
+    gateway.run(seconds=3600, meanwhile=meanwhile)
+    events = [row.record for row in gateway.rows() if isinstance(row.record, Event)]
+    kinds = [event.kind for event in events]
+    assert 2 == kinds.count("terminal_power"), kinds
+    assert "terminal_clock_off" in kinds
+
+
+def _orders(folder: Path, **more: Any) -> TerminalGateway:
+    more.setdefault("ways", Ways1376(curve_minutes=0))
+    return TerminalGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], **more)
+
+
+def test_a_trip_through_a_terminal_is_obeyed_once_and_proved(tmp_path: Path) -> None:
+    """Nobody behind a concentrator could be cut off, or reconnected."""
+    gateway = _orders(tmp_path)
+    [meter] = gateway.addresses
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(meter)
+        await gateway.trip("t-1", meter)
+        order = await gateway.until("t-1")
+        assert "done" == order["state"], order
+
+    gateway.run(seconds=1800, meanwhile=meanwhile)
+    assert ["trip"] == gateway.obeyed()
+    assert 1 == len(gateway.strikes.controls)
+
+
+def _tripped(gateway: TerminalGateway, **fields: Any) -> Mapping[str, Any]:
+    """A trip of the one meter, to its end."""
+    [meter] = gateway.addresses
+    found: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        await asyncio.sleep(SETTLED_S)
+        await gateway.told_for_trip(meter)
+        await gateway.trip("t-1", meter, **fields)
+        found.append(await gateway.until("t-1"))
+
+    gateway.run(seconds=7200, meanwhile=meanwhile)
+    return found[0]
+
+
+def test_a_trip_whose_answer_is_lost_is_found_done_and_not_sent_again(tmp_path: Path) -> None:
+    """The terminal says that the meter said nothing; who believes that it did nothing cuts off twice."""
+    gateway = _orders(tmp_path)
+    gateway.strikes.add("silence")
+    order = _tripped(gateway)
+    assert "done" == order["state"]
+    assert ["trip"] == gateway.obeyed()
+    assert 1 == len(gateway.strikes.controls)
+
+
+def test_a_trip_that_no_meter_heard_is_sent_again_only_when_the_first_can_no_longer_be_obeyed(
+    tmp_path: Path,
+) -> None:
+    """What a concentrator has stored it may send any time: two frames would be on their way at once."""
+    gateway = _orders(tmp_path)
+    gateway.strikes.add("loss")
+    sent_at: list[datetime] = []
+    for _ in range(2):
+        gateway.strikes.then(lambda: sent_at.append(gateway.now()))
+    order = _tripped(gateway)
+    assert "done" == order["state"]
+    assert ["trip"] == gateway.obeyed()
+    assert 2 == len(sent_at)
+    expired_at = datetime.fromisoformat(_sent(order)["expires_at"])
+    assert sent_at[1] > expired_at, "the first frame was good when the second left"
+
+
+def _sent(order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first transmission, as the log has it."""
+    return next(step["body"]["sent"] for step in order["steps"] if "sent" in step.get("body", {}))
+
+
+def test_a_terminal_that_dies_with_the_frame_in_its_hands(tmp_path: Path) -> None:
+    """Nobody knows whether it was forwarded; the order may neither fail nor be sent again for that."""
+    gateway = _orders(tmp_path)
+
+    def dies() -> None:
+        assert gateway.terminal is not None
+        gateway.terminal.reset()
+
+    gateway.strikes.then(dies)
+    order = _tripped(gateway)
+    assert "done" == order["state"]
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_trip_whose_deadline_passes_while_the_terminal_is_away_is_never_sent(tmp_path: Path) -> None:
+    """A household would be cut off hours after the order, when somebody has paid."""
+    gateway = _orders(tmp_path)
+    [meter] = gateway.addresses
+    found: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(meter)
+        assert gateway.terminal is not None
+        gateway.terminal.reset(1800)
+        await asyncio.sleep(1)
+        deadline = gateway.now().replace(microsecond=0) + timedelta(minutes=20)
+        await gateway.trip("t-1", meter, deadline_at=time_out(deadline))
+        found.append(await gateway.until("t-1"))
+
+    gateway.run(seconds=7200, meanwhile=meanwhile)
+    assert "expired" == found[0]["state"]
+    assert [] == gateway.obeyed()
+    assert [] == gateway.strikes.controls
+
+
+def test_a_line_of_a_terminal_is_not_ours(tmp_path: Path) -> None:
+    """Orders would be repeated as on a cable, where what was not answered is lost. Source: decision 22 b."""
+    for dials in (True, False):
+        settings = _orders(tmp_path, dials=dials)._settings()
+        roster = Roster.of(settings, MeterProfiles(None))
+        assert [False] == [meter.line_is_ours for meter in roster]
+
+
+def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> None:
+    """Nobody could see why a meter is missing in the store, or mend it from here."""
+    gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+    gateway.employ("otto", "operator")
+    gone, left = ADDRESSES[0], ADDRESSES[1:]
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        told = await gateway.ask("otto", "terminal.archive", line="line1")
+        assert told["agrees"], told
+        assert ADDRESSES == [one["address"] for one in told["meters"]]
+        assert [1, 2, 3] == [one["point"] for one in told["meters"]]
+        assert {"31"} == {one["port"] for one in told["meters"]}
+        assert gateway.terminal is not None
+        gateway.terminal.archive.put(PointEntry(index=1, point=0, addr=gone, port=31, protocol=0))
+        told = await gateway.ask("otto", "terminal.archive", line=NAME)
+        assert [gone] == [one["address"] for one in told["missing"]]
+        assert left == [one["address"] for one in told["meters"]]
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=True)
+        assert [gone] == told["to_enter"]
+        assert gone not in {entry.addr for entry in gateway.terminal.archive.entries}
+        told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=False)
+        assert told["agrees"], told
+        [entry] = [entry for entry in gateway.terminal.archive.entries if entry.addr == gone]
+        assert (1, 1, 30, 31) == (entry.index, entry.point, entry.protocol, entry.port)
+
+    gateway.run(seconds=120, meanwhile=meanwhile)
