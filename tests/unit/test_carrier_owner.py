@@ -12,6 +12,7 @@ from meterlink.drivers.carrier import owner as owning
 from meterlink.drivers.carrier.asking import ASK_TRIES
 from meterlink.drivers.carrier.window import WINDOW_FIRST
 from meterlink.errors import LineError, LineLost, ReplyTimeout
+from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import MODULE_RESET, NODE_JOINED, NODE_POWER_FAIL, NODE_STRANGE
 from meterwire import dlt645
 from meterwire.gdw1376.messages.module import Message, denial
@@ -28,7 +29,7 @@ from tests.support.scripted_module import (
 
 METERS = [f"{number:012d}" for number in range(1, 41)]
 ONE = METERS[0]
-TRIP = dlt645.encode(dlt645.Frame(ONE, 0x1C, bytes(16)))
+TRIP = dlt645.encode(dlt645.Frame(ONE, 0x1C, bytes([2, 0x11, 0x22, 0x33]) + bytes(12)))
 
 
 def _bench(
@@ -675,7 +676,8 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
         ),
         ({"device_type": 1, "protocol": 4, "payload": "01 0100"}, NODE_POWER_FAIL, []),
         ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
-        ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "reported_values", [ONE]),
+        ({"device_type": 1, "protocol": 2, "payload": TRIP.hex()}, "passed_on_frames", [MAIN]),
     ],
 )
 def test_events_of_slaves_are_told_by_node(values: dict[str, Any], kind: str, addresses: list[str]) -> None:
@@ -688,6 +690,41 @@ def test_events_of_slaves_are_told_by_node(values: dict[str, Any], kind: str, ad
         await bench.module.report(0x06, 5, {**values, "payload": payload, "len": len(payload)})
         await asyncio.sleep(1)
         assert addresses == _told(kind, bench)
+
+    bench.run(story)
+
+
+def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
+    """A reading that the module made would be octets, or a value that nobody can check."""
+    bench = _bench()
+    payload = b"\xfe\xfe" + energy(ONE)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        values = {"index": 1, "protocol": 2, "uplink_s": 1, "len": len(payload), "payload": payload}
+        await bench.module.report(0x06, 2, values)
+        await asyncio.sleep(1)
+        [part] = bench.reports[0].parts
+        told = {value.item: str(value.content) for value in part.values if isinstance(value, EventValue)}
+        assert {"forward_active_energy": "123456.78", "frame.1": energy(ONE).hex().upper()} == told
+        assert ONE == part.address
+
+    bench.run(story)
+
+
+def test_a_password_in_a_meters_frame_stays_hidden() -> None:
+    """The journal would hold the password of a meter."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        values = {"device_type": 1, "protocol": 2, "len": len(TRIP), "payload": TRIP}
+        await bench.module.report(0x06, 5, values)
+        await asyncio.sleep(1)
+        [part] = bench.reports[0].parts
+        [shown] = [value.content for value in part.values if isinstance(value, EventValue)]
+        assert "**" in str(shown)
+        assert str(shown).startswith(TRIP[:10].hex().upper())
 
     bench.run(story)
 
