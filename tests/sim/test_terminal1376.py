@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
+from meterlink.drivers.gdw1376.station import INDEXES_MAX
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.zone import CHINA_TIME
+from meterlink.transports.stream import ByteStream
 from metersim import Meter
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
@@ -214,7 +216,7 @@ def test_the_date_of_the_answer_counts_and_not_that_of_the_question() -> None:
 
 
 def test_a_block_stands_in_for_functions_that_a_terminal_does_not_know() -> None:
-    """Older terminals have F1 only; nothing would be read of them, or each day by two requests for ever."""
+    """Older terminals know the blocks only; nothing would be read of them, or each day by two requests for ever."""
     block = {
         "read_time": READ_AT,
         "tariffs": 0,
@@ -403,5 +405,41 @@ def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew
         terminal.server._answers = answers
         with pytest.raises(LineLost, match="logged in anew"):
             await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)
+
+
+def test_an_archive_of_many_meters_is_read_to_its_end() -> None:
+    """Meters behind the first request would be in nobody's archive, and be read one by one for ever."""
+    addresses = [f"{number:012d}" for number in range(1, 101)]
+    archive = [entry(number, 101 - number, address) for number, address in enumerate(addresses, start=1)]
+    terminal = StockedTerminal(archive=archive)
+
+    async def body(world: World) -> None:
+        known = await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert [101 - number for number in range(1, 101)] == [one.point for one in known.entries]
+        asked = len(terminal.asked)
+        assert -(-100 // INDEXES_MAX) + 1 >= asked
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert asked == len(terminal.asked), "once a connection"
+        await world.connect()
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert 2 * asked == len(terminal.asked)
+
+    run(body, terminal)
+
+
+def test_two_days_of_a_curve_go_into_as_many_requests_as_they_need() -> None:
+    """A request of more points than a frame holds would be denied, or its answer cut short."""
+    start = MIDNIGHT - 2 * DAY
+    slots = [start + number * timedelta(minutes=30) for number in range(96)]
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        with pytest.raises(ReplyTimeout):
+            await world.stored(["active_power", "voltage.*"], slots, CURVE, every_s=1800)
+        asked = [one for one in terminal.asked if one.head.afn == 0x0D and len(one.units) > 1]
+        assert [2, 2] == [len(one.units) for one in asked]
+        assert {96} == {one.values["points"] for message in asked for one in message.units}
 
     run(body, terminal)
