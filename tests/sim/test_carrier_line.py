@@ -83,7 +83,7 @@ def _whole(gateway: SimulatedGateway, every_s: int, count: int) -> None:
 
 @pytest.mark.parametrize("window", [20, 0])
 def test_meters_of_both_protocols_are_read_through_a_module(tmp_path: Path, window: int) -> None:
-    """Neither 645 nor 698.45 would be read behind a module, with F1-F1 or without."""
+    """Neither 645 nor 698.45 would be read behind a module, several at once or one by one."""
     ways = replace(QUICK, window=window)
     gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=120)
     gateway.run(seconds=600)
@@ -94,7 +94,7 @@ def test_meters_of_both_protocols_are_read_through_a_module(tmp_path: Path, wind
 
 def test_a_module_and_a_cable_bring_the_same_items(tmp_path: Path) -> None:
     """What stands between would make another series of the same value."""
-    plans = [
+    plans: list[Mapping[str, object]] = [
         {"name": "now", "every_s": 300, "items": ["forward_active_energy.*", "voltage.*", "frequency"]},
         {"name": "daily", "class": "daily_freeze", "items": ["forward_active_energy.*"]},
     ]
@@ -114,8 +114,8 @@ def test_a_module_and_a_cable_bring_the_same_items(tmp_path: Path) -> None:
     assert len(found[0]) > len(_ALL) * 10
 
 
-def test_slow_nodes_late_double_and_disordered_answers_lose_no_slot(tmp_path: Path) -> None:
-    """A field network would leave holes (F16): 0.5 to 30 s, answers in any order, lost, late and twice."""
+def test_f16_slow_late_double_and_disordered_answers_lose_no_slot(tmp_path: Path) -> None:
+    """A field network would leave holes: 0.5 to 30 s, answers in any order, lost, late and twice."""
     ways = replace(
         QUICK,
         shortest_s=0.5,
@@ -143,8 +143,8 @@ def test_slow_nodes_late_double_and_disordered_answers_lose_no_slot(tmp_path: Pa
     assert views[0]["counts"]["late"]
 
 
-def test_a_module_that_resets_amid_reading_is_started_again(tmp_path: Path) -> None:
-    """After a reset the meters would stay unread until somebody restarts the daemon (F15)."""
+def test_f15_a_module_that_resets_amid_reading_is_started_again(tmp_path: Path) -> None:
+    """After a reset the meters would stay unread until somebody restarts the daemon."""
     ways = replace(QUICK, reset_every=25, reset_s=8.0, join_s=20.0)
     gateway = CarriedGateway(
         _folder(tmp_path, "module"), _stations(), ways=ways, protocols=_BOTH, plans=_CURVE

@@ -12,6 +12,7 @@ from meterlink.drivers.carrier import owner as owning
 from meterlink.drivers.carrier.asking import ASK_TRIES
 from meterlink.drivers.carrier.window import WINDOW_FIRST
 from meterlink.errors import LineError, LineLost, ReplyTimeout
+from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import MODULE_RESET, NODE_JOINED, NODE_POWER_FAIL, NODE_STRANGE
 from meterwire import dlt645
 from meterwire.gdw1376.messages.module import Message, denial
@@ -28,7 +29,7 @@ from tests.support.scripted_module import (
 
 METERS = [f"{number:012d}" for number in range(1, 41)]
 ONE = METERS[0]
-TRIP = dlt645.encode(dlt645.Frame(ONE, 0x1C, bytes(16)))
+TRIP = dlt645.encode(dlt645.Frame(ONE, 0x1C, bytes([2, 0x11, 0x22, 0x33]) + bytes(12)))
 
 
 def _bench(
@@ -227,7 +228,7 @@ def test_what_was_under_way_at_a_reset_is_lost_at_once_and_not_sent_again() -> N
     bench.run(story)
 
 
-def test_a_repeated_03_f10_is_confirmed_and_does_not_begin_again() -> None:
+def test_a_repeated_report_of_a_reset_is_confirmed_and_does_not_begin_again() -> None:
     """A confirmation that is lost would start the module over and over."""
     bench = _bench()
 
@@ -306,7 +307,7 @@ def test_the_window_never_passes_the_limit_of_the_line() -> None:
 
 
 @pytest.mark.parametrize(("has_f1", "routes", "afn"), [(False, 1, 0x13), (False, 0, 0x02)])
-def test_without_f1_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: int) -> None:
+def test_without_concurrent_reading_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: int) -> None:
     """An old module would be given what it does not know, or two reads at once."""
 
     async def slow(module: ScriptedModule, asked: Message) -> Said:
@@ -326,7 +327,7 @@ def test_without_f1_one_meter_is_read_at_a_time(has_f1: bool, routes: int, afn: 
     bench.run(story)
 
 
-def test_a_module_that_has_no_f1_after_all_is_read_by_13_f1() -> None:
+def test_a_module_that_reads_not_concurrently_after_all_is_read_one_by_one() -> None:
     """A module that promises what it denies would never be read."""
 
     async def denies_f1(module: ScriptedModule, asked: Message) -> Said:
@@ -491,8 +492,8 @@ def test_an_answer_of_another_meter_is_nobodys() -> None:
     bench.run(story)
 
 
-def test_answers_may_come_in_any_order() -> None:
-    """A fast meter's answer would be given to a slow one (F16)."""
+def test_f16_answers_may_come_in_any_order() -> None:
+    """A fast meter's answer would be given to a slow one."""
 
     async def backwards(module: ScriptedModule, asked: Message) -> Said:
         assert asked.frame.addresses is not None
@@ -584,7 +585,7 @@ def test_a_module_that_forgot_its_list_is_given_it_again() -> None:
 
 
 def test_a_module_that_leads_is_paused_around_our_reads() -> None:
-    """Its own reading and ours would disturb each other (12-F2, 12-F3)."""
+    """Its own reading and ours would disturb each other."""
     bench = _bench(mode={"read_mode": 2})
 
     async def story(bench: Bench) -> None:
@@ -600,7 +601,7 @@ def test_a_module_that_leads_is_paused_around_our_reads() -> None:
 
 
 def test_what_the_module_asks_is_answered_at_once() -> None:
-    """A module that leads would stand still (14-F1 to F3)."""
+    """A module that leads would stand still."""
     bench = _bench()
 
     async def story(bench: Bench) -> None:
@@ -675,7 +676,8 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
         ),
         ({"device_type": 1, "protocol": 4, "payload": "01 0100"}, NODE_POWER_FAIL, []),
         ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
-        ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "reported_values", [ONE]),
+        ({"device_type": 1, "protocol": 2, "payload": TRIP.hex()}, "passed_on_frames", [MAIN]),
     ],
 )
 def test_events_of_slaves_are_told_by_node(values: dict[str, Any], kind: str, addresses: list[str]) -> None:
@@ -688,6 +690,41 @@ def test_events_of_slaves_are_told_by_node(values: dict[str, Any], kind: str, ad
         await bench.module.report(0x06, 5, {**values, "payload": payload, "len": len(payload)})
         await asyncio.sleep(1)
         assert addresses == _told(kind, bench)
+
+    bench.run(story)
+
+
+def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
+    """A reading that the module made would be octets, or a value that nobody can check."""
+    bench = _bench()
+    payload = b"\xfe\xfe" + energy(ONE)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        values = {"index": 1, "protocol": 2, "uplink_s": 1, "len": len(payload), "payload": payload}
+        await bench.module.report(0x06, 2, values)
+        await asyncio.sleep(1)
+        [part] = bench.reports[0].parts
+        told = {value.item: str(value.content) for value in part.values if isinstance(value, EventValue)}
+        assert {"forward_active_energy": "123456.78", "frame.1": energy(ONE).hex().upper()} == told
+        assert ONE == part.address
+
+    bench.run(story)
+
+
+def test_a_password_in_a_meters_frame_stays_hidden() -> None:
+    """The journal would hold the password of a meter."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        values = {"device_type": 1, "protocol": 2, "len": len(TRIP), "payload": TRIP}
+        await bench.module.report(0x06, 5, values)
+        await asyncio.sleep(1)
+        [part] = bench.reports[0].parts
+        [shown] = [value.content for value in part.values if isinstance(value, EventValue)]
+        assert "**" in str(shown)
+        assert str(shown).startswith(TRIP[:10].hex().upper())
 
     bench.run(story)
 

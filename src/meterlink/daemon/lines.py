@@ -231,6 +231,7 @@ class LinePart:
             ear=self._ear,
             ear_parses=self._settings.terminal_698 is not None,
             work=self.work,
+            told=self._settings.carrier is None,  # a lane comes and goes with its module, which is told
         )
 
     def _made_archivist(self, line: Line) -> Archivist | None:

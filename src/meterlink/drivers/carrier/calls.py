@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meterlink.drivers.carrier.payload import incoming, inner_secrets
+from meterlink.drivers.carrier.told645 import told_by_645
 from meterlink.drivers.dlt698_reports import Told
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import PASSED_ON_FRAMES, UNREAD_REPORT, Part, Report
@@ -93,11 +94,12 @@ class Calls:
             return list(_nodes(values["nodes"]))
         if fn == 3:
             state = values["state"]
-            told = _ROUTE_STATES.get(state, f"state {state}")
-            return [_event(main_node, ROUTE_STATE, [EventValue(item="state", content=told)], "06-F3")]
+            state_told = EventValue(item="state", content=_ROUTE_STATES.get(state, f"state {state}"))
+            return [_event(main_node, ROUTE_STATE, [state_told], "06-F3")]
         whose = call.frame.addresses.source if call.frame.addresses else main_node
         if fn == 2:
-            return [_frame_event(whose, values["payload"], "06-F2")]
+            told = told_by_645(values["payload"], values["protocol"], f"{PROTOCOL} 06-F2")
+            return told or [_frame_event(whose, values["payload"], "06-F2")]
         if fn == 5:
             return self._slave_event(values, whose, received_at)
         return [_unread(main_node, "nobody knows this function", octets)]
@@ -110,9 +112,10 @@ class Calls:
         if is_power and (found := list(_power(payload, is_collector=is_collector))):
             return found
         frames = incoming(payload, is_698=True)
-        if protocol in (0, _DLT698) and (told := self._of_698(frames, whose, received_at)):
-            return told
-        return [_frame_event(whose, payload, "06-F5")]
+        if protocol in (0, _DLT698) and (of_698 := self._of_698(frames, whose, received_at)):
+            return of_698
+        told = told_by_645(payload, protocol, f"{PROTOCOL} 06-F5")
+        return told or [_frame_event(whose, payload, "06-F5")]
 
     def _of_698(self, octets: bytes, whose: str, received_at: datetime) -> list[Part]:
         """What a meter's own report says."""

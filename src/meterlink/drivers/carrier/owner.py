@@ -54,8 +54,8 @@ RESET_TOLD_S: Final = 60.0
 """One event in so long says that a module begins anew again and again."""
 CALLS_KEPT: Final = 1_000
 """Reports that wait for the journal; a repeat of one of them is not kept twice."""
-CALL_WAITS_S: Final = 600.0
-"""A report that was not confirmed for so long may be told again."""
+CALL_WAITS_S: Final = 60.0
+"""A report that was not confirmed for so long is taken again: there may have been no room for it."""
 _DONE_SKIP: Final = 1
 _log = structlog.get_logger(__name__)
 
@@ -391,7 +391,7 @@ class CarrierOwner:
             if table.changed and loop.time() - self._restarted_s >= RESTART_MIN_S:
                 self._restarted_s = loop.time()
                 await begun.restart_route()
-        except (ModuleDenied, ReplyTimeout) as error:
+        except (ModuleDenied, ReplyTimeout, BusFull) as error:
             _log.warning("carrier_table", line=self.name, reason=str(error))
             return
         for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):

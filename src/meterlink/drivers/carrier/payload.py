@@ -77,7 +77,7 @@ def incoming(octets: bytes, *, is_698: bool) -> bytes:
         is_698: frames of DL/T 698.45 are expected.
 
     """
-    found = _frames_698(octets) if is_698 else _frames_645(octets)
+    found = _frames_698(octets) if is_698 else frames_645(octets)
     return b"".join(found[:FRAMES_MAX]) or octets[:OCTETS_MAX]
 
 
@@ -87,7 +87,7 @@ def inner_secrets(octets: bytes) -> Ranges:
         return ()
     if _frames_698(octets):
         return secret_ranges_698(octets)
-    if _frames_645(octets):
+    if frames_645(octets):
         return secret_ranges_645(octets)
     return ((0, len(octets)),)
 
@@ -107,7 +107,7 @@ def _outgoing_698(octets: bytes) -> Outgoing | None:
 
 
 def _outgoing_645(octets: bytes) -> Outgoing | None:
-    frames = _frames_645(octets)
+    frames = frames_645(octets)
     found = [frame645.decode(one) for one in frames]
     addresses = {one.address for one in found}
     if not found or len(found) > FRAMES_MAX or len(addresses) != 1:
@@ -119,8 +119,8 @@ def _outgoing_645(octets: bytes) -> Outgoing | None:
     return Outgoing(address, tuple(frames), False, is_read)
 
 
-def _frames_645(octets: bytes) -> list[bytes]:
-    """Whole good frames; they are cut out as they stand, for a meter may send more than we may build."""
+def frames_645(octets: bytes) -> list[bytes]:
+    """Whole good frames of DL/T 645, cut out as they stand: a meter may send more than we may build."""
     found = []
     start = octets.find(frame645.START)
     while start >= 0:
