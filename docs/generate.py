@@ -36,6 +36,7 @@ from docs import (
 from docs.generate_commands import commands
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.config.settings import Settings
+from meterlink.config.terminal1376 import Terminal1376Settings
 
 DOCS = Path(__file__).resolve().parent
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -112,6 +113,14 @@ def _one_of(choices: list[str]) -> str:
     return f"One of {', '.join(f'`{choice}`' for choice in choices)}." if len(choices) > 1 else ""
 
 
+def terminal1376_keys() -> str:
+    """The keys of ``terminal = {...}`` of a Q/GDW 1376.1 concentrator."""
+    fields = [(key, field) for key, field in Terminal1376Settings.model_fields.items() if key != "kind"]
+    lines = ["| key | default | what it is |", "| --- | --- | --- |"]
+    lines += [_row(key, field).replace("Q/GDW 1376.1 only: ", "") for key, field in fields]
+    return "\n".join(lines) + "\n"
+
+
 def exit_codes() -> str:
     """What the commands' exit codes mean."""
     said = dict(re.findall(r'^    (\w+) = \d+\n    """(.*?)"""', inspect.getsource(ExitCode), re.MULTILINE))
@@ -124,6 +133,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_tables,
     "commands": commands,
     "exit-codes": exit_codes,
+    "terminal1376-keys": terminal1376_keys,
     "dlt645-functions": generate_dlt645_coverage.functions,
     "dlt645-classes": generate_dlt645_coverage.classes,
     "dlt645-formats": generate_dlt645_coverage.formats,

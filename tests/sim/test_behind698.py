@@ -103,3 +103,16 @@ def test_a_silent_meter_costs_its_neighbours_no_night(tmp_path: Path) -> None:
     hourly = [one for one in readings_of(gateway.rows()) if one.item == "voltage.a" and one.slot > EVENING]
     assert 3 * len(METERS) <= len(hourly)
     assert max(one.taken_at - one.slot for one in hourly) < timedelta(minutes=5)
+
+
+def test_what_a_dialled_terminal_reports_is_kept_under_the_right_meter(tmp_path: Path) -> None:
+    """Of a concentrator that waits to be dialled nothing would be heard, or of its meters as of itself."""
+    gateway, stations = _gateway(tmp_path)
+    ways = Ways(call=SELDOM, report_daily=True, reports_allowed=True)
+    plant = BehindGateway(gateway, stations, ways=ways)
+    plant.run(seconds=3 * 3600)
+    told = [one for one in readings_of(gateway.rows()) if one.route == f"terminal {ADDRESS}"]
+    assert {f"m{address}" for address in METERS} == {one.meter for one in told}
+    for one in told:
+        assert METERS[one.meter.removeprefix("m")].value(one.item, one.slot) == one.value
+    assert plant.concentrator.reporter.told, "and it was told that they are kept"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,17 @@ from typing import Any
 import pytest
 
 from meterlink.errors import MeterlinkError
+from meterlink.model.order import OrderKind
+from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.qualification.facts import needs_of, unproven
+from meterlink.roster.roster import RosterMeter
 from metersim import Station
 from metersim.terminals.port import Route
 from metersim.terminals.ways import Ways
 from tests.support.behind698 import BehindGateway, lines_to
 from tests.support.concentrator import SELDOM
 from tests.support.control_bench import a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved
 
 WAYS = Ways(call=SELDOM)
 
@@ -140,3 +145,39 @@ def test_the_daemon_knows_that_a_concentrator_keeps_frames(tmp_path: Path) -> No
     settings = town.gateway._settings()
     [(line, _)] = settings.meters_by_line()
     assert not line.is_ours
+
+
+@dataclass
+class _Unheeding(Proved):
+    """A model that obeys a frame however old it is."""
+
+    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
+        known = {**dict.fromkeys(needs_of(meter.protocol, kind), "yes"), "expiry": "ignored"}
+        found = unproven(meter.protocol, kind, known, line_is_ours=meter.line_is_ours)
+        return Proven(unproven=tuple(one for one in found if one.startswith("expiry")), facts=known)
+
+
+def test_a_model_that_ignores_expiry_gets_no_order_here(tmp_path: Path) -> None:
+    """What a concentrator keeps for an hour would switch after an hour, with nobody who wants it any more."""
+    station = Station(meter=a_meter(OPEN_TO_ALL))
+    told: list[str] = []
+    for place, lines in (("behind", lines_to()), ("cable", {})):
+        folder = tmp_path / place
+        folder.mkdir()
+        gateway = OrderGateway(folder, [station], tables=lines, proved=_Unheeding())
+        plant = BehindGateway(gateway, [station], ways=WAYS) if lines else None
+
+        async def story(gateway: OrderGateway = gateway) -> None:
+            meter = f"m{station.meter.address}"
+            await gateway.up()
+            await gateway.told_for_trip(meter)
+            order = gateway.order("t-1", OrderKind.TRIP, meter)
+            verdicts = await gateway.ask("clara", "order.dry_run", order=order)
+            told.append(str(verdicts))
+
+        if plant is None:
+            gateway.run(seconds=60, meanwhile=story)
+        else:
+            plant.run(seconds=60, story=story)
+    assert "expiry=ignored" in told[0]
+    assert "expiry=ignored" not in told[1]

@@ -10,14 +10,18 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
+from meterlink.drivers.gdw1376.station import INDEXES_MAX
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.zone import CHINA_TIME
+from meterlink.transports.stream import ByteStream
 from metersim import Meter
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
 from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import Message
+from meterwire.gdw1376.sessions.terminal_listener import LOGIN
 from meterwire.gdw1376.sessions.terminal_server import Answers
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import (
@@ -113,6 +117,52 @@ def test_a_silent_meter_costs_no_timeout() -> None:
     run(body, terminal)
 
 
+class BusyTerminal(StockedTerminal):
+    """One that is at its first frame for 80 s and says nothing of it; others it denies meanwhile."""
+
+    until_s = 0.0
+    holds = False
+
+    def answers(self, message: Message) -> Answers:
+        """See ``TerminalServer``."""
+        now_s = asyncio.get_running_loop().time()
+        if message.head.afn == table.FORWARD and not self.until_s:
+            self.until_s, self.holds = now_s + 80, True
+        elif message.head.afn == table.FORWARD and now_s < self.until_s:
+            return []
+        return super().answers(message)
+
+    async def serve(self, stream: ByteStream, *, login: bool = True) -> None:
+        """Log in, and answer all but what it holds."""
+        if login:
+            self.server.call(LOGIN)
+            await stream.send(self.server.octets_to_send())
+        while True:
+            self.server.feed(await stream.receive())
+            due = self.server.octets_to_send()
+            if not self.holds:
+                await stream.send(due)
+            self.holds = False
+
+
+def test_a_terminal_that_is_still_at_another_frame_makes_no_meter_silent() -> None:
+    """All meters behind it would be left alone for an hour because one of them took long."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = BusyTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        with pytest.raises(ReplyTimeout):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        with pytest.raises(LineLost, match="still at an earlier frame"):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        await asyncio.sleep(30)
+        told = await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        assert meter.value("voltage.a", world.clock.utc_now()) == told.values[0].value
+
+    run(body, terminal)
+
+
 def test_a_terminal_that_is_away_is_a_line_that_is_lost() -> None:
     """An order would be taken for sent, though nobody was there to send it to."""
 
@@ -166,7 +216,7 @@ def test_the_date_of_the_answer_counts_and_not_that_of_the_question() -> None:
 
 
 def test_a_block_stands_in_for_functions_that_a_terminal_does_not_know() -> None:
-    """Older terminals have F1 only; nothing would be read of them, or each day by two requests for ever."""
+    """Older terminals know the blocks only; nothing would be read of them, or each day by two requests for ever."""
     block = {
         "read_time": READ_AT,
         "tariffs": 0,
@@ -355,5 +405,41 @@ def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew
         terminal.server._answers = answers
         with pytest.raises(LineLost, match="logged in anew"):
             await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)
+
+
+def test_an_archive_of_many_meters_is_read_to_its_end() -> None:
+    """Meters behind the first request would be in nobody's archive, and be read one by one for ever."""
+    addresses = [f"{number:012d}" for number in range(1, 101)]
+    archive = [entry(number, 101 - number, address) for number, address in enumerate(addresses, start=1)]
+    terminal = StockedTerminal(archive=archive)
+
+    async def body(world: World) -> None:
+        known = await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert [101 - number for number in range(1, 101)] == [one.point for one in known.entries]
+        asked = len(terminal.asked)
+        assert -(-100 // INDEXES_MAX) + 1 >= asked
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert asked == len(terminal.asked), "once a connection"
+        await world.connect()
+        await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert 2 * asked == len(terminal.asked)
+
+    run(body, terminal)
+
+
+def test_two_days_of_a_curve_go_into_as_many_requests_as_they_need() -> None:
+    """A request of more points than a frame holds would be denied, or its answer cut short."""
+    start = MIDNIGHT - 2 * DAY
+    slots = [start + number * timedelta(minutes=30) for number in range(96)]
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        with pytest.raises(ReplyTimeout):
+            await world.stored(["active_power", "voltage.*"], slots, CURVE, every_s=1800)
+        asked = [one for one in terminal.asked if one.head.afn == 0x0D and len(one.units) > 1]
+        assert [2, 2] == [len(one.units) for one in asked]
+        assert {96} == {one.values["points"] for message in asked for one in message.units}
 
     run(body, terminal)

@@ -18,6 +18,7 @@ from meterlink.roster.roster import Roster
 from metersim import Meter, Station
 from metersim.gdw1376.archive import PointEntry
 from metersim.gdw1376.ways import Ways1376
+from metersim.terminals.port import Route
 from tests.support.agreement import readings_of
 from tests.support.control_bench import a_meter
 from tests.support.order_gateway import OPEN_TO_ALL
@@ -246,3 +247,71 @@ def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> N
         assert (1, 1, 30, 31) == (entry.index, entry.point, entry.protocol, entry.port)
 
     gateway.run(seconds=120, meanwhile=meanwhile)
+
+
+def _nights(gateway: TerminalGateway) -> dict[tuple[str, datetime], Any]:
+    """The kept total of each meter and night."""
+    return {
+        (one.meter, one.slot): one
+        for row in gateway.rows()
+        if getattr(row.record, "data_class", "") == "daily_freeze"
+        for one in readings_of([row])
+        if one.item == "forward_active_energy"
+    }
+
+
+@pytest.mark.parametrize("frame", [1, 2])
+def test_f15_a_terminal_that_restarts_amid_an_answer_of_several_frames(tmp_path: Path, frame: int) -> None:
+    """Half of an archive or of a night would be taken for the whole."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        ways=Ways1376(curve_minutes=0, frame_octets=64, reset_at_frame=frame),
+        **PLAIN,
+    )
+    gateway.run(seconds=5400)
+    assert gateway.terminal is not None
+    assert 1 == gateway.terminal.resets
+    kept = _nights(gateway)
+    for address in ADDRESSES:
+        truth = gateway.meters[address].value("forward_active_energy", MIDNIGHT)
+        assert truth == kept[f"m{address}", MIDNIGHT].value
+    assert all(
+        one.value == gateway.meters[meter[1:]].value(one.item, slot) for (meter, slot), one in kept.items()
+    )
+
+
+def test_f16_a_carrier_of_half_a_second_to_half_a_minute_behind_a_terminal(tmp_path: Path) -> None:
+    """Late answers would be a neighbour's, or a slow carrier cost the whole area its night."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        route=Route(shortest_s=0.5, longest_s=30.0, loss=0.1),
+        archived=False,
+        ways=Ways1376(curve_minutes=0),
+        **PLAIN,
+    )
+    gateway.run(seconds=4 * 3600)
+    kept = _nights(gateway)
+    assert {f"m{address}" for address in ADDRESSES} == {meter for meter, _ in kept}
+    assert all(
+        one.value == gateway.meters[meter[1:]].value(one.item, slot) for (meter, slot), one in kept.items()
+    )
+    assert {f"terminal {NAME} forward"} == {one.route for one in kept.values()}
+
+
+def test_a_second_login_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    """A terminal whose network has forgotten us would be away until its old connection has died."""
+    gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        for _ in range(3):
+            await gateway.dial_again()
+            await asyncio.sleep(60)
+
+    gateway.run(seconds=5400, meanwhile=meanwhile)
+    assert {f"m{address}" for address in ADDRESSES} == {
+        meter for meter, slot in _nights(gateway) if slot == MIDNIGHT
+    }
+    assert 3 <= gateway.halls[0].counts.replaced

@@ -20,6 +20,7 @@ from meterlink.drivers.dlt698_talk import no_password
 from meterlink.drivers.dlt698_terminal import TerminalSession
 from meterlink.drivers.reports import Report
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.trace import TraceRing
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from meterprofiles import generic
@@ -131,8 +132,15 @@ class HeadEnd:
 
     def _make(self) -> None:
         clock, random = self.sim.clock, self.sim.random
+        self.trace = TraceRing(clock)
         self.line = BusLine(
-            "terminal", opener=self._open, timing=TIMING, rng=random, ear=self._ear, ear_parses=True
+            "terminal",
+            opener=self._open,
+            timing=TIMING,
+            rng=random,
+            ear=self._ear,
+            ear_parses=True,
+            trace=self.trace,
         )
         self.concentrator = Concentrator698(
             self.behind,

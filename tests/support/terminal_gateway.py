@@ -41,6 +41,7 @@ class TerminalGateway(OrderGateway):
 
     Attributes:
         terminal: it, once the daemon runs.
+        halls: of the port that it dials.
 
     """
 
@@ -59,6 +60,7 @@ class TerminalGateway(OrderGateway):
     ) -> None:
         super().__init__(folder, stations, reply_timeout_ms=None, **more)
         self.terminal: Terminal1376 | None = None
+        self.halls: list[Hall[Any]] = []
         self._works: asyncio.Task[None] | None = None
         self.url = f"listen://127.0.0.1:0?terminal={NAME}" if dials else f"tcp://127.0.0.1:1?terminal={NAME}"
         self.line_keys = {"terminal": terminal or {}}
@@ -104,11 +106,17 @@ class TerminalGateway(OrderGateway):
     @asynccontextmanager
     async def _listening(self, host: str, port: int, hall: Hall[Any]) -> AsyncIterator[int]:
         del host
+        self.halls.append(hall)
         calling = self._plant.create_task(self._call(hall))
         yield port
         calling.cancel()
         self._switch_off()
         await hall.close()
+
+    async def dial_again(self) -> None:
+        """Dial in while the old connection still stands, and nobody has told it."""
+        far = dial(self.halls[0])
+        self._plant.create_task(self._made().serve(Duplex(far, self._hears)))
 
     async def _call(self, hall: Hall[Any]) -> None:
         """Dial in, again and again."""

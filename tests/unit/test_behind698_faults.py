@@ -214,6 +214,44 @@ def test_what_the_store_lacks_is_asked_of_the_meter(nothing_found: Any) -> None:
     assert 1 == head.asked().count("GetRequestRecord")
 
 
+def test_a_concentrator_has_half_an_hour_to_read_the_night_itself() -> None:
+    """Five hundred meters would be asked through a carrier on which their concentrator asks them too."""
+    head = HeadEnd(World(idle=True))
+
+    async def story() -> None:
+        await asyncio.sleep(NIGHT_S - 3600 + 120)
+        slots = head.midnight(), head.midnight(-1)
+        early = await head.night(CARRIER_698, *slots, priority=Priority.BACKFILL)
+        assert {slots[0]} == set(early.not_yet)
+        assert {slots[1]} == {record.slot for record in early.records}, "that of yesterday is long due"
+        await asyncio.sleep(1800)
+        _record_of(head, (await head.night(CARRIER_698, slots[0])).records, CARRIER_698)
+
+    head.run(story)
+
+
+def test_a_concentrator_without_a_store_is_not_waited_for() -> None:
+    """Its meters would be read half an hour late, each night, for nothing."""
+    head = HeadEnd(World(idle=True))
+    head.between = lambda duplex: Meddler(
+        duplex,
+        lambda apdu: [
+            (
+                0.0,
+                replace(apdu, record=apdu.record._replace(result=Dar(6)))
+                if isinstance(apdu, GetResponseRecord)
+                else apdu,
+            )
+        ],
+    )
+
+    async def story() -> None:
+        await asyncio.sleep(NIGHT_S - 3600 + 120)
+        _record_of(head, (await head.night(CARRIER_698, head.midnight())).records, CARRIER_698)
+
+    head.run(story)
+
+
 def test_an_item_that_the_store_lacks_is_added() -> None:
     """A plan with one item more than the concentrator collects would never be settled."""
     head = HeadEnd(World())

@@ -160,12 +160,37 @@ def test_a_password_that_is_missing_or_in_the_wrong_place(tmp_path: Path, more: 
     assert "12345678" not in said
 
 
-def test_a_meter_behind_a_terminal_that_dials_in_is_refused(tmp_path: Path) -> None:
-    """The terminal answers for itself; the meter would stay silent for ever."""
-    meter = '[[meters]]\nid = "m"\naddress = "161"\nprotocol = "dlt698.45"\n'
-    code, said = _check(tmp_path, f'{meter}line = "listen://127.0.0.1:0?terminal=111111111111"\n')
+MODBUS = 'model = "SDM230"\n'
+
+
+@pytest.mark.parametrize("terminal", ["111111111111", "0171-2082"])
+def test_a_meter_behind_a_terminal_that_does_not_pass_it_on_is_refused(tmp_path: Path, terminal: str) -> None:
+    """Terminals forward no Modbus; the meter would stay silent for ever."""
+    meter = '[[meters]]\nid = "m"\naddress = "161"\nprotocol = "{}"\n'
+    line = f'line = "listen://127.0.0.1:0?terminal={terminal}"\n'
+    code, said = _check(tmp_path, meter.format("modbus-rtu").replace("161", "17") + MODBUS + line)
     assert 0 != code
-    assert "terminal 111111111111" in said
+    assert f"terminal {terminal}" in said
+    assert 0 == _check(tmp_path, meter.format("dlt645-2007") + line)[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ("frame_timeout_s = 111", "frame_timeout_s"),
+        ('password = "00112233445566778899aabbccddeeff"', "given by reference"),
+        ('password = "file:/nowhere/at/all"', "[[lines]] 'area' terminal.password"),
+        ('ways = ["store"]', "ways"),
+    ],
+)
+def test_what_is_wrong_with_a_terminal_is_said(tmp_path: Path, more: str, what: str) -> None:
+    """A terminal would refuse every command, or a secret stand in a file that all may read."""
+    line = f'[[lines]]\nname = "area"\nurl = "tcp://h:1?terminal=0171-2082"\nterminal = {{ {more} }}\n'
+    meter = '[[meters]]\nid = "m"\naddress = "161"\nline = "area"\n'
+    code, said = _check(tmp_path, line + meter)
+    assert 0 != code
+    assert what in said
+    assert "00112233" not in said
 
 
 def test_people_and_holidays_are_read_before_the_daemon_is(tmp_path: Path) -> None:

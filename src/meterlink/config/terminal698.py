@@ -35,6 +35,13 @@ class Terminal698Settings(Table):
         le=METER_TIMEOUT_MAX_S,
         description="DL/T 698.45 only: how long it waits for one meter; we wait 10 s longer.",
     )
+    store_wait_min: int = Field(
+        30,
+        ge=0,
+        le=1_440,
+        description="DL/T 698.45 only: so long after midnight a freeze that its store lacks is not asked of the "
+        "meter: the terminal is about to read it.",
+    )
     port: str = Field(
         "F2090201",
         pattern="^[0-9A-Fa-f]{8}$",

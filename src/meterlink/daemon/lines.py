@@ -418,6 +418,7 @@ def behind_of(terminal: str, settings: Terminal698Settings | None) -> Behind:
         terminal=terminal,
         ways=told.ways,
         meter_timeout_s=told.meter_timeout_s,
+        store_wait_s=told.store_wait_min * 60.0,
         port=told.port.upper(),
     )
 

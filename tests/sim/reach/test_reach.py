@@ -19,7 +19,7 @@ SEED = 1
 
 @pytest.mark.timeout(180)
 def test_a_day_of_meters_that_are_reached_by_every_way(tmp_path: Path) -> None:
-    """What a carrier or a concentrator loses, repeats or mixes up would stand in the ledger as truth."""
+    """What a carrier or a concentrator loses, mixes up (F16) or forgets (F15) would be kept as truth."""
     quiet()
     verdict, struck = play(SEED, tmp_path, days=CHECKED_DAYS, meters=CHECKED_METERS)
     assert verdict.is_good, f"{verdict.words()}\n{replay_of(SEED, CHECKED_DAYS, CHECKED_METERS)}"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from meterlink.bus.line import Exchanging
@@ -37,7 +37,7 @@ from meterlink.errors import (
     ReplyTimeout,
     UnknownItem,
 )
-from meterlink.model.data_classes import DataClass
+from meterlink.model.data_classes import CURVE, DataClass
 from meterprofiles import Profile
 
 _T = TypeVar("_T")
@@ -197,6 +197,9 @@ class BehindDriver:
         if "store" in self._behind.ways and self._reads_as_the_standard:
             stored = await self._store.read(line, address, wanted, priority=priority)
             joined.brought(stored, self._clock.utc_now())
+            if data_class != CURVE and self._store.answers:
+                since = self._clock.utc_now() - timedelta(seconds=self._behind.store_wait_s)
+                joined.wait_for(since, f"terminal {self._behind.terminal} has not read it yet")
         await self._fill(joined, line, address, priority)
         return joined.of()
 

@@ -43,6 +43,18 @@ class Joined:
         self._taken_at = now
         self._records.update({record.slot: record for record in records})
 
+    def wait_for(self, since: datetime, why: str) -> None:
+        """What was taken after an instant and is not there is about to come: nobody is asked for it.
+
+        Args:
+            since: aware.
+            why: for people.
+
+        """
+        self._not_yet = {
+            slot: why for slot in self.wanted.slots if slot > since and self._record_of(slot) is None
+        }
+
     def lacking(self) -> list[Lacking]:
         """What is still to be asked: slots without a record, and items that lack in one."""
         absent, partly = [], []
@@ -52,7 +64,7 @@ class Joined:
                 (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)), None
             )
             if record is None:
-                absent.append(slot)
+                absent += [slot] if slot not in self._not_yet else []
             elif missing := self._missing(record):
                 partly.append(slot)
                 items.update(dict.fromkeys(missing))

@@ -110,21 +110,21 @@ class TerminalStore:
         zone: what its clock and those of its meters show.
 
     Attributes:
-        requests: that left.
         zone: what clocks show there.
+        answers: the last answer was none that says no.
 
     """
 
     def __init__(
         self, talk: Talk, behind: Behind, neighbours: Sequence[str], *, clock: Clock, zone: tzinfo
     ) -> None:
-        self.requests = 0
         self._talk = talk
         self._behind = behind
         self._neighbours = tuple(neighbours)
         self._clock = clock
         self.zone = zone
         self._address_column = METER_ADDRESS
+        self.answers = True
         self._names_meters = False  # in the column that is asked for; once it has, no other is tried
         self._batches: OrderedDict[tuple[str, Wanted], _Batch] = OrderedDict()
         self._trouble = ""
@@ -212,7 +212,7 @@ class TerminalStore:
         if told.dar is not None:
             self._note(code_words("dar", told.dar))
             return ()
-        self._trouble = ""
+        self._trouble, self.answers = "", True
         self._names_meters |= any(row.address for row in told.rows)
         return told.rows
 
@@ -224,7 +224,6 @@ class TerminalStore:
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """
-        self.requests += 1
         terminal = self._behind.terminal
         reply = await self._talk.ask(
             line, terminal, lambda piid: GetRequestRecord(piid=piid, record=request), priority=priority
@@ -292,6 +291,7 @@ class TerminalStore:
         return self._behind.routed(values, "store")
 
     def _note(self, why: str) -> None:
+        self.answers = False
         if why != self._trouble:
             self._trouble = why
             _log.info("store_says_no", terminal=self._behind.terminal, reason=why)

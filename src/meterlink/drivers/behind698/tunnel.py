@@ -45,13 +45,9 @@ class Forwarding:
         talk: with the concentrator.
         behind: which one, and how.
 
-    Attributes:
-        forwarded: frames that left.
-
     """
 
     def __init__(self, talk: Talk, behind: Behind) -> None:
-        self.forwarded = 0
         self._talk = talk
         self._behind = behind
         self._trouble = ""
@@ -81,7 +77,6 @@ class Forwarding:
 
         """
         behind = self._behind
-        self.forwarded += 1
         try:
             reply = await self._talk.ask(
                 Patiently(line, behind.answer_timeout_s),

@@ -17,6 +17,8 @@ METER_TIMEOUT_S: Final = 30
 """So long a concentrator waits for one meter. Source: field practice, section 5 (proxied read)."""
 MARGIN_S: Final = 10.0
 """So much longer we wait for what the concentrator makes of it. Source: field practice, section 4."""
+STORE_WAIT_S: Final = 1_800.0
+"""Concentrators begin to read the night's freezes at 00:05. Source: field practice, section 7."""
 REPLY_TIMEOUT_S: Final = 30.0
 """For what a terminal has itself, over mobile networks. Source: spec dlt698, section 1.7."""
 
@@ -33,6 +35,8 @@ class Behind:
         terminal: its address, 12 digits.
         ways: those that it offers, in their order.
         meter_timeout_s: how long it waits for one meter, 1 to 110 s.
+        store_wait_s: so long after it was taken, a freeze that the store lacks is not asked of the meter: the
+            concentrator is about to read it.
         port: where frames of meters are forwarded to, 8 hexadecimal digits.
 
     """
@@ -40,6 +44,7 @@ class Behind:
     terminal: str
     ways: tuple[Way, ...] = WAYS
     meter_timeout_s: int = METER_TIMEOUT_S
+    store_wait_s: float = STORE_WAIT_S
     port: str = str(CARRIER)
 
     @property
