@@ -87,6 +87,11 @@ def test_missing_meters_are_added_in_groups_and_strangers_stay() -> None:
             bench.owner.table.difference.strangers,
         )
         assert [strange] == _told(NODE_STRANGE, bench)
+        await asyncio.sleep(owning.RESET_REPEAT_S)
+        await bench.module.begin_anew()
+        await asyncio.sleep(5)
+        assert 2 == bench.owner.counts.starts
+        assert [strange] == _told(NODE_STRANGE, bench), "told once, for as long as it stays so"
 
     bench.run(story)
 
@@ -722,6 +727,20 @@ def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
         told = {value.item: str(value.content) for value in part.values if isinstance(value, EventValue)}
         assert {"forward_active_energy": "123456.78", "frame.1": energy(ONE).hex().upper()} == told
         assert ONE == part.address
+
+    bench.run(story)
+
+
+def test_a_report_that_nobody_understands_is_kept_and_confirmed() -> None:
+    """A module would tell it for ever, or nobody would know that it told something."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        frame = bytes.fromhex("6811 00c3 000000000007 06 0110 abcd".replace(" ", ""))
+        await bench.module.say(frame + bytes((sum(frame[3:]) & 0xFF, 0x16)))
+        await asyncio.sleep(1)
+        assert [MAIN] == _told("unread_report", bench)
 
     bench.run(story)
 

@@ -160,6 +160,7 @@ class CarrierOwner:
         self._pausing = asyncio.Lock()
         self._paused = False
         self._reset_told_s = float("-inf")
+        self._told = Difference()
         self.syncing: asyncio.Task[None] | None = None
         self.sync_trouble = ""
         self._read_s = float("-inf")
@@ -397,8 +398,10 @@ class CarrierOwner:
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
             _log.warning("carrier_table", line=self.name, reason=str(error))
             return
-        for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
-            self._report(notice)
+        if table.difference != self._told:  # once, for as long as it stays so
+            self._told = table.difference
+            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
+                self._report(notice)
 
     async def _compare(self, asking: Asking) -> None:
         assert self.facts is not None
