@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
+from meterlink.bus.exchange import NothingHeard
+from meterlink.bus.queue import Priority
 from meterlink.drivers.carrier import owner as owning
 from meterlink.drivers.carrier.asking import ASK_TRIES
+from meterlink.drivers.carrier.tunnel import lane_opener
 from meterlink.drivers.carrier.window import WINDOW_FIRST
-from meterlink.errors import LineError, LineLost, ReplyTimeout
+from meterlink.errors import LineClosed, LineError, LineLost, ReplyTimeout
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import MODULE_RESET, NODE_JOINED, NODE_POWER_FAIL, NODE_STRANGE
 from meterwire import dlt645
+from meterwire.dlt645.messages.messages import ReadReply, ReadRequest
+from meterwire.dlt645.sessions.read import ReadSession
 from meterwire.gdw1376.messages.module import Message, denial
 from tests.support.scripted_module import (
     MAIN,
@@ -582,6 +587,60 @@ def test_a_module_that_forgot_its_list_is_given_it_again() -> None:
         await asyncio.sleep(10)
         assert METERS == bench.module.nodes
         assert energy(ONE) == await bench.octets(ONE)
+
+    bench.run(story)
+
+
+def test_a_lane_is_a_line_like_any_other() -> None:
+    """A silent meter would close its lane, or be waited for although the module said so."""
+
+    async def one_is_silent(module: ScriptedModule, asked: Message) -> Said:
+        assert asked.frame.addresses is not None
+        if asked.frame.addresses.destination == ONE:
+            await asyncio.sleep(11)
+            return read_answer(asked, b"")
+        return await at_once(module, asked)
+
+    bench = _bench(one_is_silent)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        now = asyncio.get_running_loop().time
+        async with bench.lane() as line:
+            for _ in range(30):  # longer than a cable that hears nothing is left alone
+                begun = now()
+                silent = ReadSession(ReadRequest(address=ONE, di=0x00010000))
+                with pytest.raises(ReplyTimeout) as told:
+                    await line.exchange(silent, priority=Priority.BILLING)
+                assert not isinstance(told.value, NothingHeard), "the module was heard"
+                assert now() - begun < 12
+            good = ReadSession(ReadRequest(address=METERS[1], di=0x00010000))
+            await line.exchange(good, priority=Priority.BILLING)
+            assert isinstance(good.reply, ReadReply)
+            assert METERS[1] == good.reply.address
+
+    bench.run(story)
+
+
+def test_a_lane_gives_an_answer_in_the_pieces_that_are_wanted() -> None:
+    """Octets of an answer would get lost between two calls, or a closed lane be read for ever."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        stream = await lane_opener(bench.owner, 0)()
+        await stream.send(asked_for_energy(ONE))
+        first = await stream.receive(5)
+        assert energy(ONE) == first + await stream.receive()
+        await stream.send(asked_for_energy(ONE))
+        await asyncio.sleep(1)
+        assert energy(ONE) == stream.receive_nowait(), "what came late for an earlier request"
+        assert b"" == stream.receive_nowait()
+        await stream.aclose()
+        await stream.aclose()
+        with pytest.raises(LineClosed):
+            await stream.send(asked_for_energy(ONE))
+        with pytest.raises(LineClosed):
+            await stream.receive()
 
     bench.run(story)
 
