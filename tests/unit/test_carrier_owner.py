@@ -10,6 +10,7 @@ import pytest
 
 from meterlink.bus.exchange import NothingHeard
 from meterlink.bus.queue import Priority
+from meterlink.drivers.carrier import hearing, leading
 from meterlink.drivers.carrier import owner as owning
 from meterlink.drivers.carrier.asking import ASK_TRIES
 from meterlink.drivers.carrier.tunnel import lane_opener
@@ -17,6 +18,7 @@ from meterlink.drivers.carrier.window import WINDOW_FIRST
 from meterlink.errors import LineClosed, LineError, LineLost, ReplyTimeout
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import MODULE_RESET, NODE_JOINED, NODE_POWER_FAIL, NODE_STRANGE
+from meterlink.model.zone import CHINA_TIME
 from meterwire import dlt645
 from meterwire.dlt645.messages.messages import ReadReply, ReadRequest
 from meterwire.dlt645.sessions.read import ReadSession
@@ -92,7 +94,7 @@ def test_missing_meters_are_added_in_groups_and_strangers_stay() -> None:
             bench.owner.table.difference.strangers,
         )
         assert [strange] == _told(NODE_STRANGE, bench)
-        await asyncio.sleep(owning.RESET_REPEAT_S)
+        await asyncio.sleep(hearing.RESET_REPEAT_S)
         await bench.module.begin_anew()
         await asyncio.sleep(5)
         assert 2 == bench.owner.counts.starts
@@ -251,7 +253,7 @@ def test_a_repeated_report_of_a_reset_is_confirmed_and_does_not_begin_again() ->
         await asyncio.sleep(2)
         assert before == bench.owner.counts.starts
         assert 0 == bench.module.server.open_reports
-        await asyncio.sleep(owning.RESET_REPEAT_S)
+        await asyncio.sleep(hearing.RESET_REPEAT_S)
         await bench.module.begin_anew()
         await asyncio.sleep(2)
         assert before + 1 == bench.owner.counts.starts
@@ -658,7 +660,7 @@ def test_a_module_that_leads_is_paused_around_our_reads() -> None:
         for address in METERS[:4]:
             assert energy(address) == await bench.octets(address)
         assert (1, 1) == (bench.module.asked(0x12, 2), bench.module.asked(0x12, 3))
-        await asyncio.sleep(owning.RESUME_AFTER_S + 5)
+        await asyncio.sleep(leading.RESUME_AFTER_S + 5)
         assert (1, 2) == (bench.module.asked(0x12, 2), bench.module.asked(0x12, 3))
 
     bench.run(story)
@@ -690,7 +692,7 @@ def test_what_the_module_asks_is_answered_at_once() -> None:
         await asyncio.sleep(1)
         skip, time, give_up = (one.values for one in bench.module.server.answers())
         assert (1, 0) == (skip["read_flag"], skip["len"])
-        local = bench.sim.clock.utc_now().astimezone(bench.owner._zone)
+        local = bench.sim.clock.utc_now().astimezone(CHINA_TIME)
         assert time["time"].startswith(f"{local:%y%m%d%H%M}")
         assert 0 == give_up["len"]
 
@@ -736,7 +738,7 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
             }
             await bench.module.report(0x06, 5, values)
         assert energy(ONE) == await bench.octets(ONE)
-        assert owning.CALLS_KEPT >= len(bench.reports)
+        assert hearing.CALLS_KEPT >= len(bench.reports)
 
     bench.run(story)
 
