@@ -66,9 +66,15 @@ class Leading:
         while True:
             await self._paused.wait()
             self._paused.clear()
-            while self.is_paused and (left_s := self._read_s + RESUME_AFTER_S - self._loop.time()) > 0:
-                await asyncio.sleep(left_s)  # noqa: ASYNC110 (the time for which it waits moves on)
+            await self._until_quiet()
             await self._resume()
+
+    async def _until_quiet(self) -> None:
+        """Wait until nothing was read for long enough; each read moves that moment on."""
+        left_s = RESUME_AFTER_S
+        while self.is_paused and left_s > 0:
+            await asyncio.sleep(left_s)
+            left_s = self._read_s + RESUME_AFTER_S - self._loop.time()
 
     async def leave(self) -> None:
         """Before we go: it goes on by itself, if it can be told in time."""
