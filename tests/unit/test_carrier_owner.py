@@ -600,6 +600,20 @@ def test_a_module_that_leads_is_paused_around_our_reads() -> None:
     bench.run(story)
 
 
+def test_a_module_that_was_paused_goes_on_when_we_leave() -> None:
+    """A module that leads would stand still for as long as the daemon is away."""
+    bench = _bench(mode={"read_mode": 2})
+
+    async def story(bench: Bench) -> None:
+        await bench.octets(ONE)
+        await bench.owner.leave()
+        assert (1, 2) == (bench.module.asked(0x12, 2), bench.module.asked(0x12, 3))
+        await bench.owner.leave()
+        assert 2 == bench.module.asked(0x12, 3)
+
+    bench.run(story)
+
+
 def test_what_the_module_asks_is_answered_at_once() -> None:
     """A module that leads would stand still."""
     bench = _bench()

@@ -81,6 +81,7 @@ class CarrierPart:
                     for number, lane in enumerate(self._lanes):
                         name = f"line[{self.name}].lane{number}"
                         lanes.create_task(supervised(name, lane.run), name=name)
+                await self.owner.leave()
                 owner.cancel()
         finally:
             self.is_at_work = False

@@ -12,6 +12,7 @@ import asyncio
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, Final
@@ -44,6 +45,8 @@ READY_WAIT_S: Final = 60.0
 """So long a lane waits for a module that is being started, before its meters are told why not."""
 RESUME_AFTER_S: Final = 100.0
 """A module that leads goes on so long after the last read of ours. Source: spec gdw1376, A12."""
+LEAVE_MAX_S: Final = 2.0
+"""So long a module may take to be told to go on when the daemon stops."""
 RESET_REPEAT_S: Final = 10.0
 """The same 03-F10 within this is a repeat whose confirmation was lost, and not another beginning."""
 RESYNC_MIN_S: Final = 3_600.0
@@ -492,6 +495,14 @@ class CarrierOwner:
                 _log.info("carrier_not_paused", line=self.name, reason=str(error))
             self._paused = True
             self._wanted.set()
+
+    async def leave(self) -> None:
+        """Before ``run`` is cancelled: a module that was paused goes on by itself."""
+        asking = self._asking
+        if self._paused and asking is not None:
+            with suppress(TimeoutError, MeterlinkError):
+                async with asyncio.timeout(LEAVE_MAX_S):
+                    await self._resume(asking)
 
     async def _resume(self, asking: Asking) -> None:
         self._paused = False

@@ -17,10 +17,8 @@ from meterlink.drivers.carrier.outstanding import Asked, Outstanding, Strays
 from meterlink.drivers.carrier.payload import inner_secrets
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.transports.stream import ByteStream
-from meterwire.errors import RemoteProtocolError
 from meterwire.gdw1376.layouts.nodes import Values
 from meterwire.gdw1376.link import module_frame as link
-from meterwire.gdw1376.link.deframer import MODULE, Deframer
 from meterwire.gdw1376.link.module_frame import Addresses, DownInfo
 from meterwire.gdw1376.messages.module import Message, from_frame, request
 from meterwire.gdw1376.sessions.module_listener import ModuleListener
@@ -68,7 +66,6 @@ class ModulePort:
         self._heard = heard
         self._late = late
         self._listener = ModuleListener(inner=inner_secrets)
-        self._answers = Deframer(MODULE)
         self._outstanding = Outstanding(strays)
         self._outbox: deque[tuple[bytes, asyncio.Future[None] | None]] = deque()
         self._outbox_octets = 0
@@ -209,11 +206,7 @@ class ModulePort:
         self._heard()
         self._hearing.heard(self._loop.time())
         self._listener.feed(octets)
-        for span in self._answers.feed(self._listener.octets_for_exchange()):
-            try:
-                frame = link.decode(span.octets)
-            except RemoteProtocolError:
-                continue
+        for frame in self._listener.frames_for_exchange():
             if frame.from_module:
                 self.mode = frame.mode or self.mode
                 self._answer(from_frame(frame))
