@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.errors import LineClosed, LineLost
 from meterlink.transports.caller import (
@@ -15,7 +16,7 @@ from meterlink.transports.caller import (
     WRITE_BUFFER_MAX,
     WRITE_STALL_S,
 )
-from meterlink.transports.hall import Hall
+from meterlink.transports.hall import LOGGED_EACH_S, LOGGED_MAX, Hall
 from meterlink.transports.memory_server import dial
 from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
@@ -140,6 +141,44 @@ def test_callers_without_a_name_keep_no_terminal_out() -> None:
         assert (2, 1) == (hall.strangers, hall.terminals)
 
     _run(body)
+
+
+def test_a_flood_behind_a_login_is_left_to_the_line() -> None:
+    """Whatever comes in one piece with a login would be parsed before anybody else has his turn."""
+
+    async def body(hall: Hall[TextSession]) -> None:
+        far = dial(hall)
+        flood = b"x" * 10 * IDENTIFY_OCTETS_MAX
+        await far.send(b"LOGIN 1 60\n" + flood)
+        seat = await hall.door("1").visit()
+        assert 1 == seat.keeper.frames
+        left = b""
+        while len(left) < len(flood) - IDENTIFY_OCTETS_MAX:
+            left += await seat.stream.receive()
+        assert len(flood) - len(left) + len(b"LOGIN 1 60\n") == IDENTIFY_OCTETS_MAX
+
+    _run(body)
+
+
+def test_each_caller_who_did_not_come_in_has_his_line_in_the_log() -> None:
+    """Nobody would find out who dials, or a flood of callers would fill the disk with lines."""
+
+    async def body(hall: Hall[TextSession]) -> None:
+        for number in range(LOGGED_MAX + 20):
+            dial(hall, peer=f"p{number}")
+        assert LOGGED_MAX + 17 == hall.counts.crowded_out
+        await asyncio.sleep(IDENTIFY_TIMEOUT_S)
+        dial(hall, peer="late")
+        await asyncio.sleep(IDENTIFY_TIMEOUT_S)
+
+    with capture_logs() as logs:
+        _run(body, strangers_max=3)
+    told = [line for line in logs if line["event"] == "caller_turned_away"]
+    peers = [line["peer"].partition(":")[0] for line in told]
+    assert [f"p{number}" for number in range(LOGGED_MAX)] == peers[:LOGGED_MAX]
+    assert "late" == peers[-1]
+    assert LOGGED_MAX + 20 + 1 == len(told) + sum(line.get("left_out", 0) for line in told)
+    assert IDENTIFY_TIMEOUT_S // LOGGED_EACH_S >= 3, "the last three of the flood had a line again"
 
 
 def test_terminals_are_not_limited_by_strangers() -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
-from meterlink.drivers.gdw1376.station import INDEXES_MAX
+from meterlink.drivers.gdw1376.station import GAPS_MAX, INDEXES_MAX
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.stream import ByteStream
 from metersim import Meter
@@ -216,7 +217,7 @@ def test_the_date_of_the_answer_counts_and_not_that_of_the_question() -> None:
 
 
 def test_a_block_stands_in_for_functions_that_a_terminal_does_not_know() -> None:
-    """Older terminals know the blocks only; nothing would be read of them, or each day by two requests for ever."""
+    """Older terminals know the blocks only; nothing would be read of them, or all twice for ever."""
     block = {
         "read_time": READ_AT,
         "tariffs": 0,
@@ -416,6 +417,7 @@ def test_an_archive_of_many_meters_is_read_to_its_end() -> None:
     terminal = StockedTerminal(archive=archive)
 
     async def body(world: World) -> None:
+        world.station.roster = frozenset(addresses)
         known = await world.station.known_archive(world.upper, priority=Priority.BILLING)
         assert [101 - number for number in range(1, 101)] == [one.point for one in known.entries]
         asked = len(terminal.asked)
@@ -443,3 +445,78 @@ def test_two_days_of_a_curve_go_into_as_many_requests_as_they_need() -> None:
         assert {96} == {one.values["points"] for message in asked for one in message.units}
 
     run(body, terminal)
+
+
+def test_a_terminal_that_does_not_tell_its_archive_costs_one_wait() -> None:
+    """Each read of each meter would wait for it, and none be made."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = StockedTerminal()
+    was = terminal.answers
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        unheard: list[Message] = []
+
+        def answers(message: Message) -> Answers | None:
+            if message.head.afn != 0x0A:
+                return was(message)
+            unheard.append(message)
+            return None
+
+        terminal.server._answers = answers
+        for _ in range(3):
+            told = await world.driver.read(world.line, ADDRESS, FORWARD, priority=Priority.ON_DEMAND)
+            assert "terminal 0171-2082 forward" == told.values[0].route
+        assert 1 == len(unheard)
+
+    run(body, terminal)
+
+
+def test_what_a_terminal_took_by_a_clock_that_is_off_is_marked() -> None:
+    """A curve shifted by an hour would be billed by the hour."""
+    start = Moment(year=26, month=11, day=22, hour=0, minute=0)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+    terminal.store[0x0D, 81, 1, start] = {"density": 1, "points": 1, "values": [Decimal("0.3500")]}
+    clock = Moment(year=26, month=11, day=23, hour=9, minute=6, second=30, weekday=1)
+    terminal.store[0x0C, 2, 0, None] = {"clock": clock}
+
+    async def body(world: World) -> None:
+        ahead = await world.station.read_clock(world.upper, priority=Priority.BILLING)
+        assert ahead is not None
+        assert abs(ahead - timedelta(minutes=6, seconds=30)) < timedelta(seconds=1)
+        curve = await world.stored(["active_power"], [MIDNIGHT - DAY], CURVE, every_s=900)
+        assert Marks.CLOCK_DEV == curve.records[0].values[0].marks
+        night = await world.stored([FORWARD], [MIDNIGHT])
+        assert NO_MARKS == night.records[0].values[0].marks, "the meter's own clock froze it"
+
+    run(body, terminal)
+
+
+@pytest.mark.parametrize(("number", "is_found"), [(INDEXES_MAX * (GAPS_MAX + 2), True), (200, False)])
+def test_a_gap_in_an_archive_is_looked_behind(number: int, is_found: bool) -> None:
+    """Archives have holes where meters were taken away; one without an end would be read for minutes."""
+    terminal = StockedTerminal(archive=[entry(1, 1, OTHER), entry(number, 2, ADDRESS)])
+
+    async def body(world: World) -> None:
+        known = await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert is_found == (known.of_address(ADDRESS) is not None)
+        asked = len(terminal.asked)
+        assert asked <= GAPS_MAX + 3
+
+    run(body, terminal)
+
+
+def test_meters_are_always_asked_themselves_where_that_is_wanted() -> None:
+    """Somebody stands at the meter, and is shown what the terminal read some minutes ago."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+    at = Moment(year=26, month=11, day=23, hour=9, minute=0)
+    terminal.store[0x0C, 129, 1, None] = {**FIVE, "read_time": at}
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        told = await world.driver.read(world.line, ADDRESS, FORWARD, priority=Priority.ON_DEMAND)
+        assert "terminal 0171-2082 forward" == told.values[0].route
+        assert {0x10} == {one.head.afn for one in terminal.asked}
+
+    run(body, terminal, fresh_s=0.0)

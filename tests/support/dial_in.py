@@ -33,6 +33,7 @@ class TextSession:
         self.terminal: str | None = None
         self.ending = ""
         self.idle_limit_s = 0.0
+        self.frames = 0
         self._known = known
         self._report = report
         self._rest = b""
@@ -42,6 +43,7 @@ class TextSession:
     def feed(self, octets: bytes) -> None:
         *lines, self._rest = (self._rest + octets).split(b"\n")
         for line in lines:
+            self.frames += 1
             self._hear(line.decode("latin-1"))
 
     def octets_to_send(self) -> bytes:

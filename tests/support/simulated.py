@@ -22,7 +22,6 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside
-from meterlink.daemon.dial_in import PortOpener
 from meterlink.daemon.enrolment import book_of
 from meterlink.daemon.ordering import OrderWorld
 from meterlink.drivers.profiles import MeterProfiles
@@ -35,6 +34,7 @@ from meterlink.orders.qualifying.models import Models
 from meterlink.roster.plan import plan
 from meterlink.roster.saying import Saying
 from meterlink.security.adapter import Opener
+from meterlink.transports.hall import PortOpener
 from meterlink.transports.memory import MemoryBroker, memory_line
 from meterlink.transports.stream import ByteStream
 from meterlink.transports.tcp_server import listening

@@ -230,6 +230,24 @@ def test_a_concentrator_has_half_an_hour_to_read_the_night_itself() -> None:
     head.run(story)
 
 
+def test_a_slot_that_is_yet_to_come_is_asked_of_a_meter_that_is_asked() -> None:
+    """A meter whose clock is days ahead names a night before it is: only this question shows it."""
+    head = HeadEnd(World())
+
+    async def story() -> None:
+        await asyncio.sleep(NIGHT_S)
+        to_come = head.midnight(2)
+        stored = await head.night(CARRIER_698, to_come, head.midnight())
+        assert ({to_come}, False) == (set(stored.not_yet), stored.heard)
+        assert ["GetRequestRecord"] == head.asked(), "nobody woke the meter"
+        asked = await head.night(CARRIER_698, to_come, head.midnight(), head.midnight(-9))
+        assert ({to_come}, True) == (set(asked.not_yet), asked.heard)
+        assert "ProxyGetRequestRecord" in head.asked()
+        assert "has not read it yet" not in asked.not_yet[to_come]
+
+    head.run(story)
+
+
 def test_a_concentrator_without_a_store_is_not_waited_for() -> None:
     """Its meters would be read half an hour late, each night, for nothing."""
     head = HeadEnd(World(idle=True))

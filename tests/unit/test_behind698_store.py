@@ -24,7 +24,7 @@ from tests.support.concentrator import CARRIER_645, CARRIER_698, World
 
 ENERGY = "forward_active_energy"
 MIDNIGHT = datetime(2026, 10, 1, tzinfo=PLANT_TIME)
-STORED = MIDNIGHT + timedelta(minutes=7)
+STORED = MIDNIGHT + timedelta(hours=2)
 
 
 def _time(at: datetime) -> Data:
@@ -32,7 +32,10 @@ def _time(at: datetime) -> Data:
 
 
 def _row(
-    value: int | None, at: datetime | None = MIDNIGHT, address: str | None = CARRIER_698
+    value: int | None,
+    at: datetime | None = MIDNIGHT,
+    address: str | None = CARRIER_698,
+    stored: datetime = STORED,
 ) -> tuple[Data, ...]:
     """One row in the columns that are asked for: address, storage, success, time and value of a freeze."""
     frozen = Data(
@@ -43,7 +46,7 @@ def _row(
         ),
     )
     who = NULL if address is None else Data("TSA", Tsa.of(address))
-    return (who, _time(STORED), _time(STORED), frozen)
+    return (who, _time(stored), _time(stored), frozen)
 
 
 def _stocked(*rows: tuple[Data, ...], table: str = "50040200") -> Callable[[Any], list[tuple[float, Any]]]:
@@ -114,6 +117,7 @@ def test_a_row_is_its_meters_at_the_time_that_the_meter_says() -> None:
         (_row(5, at=MIDNIGHT + timedelta(seconds=1)),),
         (_row(5, at=MIDNIGHT + timedelta(days=400)),),
         (_row(5), _row(6)),
+        (_row(5, stored=MIDNIGHT - timedelta(hours=23)),),
         ((*_row(5)[:3], Data("octet-string", b"?")),),
         ((*_row(5)[:3], Data("structure", (_time(MIDNIGHT), Data("visible-string", "5")))),),
     ],

@@ -44,3 +44,13 @@ def test_a_line_without_living_meters_is_opened_less_and_less_often() -> None:
     assert DEAF_AFTER_MAX_S == found[-1] - found[-2]
     hearing.heard(found[-1])
     assert found[-1] + DEAF_AFTER_S == _silences(hearing, since_s=found[-1], until_s=1e5, every_s=10)[0]
+
+
+def test_a_line_of_rubbish_is_given_an_hour() -> None:
+    """Somebody who trickles octets would keep a line for ever, or a noisy one would be closed at once."""
+    hearing = Hearing()
+    hearing.opened(0)
+    hearing.noise()
+    assert [DEAF_AFTER_MAX_S] == _silences(hearing, until_s=DEAF_AFTER_MAX_S, every_s=10)
+    hearing.heard(DEAF_AFTER_MAX_S)
+    assert not hearing.is_deaf(DEAF_AFTER_MAX_S + 1)

@@ -7,12 +7,16 @@ import os
 import pty
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from meterlink.errors import LineBusy, LineError, LineLost
-from meterlink.model.line_url import SerialUrl, TcpUrl
+from meterlink.model.line_url import Rfc2217Url, SerialUrl, TcpUrl
+from meterlink.transports import rfc2217
 from meterlink.transports.open import open_line
+from meterlink.transports.protocol_stream import ProtocolStream
+from tests.support.rfc2217_server import Port, serving
 
 
 @pytest.fixture
@@ -97,3 +101,93 @@ async def test_a_port_that_nobody_serves() -> None:
         url = TcpUrl(host="127.0.0.1", port=server.getsockname()[1])
     with pytest.raises(LineLost, match=f"127.0.0.1:{url.port}"):
         await open_line(url)
+
+
+@pytest.mark.asyncio
+async def test_rate_and_parity_are_set_once_over_the_connection() -> None:
+    """A library that sends all settings again at each read makes a line several times as slow."""
+    port = Port()
+    async with serving(port) as (number, came):
+        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number, baud=9600, parity="even"))
+        theirs = await came.get()
+        assert (9600, "E", 8, 1) == (port.baudrate, port.parity, port.bytesize, port.stopbits)
+        told = len(port.told)
+        await ours.send(bytes(range(256)))
+        got = b""
+        while len(got) < 256:
+            got += await theirs.receive()
+        assert bytes(range(256)) == got
+        await theirs.send(b"\xff\xff\x00")
+        got = b""
+        while len(got) < 3:
+            got += await ours.receive()
+        assert b"\xff\xff\x00" == got
+        assert told == len(port.told)
+        await ours.aclose()
+        await theirs.aclose()
+
+
+@pytest.mark.asyncio
+async def test_a_line_of_rfc_2217_has_one_owner_and_can_be_opened_again() -> None:
+    """Two programs that set one port to two rates would both read rubbish."""
+    async with serving(Port()) as (number, came):
+        url = Rfc2217Url(host="127.0.0.1", port=number)
+        ours = await open_line(url)
+        with pytest.raises(LineBusy, match="which has it open"):
+            await open_line(TcpUrl(host="127.0.0.1", port=number))
+        await ours.aclose()
+        again = await open_line(url)
+        await again.aclose()
+        while not came.empty():
+            await came.get_nowait().aclose()
+
+
+@pytest.mark.asyncio
+async def test_what_does_not_speak_rfc_2217_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Raw TCP and RFC 2217 look alike in a serial server's menu; the words say which to try."""
+    monkeypatch.setattr("serial.rfc2217.Timeout", lambda _: _Over())
+    callers: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: callers.append(writer), "127.0.0.1", 0)
+    number = server.sockets[0].getsockname()[1]
+    with pytest.raises(LineLost, match="does not speak RFC 2217"):
+        await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+    server.close()
+    await server.wait_closed()
+    for caller in callers:
+        caller.close()
+        with suppress(ConnectionError):
+            await caller.wait_closed()
+    with pytest.raises(LineLost, match="Connection refused"):
+        await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+
+
+class _Over:
+    """A time that is up after one look."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def expired(self) -> bool:
+        self._looks += 1
+        return self._looks > 1
+
+
+@pytest.mark.asyncio
+async def test_octets_without_end_wait_in_the_network() -> None:
+    """A line that babbles while nobody reads would fill the memory through the library's queue."""
+    async with serving(Port()) as (number, came):
+        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+        assert isinstance(ours, ProtocolStream)
+        assert isinstance(ours.transport, rfc2217.ThreadedTransport)
+        theirs, sent = await came.get(), 2 * rfc2217.QUEUED_OCTETS_MAX
+        babbling = asyncio.create_task(theirs.send(bytes(sent)))
+        while (kept := ours.transport.queued) < rfc2217.QUEUED_OCTETS_MAX:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert rfc2217.QUEUED_OCTETS_MAX == kept
+        got = 0
+        while got < sent:
+            got += len(await ours.receive())
+            assert ours.transport.queued <= rfc2217.QUEUED_OCTETS_MAX
+        await babbling
+        await ours.aclose()
+        await theirs.aclose()

@@ -165,7 +165,7 @@ class Turn:
         newest = max((record.slot for record in answer.records), default=LONG_AGO)
         if newest > self._clock.utc_now() + AHEAD_MAX:
             raise ClockFarAhead(f"it holds a record of {newest.isoformat()}: look at both clocks")
-        if not probe or answer.cut_short is not None:
+        if not probe or answer.cut_short is not None or not answer.heard:
             return False
         if probe[0] not in answer.not_yet:
             why = answer.unfit_slots.get(probe[0], "it has got beyond that time")

@@ -21,8 +21,9 @@ UNASKED_OCTETS_MAX: Final = 131_072
 """What a terminal may tell at once: a night's reports, or an answer of many frames that comes too late."""
 UNASKED_OCTETS_PER_S: Final = 4_096
 """And so much each second: more than mobile networks let a terminal tell that waits for confirmations."""
-REPLY_WEIGHT: Final = 8
-"""An octet that we owe for something unasked counts as so many: short calls cost more than long reports."""
+FRAME_OCTETS_LEAST: Final = 512
+"""A frame counts as so many octets at least: it is frames that cost time, however short they are. So a burst
+has 256 of them, and then come eight a second."""
 ANSWER_OCTETS_MAX: Final = 1_048_576
 """What may come at once while somebody asks: 64 frames of 16 kilooctets, the most of one answer."""
 ANSWER_OCTETS_PER_S: Final = 65_536
@@ -57,21 +58,18 @@ class Endurance:
         self._unasked = _Bucket(UNASKED_OCTETS_MAX, UNASKED_OCTETS_PER_S, now_s)
         self._answers = _Bucket(ANSWER_OCTETS_MAX, ANSWER_OCTETS_PER_S, now_s)
 
-    def heard(
-        self, octets: int, *, framed: int, answers: int, replies: int, now_s: float, idle_limit_s: float
-    ) -> str:
+    def heard(self, octets: int, *, frames: int, answers: bool, now_s: float, idle_limit_s: float) -> str:
         """Why the connection is to end after some octets; empty: it goes on.
 
         Args:
             octets: that came.
-            framed: octets of the whole frames that they made, with what came before.
-            answers: of these, octets that somebody waits for.
-            replies: octets that we owe for the others.
+            frames: whole ones that they made, with what came before.
+            answers: among them are some that somebody waits for.
             now_s: loop time.
             idle_limit_s: a terminal without a frame for longer is gone.
 
         """
-        if framed:
+        if frames:
             self._rubbish, self._framed_at_s = 0, now_s
         else:
             self._rubbish += octets
@@ -79,8 +77,9 @@ class Endurance:
             return f"{self._rubbish} octets of no frame, more than {RUBBISH_OCTETS_MAX}"
         if now_s - self._framed_at_s > idle_limit_s:
             return f"nothing but rubbish came for {idle_limit_s:g} s"
-        if not self._unasked.takes(max(octets - answers, 0) + REPLY_WEIGHT * replies, now_s):
+        weight = max(octets, FRAME_OCTETS_LEAST * frames)
+        if not answers and not self._unasked.takes(weight, now_s):
             return f"more than {UNASKED_OCTETS_MAX} octets unasked, and {UNASKED_OCTETS_PER_S} a second"
-        if not self._answers.takes(answers, now_s):
+        if answers and not self._answers.takes(weight, now_s):
             return f"more than {ANSWER_OCTETS_MAX} octets of answers, and {ANSWER_OCTETS_PER_S} a second"
         return ""

@@ -277,12 +277,15 @@ class Line:
             self._way.works()
 
     async def _note_silence(self, *, nothing: bool) -> None:
-        """Open a line of ours anew on which nothing at all is heard, see ``hearing``."""
-        now_s = self._alarm.now()
+        """Open a line of ours anew on which no answer is heard for long, see ``hearing``."""
+        if not isinstance(self._way, Dialling):
+            return
         if not nothing:
-            self._note_heard(now_s)
-        elif isinstance(self._way, Dialling) and self._hearing.is_deaf(now_s):
-            await self._close("nothing is heard on it: the connection may be dead")
+            self._hearing.noise()
+            self._way.works()
+        if self._hearing.is_deaf(self._alarm.now()):
+            what = "nothing" if nothing else "no answer"
+            await self._close(f"{what} is heard on it: the connection may be dead")
 
     async def _listen(self, door: Door, wanted: Callable[[], bool]) -> None:
         """Let the terminal in and hear it, until there is something to do."""

@@ -49,6 +49,10 @@ class TerminalListener(Listener, Protocol):
     """That of a connection which one terminal has for itself."""
 
     @property
+    def frames(self) -> int:
+        """Whole frames that were heard so far, whatever they said."""
+
+    @property
     def idle_limit_s(self) -> float:
         """A terminal that tells no frame for longer is gone; may change with what it says."""
 

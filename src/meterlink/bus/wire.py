@@ -19,8 +19,9 @@ from meterlink.errors import LineLost
 from meterlink.trace import Transcript
 from meterlink.transports.stream import ByteStream
 
-ANSWER_OCTETS_MAX: Final = 262_144
-"""Octets that a line without a listener may bring for one request. Whoever brings more brings no answer."""
+ANSWER_OCTETS_MAX: Final = 65_536
+"""Octets that a line of meters may bring for one request; the longest answer has 4 kilooctets. Whoever brings
+more brings no answer: the line is opened anew."""
 
 
 class Wire(Protocol):
@@ -72,9 +73,7 @@ class PlainWire:
         """See ``Wire.receive``."""
         with self._alarm.until(deadline):
             octets = await self._stream.receive()
-        self._heard += len(octets)
-        if self._heard > ANSWER_OCTETS_MAX:
-            raise LineLost(f"more than {ANSWER_OCTETS_MAX} octets came for one request")
+        self._heard = _within_answer(self._heard + len(octets))
         return octets
 
 
@@ -136,16 +135,16 @@ class ListeningWire:
     async def _take(self, octets: bytes, *, asked: bool) -> None:
         if not octets:
             return
+        before = self._listener.frames
         self._listener.feed(octets)
         taken, answers = self._listener.octets_taken(), self._listener.octets_for_exchange()
         self._tell(taken)
         self._answers += answers
-        replies = await self._pay()
+        await self._pay()
         ending = self._endurance.heard(
             len(octets),
-            replies=replies,
-            framed=len(taken) + len(answers),
-            answers=len(answers) if asked else 0,
+            frames=self._listener.frames - before,
+            answers=asked and bool(answers),
             now_s=self._alarm.now(),
             idle_limit_s=self._listener.idle_limit_s,
         )
@@ -159,8 +158,7 @@ class ListeningWire:
         self._answers.clear()
         return answers
 
-    async def _pay(self) -> int:
-        """Send what is due; how many octets that was."""
+    async def _pay(self) -> None:
         self._tell(self._listener.octets_taken())
         if octets := self._listener.octets_to_send():
             if self._transcript is not None:
@@ -168,7 +166,6 @@ class ListeningWire:
             await self._stream.send(octets)
         if self._listener.ending:
             raise LineLost(self._listener.ending)
-        return len(octets)
 
     def _tell(self, received: bytes) -> None:
         if received and self._transcript is not None:
@@ -206,9 +203,14 @@ class SharedWire:
         self._character_s = character_s
         self._transcript = transcript
         self._due = b""
+        self._heard = 0
         self._quiet_at = alarm.now()
-        self.send = stream.send
         listener.on_due(alarm.ring)
+
+    async def send(self, octets: bytes) -> None:
+        """See ``Wire.send``."""
+        self._heard = 0
+        await self._stream.send(octets)
 
     async def clear(self) -> bytes:
         """See ``Wire.clear``; the listener hears it all the same."""
@@ -224,6 +226,7 @@ class SharedWire:
             except Rung:
                 continue
             self._hear(octets)
+            self._heard = _within_answer(self._heard + len(octets))
             return octets
 
     async def listen(self, interrupted: Callable[[], bool]) -> None:
@@ -290,3 +293,9 @@ class SharedWire:
     def _owes(self) -> bool:
         self._due += self._listener.octets_to_send()
         return bool(self._due)
+
+
+def _within_answer(octets: int) -> int:
+    if octets > ANSWER_OCTETS_MAX:
+        raise LineLost(f"more than {ANSWER_OCTETS_MAX} octets came for one request")
+    return octets

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meterlink.config.carriers import CarrierSettings
+from meterlink.config.serial_server import SerialServerSettings
 from meterlink.config.table import Name, Table
 from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.config.terminal1376 import Terminal1376Settings
@@ -76,6 +77,10 @@ class LineSettings(Table):
         None,
         description="A carrier module of Q/GDW 1376.2 hangs on this line, and the meters behind it; {} takes "
         "all defaults.",
+    )
+    serial_server: SerialServerSettings | None = Field(
+        None,
+        description="Of a serial server that registers or sends heartbeats: what it says.",
     )
     terminal: Terminal698Settings | Terminal1376Settings | None = Field(
         None,
@@ -275,3 +280,39 @@ def check_listeners(urls: Iterable[LineUrl]) -> None:
 
 def _whom(url: ListenUrl) -> str:
     return f"terminal {url.terminal}" if url.terminal else f"device {url.device}"
+
+
+def check_serial_servers(lines: Iterable[LineSettings]) -> None:
+    """Refuse registrations of which nobody could say whose they are.
+
+    Raises:
+        ValueError: one of a port begins with another, or a cable or terminal has such settings.
+
+    """
+    ports: dict[tuple[str, int], dict[bytes, LineSettings]] = {}
+    for line in lines:
+        url = line.parsed_url
+        is_none = isinstance(url, SerialUrl) or (isinstance(url, ListenUrl | TcpUrl) and url.terminal)
+        if line.serial_server is not None and is_none:
+            raise ValueError(
+                f"line {line.name!r} has `serial_server` settings, but {url} is no serial server"
+            )
+        if not (isinstance(url, ListenUrl) and url.device):
+            continue
+        text = registration_of(line)
+        there = ports.setdefault(url.endpoint, {})
+        for other, whose in there.items():
+            if text.startswith(other) or other.startswith(text):
+                raise ValueError(
+                    f"lines {whose.name!r} and {line.name!r}: one registration begins with the other "
+                    f"({ascii(other)[1:]}, {ascii(text)[1:]}), so nobody could say whose it is; "
+                    'let an end mark follow both, as registration = "{device}\\r\\n"'
+                )
+        there[text] = line
+
+
+def registration_of(line: LineSettings) -> bytes:
+    """What the serial server that a line waits for says first."""
+    url = line.parsed_url
+    assert isinstance(url, ListenUrl)
+    return (line.serial_server or SerialServerSettings()).texts(url.device)[0]

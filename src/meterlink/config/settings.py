@@ -18,7 +18,14 @@ from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
 from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
 from meterlink.config.gateway import GatewaySettings, LogSettings
-from meterlink.config.lines import LINES_MAX, LineFinder, LineSettings, check_listeners, check_places
+from meterlink.config.lines import (
+    LINES_MAX,
+    LineFinder,
+    LineSettings,
+    check_listeners,
+    check_places,
+    check_serial_servers,
+)
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
@@ -134,7 +141,9 @@ class Settings(BaseSettings):
                     "two meters of one address cannot be told apart"
                 )
         check_providers(self.security_providers, self.meters)
-        check_listeners([line.parsed_url for line, _ in self.meters_by_line()])
+        lines_used = [line for line, _ in self.meters_by_line()]
+        check_listeners([line.parsed_url for line in lines_used])
+        check_serial_servers(lines_used)
 
     def check_secrets(self) -> None:
         """Follow every reference to a secret, and forget what is there.

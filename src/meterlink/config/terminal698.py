@@ -39,8 +39,8 @@ class Terminal698Settings(Table):
         30,
         ge=0,
         le=1_440,
-        description="DL/T 698.45 only: so long after midnight a freeze that its store lacks is not asked of the "
-        "meter: the terminal is about to read it.",
+        description="DL/T 698.45 only: so long after midnight a freeze that its store lacks is not asked of "
+        "the meter: the terminal is about to read it.",
     )
     port: str = Field(
         "F2090201",

@@ -32,7 +32,7 @@ from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
-from meterlink.daemon.dial_in import Gatehouse, PortOpener
+from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
@@ -55,9 +55,9 @@ from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
 from meterlink.errors import LineBusy
 from meterlink.journal.journal import Journal
-from meterlink.model.line_url import LineUrl, ListenUrl
 from meterlink.roster.book import RosterBook
 from meterlink.roster.lineage import departures
+from meterlink.transports.hall import PortOpener
 from meterlink.transports.tcp_server import listening
 
 STOP_LINES_S = 5.0
@@ -296,7 +296,8 @@ class Daemon:
     ) -> Part:
         """The part of one line, of the configuration that holds."""
         outside = self._outside
-        zone, way = held.settings.gateway.plant_time, self._way(line.parsed_url, gatehouse)
+        zone = held.settings.gateway.plant_time
+        way = gatehouse.way(line, partial(self._opener, line.parsed_url))
 
         def part_of(
             line: LineSettings, meters: tuple[MeterSettings, ...], way: Opener | Door, lane: int = 0
@@ -377,9 +378,3 @@ class Daemon:
                 yield None
                 return
             yield port
-
-    def _way(self, url: LineUrl, gatehouse: Gatehouse) -> Opener | Door:
-        """How a line is opened, or who comes by it."""
-        if isinstance(url, ListenUrl):
-            return gatehouse.door(url)
-        return lambda: self._opener(url)

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
+from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door, Listener
 from meterlink.clock import Clock
 from meterlink.config import LineSettings, Settings
+from meterlink.daemon.serial_servers import SerialServers
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.terminal_line import terminal_settings
 from meterlink.drivers.dlt698_ear import LineSession
@@ -26,10 +28,7 @@ from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.reports import Report, ReportQueue, heard_on
 from meterlink.model.line_url import ListenUrl
 from meterlink.transports.doorkeeper import DoorkeeperMaker
-from meterlink.transports.hall import STRANGERS_MAX, Hall
-
-PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
-"""Listens at (host, port) for a hall; gives the port."""
+from meterlink.transports.hall import STRANGERS_MAX, Hall, PortOpener
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +54,7 @@ class Gatehouse:
         self._terminals: dict[tuple[str, int], set[str]] = {}
         self._speakers: dict[str, frozenset[str]] = {}
         self._dialled: dict[str, str] = {}
+        self._serial_servers = SerialServers(settings)
         self._dialled_stations: dict[str, Station] = {}
         self._stations: dict[str, Station] = {}
         self._known_stations: dict[tuple[str, int], dict[str, Concerned]] = {}
@@ -69,10 +69,11 @@ class Gatehouse:
         """Know the meters of another configuration, whose terminals dial the same ports."""
         self._speakers.clear()
         self._dialled.clear()
+        self._serial_servers.take(settings)
         self._dialled_stations.clear()
         meters: dict[tuple[str, str], str] = {}
         for line, on_it in settings.meters_by_line():
-            if isinstance(url := line.parsed_url, ListenUrl):
+            if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
                 self._terminals.setdefault(url.endpoint, set()).add(url.terminal)
                 meters.update({(url.terminal, meter.address): meter.id for meter in on_it})
                 if line.terminal_1376 is not None:
@@ -90,6 +91,18 @@ class Gatehouse:
                 self._speakers[line.name] = frozenset(speakers)
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
         self.reports.meters = meters
+
+    def way(self, line: LineSettings, opener: Opener) -> Opener | Door:
+        """How a line is opened, or who comes by it.
+
+        Args:
+            line: of the configuration.
+            opener: opens one that we dial, or a device of ours.
+
+        """
+        if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
+            return self.door(url)
+        return self._serial_servers.way(line, opener)
 
     def _known(self, line: LineSettings) -> Station:
         """The one terminal of a line, with the settings that hold now; its connections outlive a reload."""
@@ -128,7 +141,7 @@ class Gatehouse:
         terminal = line.terminal_698 or line.terminal_1376
         if terminal is not None:  # of a meter behind one its terminal tells
             return lambda report: self._queue.put(replace(report, terminal=terminal))
-        if isinstance(line.parsed_url, ListenUrl):
+        if isinstance(url := line.parsed_url, ListenUrl) and url.terminal:
             return self._queue.put
         return lambda report: self._queue.put(heard_on(line.name, report))
 
@@ -141,7 +154,7 @@ class Gatehouse:
 
         """
         async with AsyncExitStack() as stack:
-            where = []
+            where = await stack.enter_async_context(self._serial_servers.open(opener))
             for (host, port), hall in self._halls.items():
                 where.append(f"{host}:{await stack.enter_async_context(opener(host, port, hall))}")
                 _log.info("listening", at=where[-1], terminals=len(self._terminals[host, port]))

@@ -11,7 +11,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import EVENT, STATUS, DataClass
 from meterlink.model.slot import PASSING
-from meterlink.roster.fits import Misfit, dial_in_misfit, password_misfit
+from meterlink.roster.fits import Misfit, dial_in_misfit, heartbeat_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterprofiles import Profile
 
@@ -82,7 +82,7 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
 def _check_dial_in(settings: Settings) -> None:
     for line, meters in settings.meters_by_line():
         for meter in meters:
-            _refuse(meter, dial_in_misfit(meter, line))
+            _refuse(meter, dial_in_misfit(meter, line) or heartbeat_misfit(meter, line))
 
 
 def _check_passwords(settings: Settings, profiles: MeterProfiles) -> None:

@@ -127,6 +127,7 @@ class StoredAnswer:
         unfit: items whose data did not fit in some record; see ``StoredRecord.unfit``.
         taken_at: when the last answer was complete; aware, UTC.
         cut_short: what ended it before all was asked; what came before is here all the same.
+        heard: whether the meter itself said any of it; a concentrator may have answered for it.
 
     """
 
@@ -138,6 +139,7 @@ class StoredAnswer:
     unfit: Mapping[str, str]
     taken_at: datetime
     cut_short: MeterlinkError | None = None
+    heard: bool = True
 
 
 class MemoryReader(Protocol):

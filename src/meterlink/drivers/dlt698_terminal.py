@@ -58,6 +58,7 @@ class TerminalSession:
         ending: why the connection is to end.
         idle_limit_s: how long it may be silent, as it said last.
         faults: frames and reports over which this program broke.
+        frames: that were heard.
 
     """
 
@@ -75,6 +76,7 @@ class TerminalSession:
         self.ending = ""
         self.idle_limit_s = 2 * HEARTBEAT_DEFAULT_S + IDLE_MARGIN_S
         self.faults = 0
+        self.frames = 0
         self._known = known
         self._clock = clock
         self._zone = zone
@@ -132,6 +134,7 @@ class TerminalSession:
 
     def _take(self, found: Found) -> None:
         """Sort a frame; one over which we break is as if it had not come: its terminal sends it again."""
+        self.frames += 1
         try:
             self._sort(found)
         except Exception as error:  # noqa: BLE001 - the line and its neighbours go on

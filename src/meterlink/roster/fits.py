@@ -12,7 +12,6 @@ from meterlink.config.security import PASSWORD
 from meterlink.drivers.modbus_talk import framing_of, unit_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import ListenUrl
 from meterlink.roster.faults import Words
 from meterprofiles import Profile
 
@@ -56,6 +55,8 @@ class Fits:
         """What does not fit of one meter on its line."""
         if found := dial_in_misfit(meter, line):
             yield found
+        if found := heartbeat_misfit(meter, line):
+            yield found
         if meter.security not in {None, PASSWORD, *self.providers}:
             known = ", ".join(sorted({PASSWORD, *self.providers}))
             yield Misfit(
@@ -82,14 +83,6 @@ def dial_in_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
         return _terminal_misfit(meter, line, terminal)
     if (terminal := line.terminal_1376) is not None:
         return _not_passed_on(meter, line, terminal)
-    if isinstance(url := line.parsed_url, ListenUrl):
-        return Misfit(
-            "line",
-            Words(
-                f"is on line {line.name!r}, but meters behind {url.who} cannot be read yet",
-                f"线路 {line.name!r}:目前不能读取 {url.who} 其下的电能表",
-            ),
-        )
     return None
 
 
@@ -120,6 +113,24 @@ def _not_passed_on(meter: MeterSettings, line: LineSettings, terminal: str) -> M
 
 _BEHIND_TERMINALS: Final = frozenset({"dlt645-1997", "dlt645-2007", "dlt698.45"})
 """What meters behind a concentrator speak. Source: spec dlt698, section 4.2; spec gdw1376, B3, AFN 10."""
+
+
+def heartbeat_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
+    """A heartbeat that stands in each frame of a meter would be taken out of each."""
+    told = line.serial_server
+    if told is None or meter.protocol.startswith("modbus-"):
+        return None
+    head = b"\x68" + bytes.fromhex(meter.address)[::-1] + b"\x68"
+    if not any(text in head for text in told.texts("")[len(told.texts("")) - len(told.heartbeats) :]):
+        return None
+    return Misfit(
+        "line",
+        Words(
+            f"has address {meter.address}, whose octets are the heartbeat of the serial server of line "
+            f"{line.name!r}: each answer would lose them; set another heartbeat at the serial server",
+            f"串口服务器(线路 {line.name!r})的心跳与表地址 {meter.address} 相同,会破坏应答帧:请更改心跳内容",
+        ),
+    )
 
 
 def unit_misfit(meter: MeterSettings, profile: Profile) -> Misfit | None:

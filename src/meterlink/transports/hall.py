@@ -14,6 +14,8 @@ each, finds out who calls. Three rules hold:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
 
@@ -187,6 +189,10 @@ class Hall(Generic[K]):
         left_out = {"left_out": self._untold} if self._untold else {}
         self._untold = 0
         _log.warning("caller_turned_away", peer=caller.peer, reason=why, **left_out)
+
+
+PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]
+"""Listens at (host, port) for a hall; gives the port."""
 
 
 class HallDoor(Generic[K]):

@@ -18,7 +18,9 @@ async def open_line(url: LineUrl) -> ByteStream:
     if isinstance(url, ListenUrl):
         raise LineLost(f"{url}: the terminal dials in, to the daemon; nobody can dial it")
     if isinstance(url, Rfc2217Url):
-        raise LineLost(f"{url}: rates cannot be set over a connection yet")
+        from meterlink.transports.rfc2217 import open_rfc2217  # noqa: PLC0415
+
+        return await open_rfc2217(url)
     if isinstance(url, TcpUrl):
         from meterlink.transports.tcp_client import open_tcp  # noqa: PLC0415 (a TCP gateway needs no pyserial)
 

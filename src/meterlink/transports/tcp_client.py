@@ -61,10 +61,10 @@ async def _connect_first(url: TcpUrl) -> ByteStream:
 
 
 async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
-    lock = _lock(_place(host, port), url)
+    lock = lock_place(place_of(host, port), str(url))
     try:
         transport, stream = await asyncio.get_running_loop().create_connection(
-            lambda: _LockedStream(str(url), _place(host, port)), host, port
+            lambda: _LockedStream(str(url), place_of(host, port)), host, port
         )
     except BaseException:
         lock.close()
@@ -74,12 +74,28 @@ async def _connect(url: TcpUrl, host: str, port: int) -> ByteStream:
     return stream
 
 
-def _place(host: str, port: int) -> str:
+def place_of(host: str, port: int) -> str:
+    """What a line over TCP really is, for ``lock_place`` and ``OwnStream``.
+
+    Args:
+        host: address.
+        port: 1 to 65535.
+
+    """
     return f"{host}:{port}"
 
 
-def _lock(place: str, url: TcpUrl) -> socket.socket:
-    """Bind a name in the kernel's abstract namespace: it goes with the process, even on kill -9."""
+def lock_place(place: str, url: str) -> socket.socket:
+    """Bind a name in the kernel's abstract namespace: it goes with the process, even on kill -9.
+
+    Args:
+        place: of the line.
+        url: as it is written, for people.
+
+    Raises:
+        LineBusy: it is taken.
+
+    """
     lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         lock.bind(f"\0meterlink/line/tcp/{place}")

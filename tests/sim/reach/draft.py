@@ -251,6 +251,7 @@ class Draft:
             seed=number + 1,
             main_node=f"{number:012d}",
             archive=chance.random() < 0.5,
+            leads=chance.choice(("concentrator", "module", "both")),
             window=0 if single else chance.choice((8, 12, 20)),
             shortest_s=0.5,
             longest_s=8.0 if single else 30.0,

@@ -197,8 +197,9 @@ class BehindDriver:
         if "store" in self._behind.ways and self._reads_as_the_standard:
             stored = await self._store.read(line, address, wanted, priority=priority)
             joined.brought(stored, self._clock.utc_now())
-            if data_class != CURVE and self._store.answers:
-                since = self._clock.utc_now() - timedelta(seconds=self._behind.store_wait_s)
+            if self._store.answers:
+                wait_s = 0.0 if data_class == CURVE else self._behind.store_wait_s
+                since = self._clock.utc_now() - timedelta(seconds=wait_s)
                 joined.wait_for(since, f"terminal {self._behind.terminal} has not read it yet")
         await self._fill(joined, line, address, priority)
         return joined.of()

@@ -37,6 +37,8 @@ class Joined:
         self._unfit_slots: dict[datetime, str] = {}
         self._refused: dict[str, str] = {}
         self._cut_short: MeterlinkError | None = None
+        self._now = now
+        self._heard = False
 
     def brought(self, records: Iterable[StoredRecord], now: datetime) -> None:
         """The first way brought these; what is not there may come by the next."""
@@ -56,7 +58,11 @@ class Joined:
         }
 
     def lacking(self) -> list[Lacking]:
-        """What is still to be asked: slots without a record, and items that lack in one."""
+        """What is still to be asked: slots without a record, and items that lack in one.
+
+        Whoever asks for a slot that is yet to come wants to know what the meter's clock shows: where the
+        meter is asked at all, it is asked that too.
+        """
         absent, partly = [], []
         items: dict[str, None] = {}
         for slot in self.wanted.slots:
@@ -68,6 +74,11 @@ class Joined:
             elif missing := self._missing(record):
                 partly.append(slot)
                 items.update(dict.fromkeys(missing))
+        if absent or partly:
+            to_come = [slot for slot in self._not_yet if slot > self._now]
+            absent = [*to_come, *absent]
+            for slot in to_come:
+                del self._not_yet[slot]
         asked: list[Lacking] = [(self.wanted.items, tuple(absent)), (tuple(items), tuple(partly))]
         return [one for one in asked if all(one)]
 
@@ -80,6 +91,7 @@ class Joined:
             answer: what it said.
 
         """
+        self._heard = True
         self._taken_at = max(self._taken_at, answer.taken_at)
         for record in answer.records:
             self._records[record.slot] = self._with(self._records.get(record.slot), record)
@@ -124,6 +136,7 @@ class Joined:
             unfit={item: why for record in self._records.values() for item, why in record.unfit.items()},
             taken_at=self._taken_at,
             cut_short=self._cut_short,
+            heard=self._heard,
         )
 
     # --- inside ---

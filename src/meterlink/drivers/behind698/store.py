@@ -52,6 +52,10 @@ BATCHES_MAX: Final = 32
 FRESH_S: Final = 120.0
 """So long it waits."""
 
+CLOCKS_DIFFER: Final = timedelta(minutes=15)
+"""A meter's freeze may be of a later time than that at which its concentrator read it, by so much. By more
+the meter's clock is ahead, and the night that it names is another one. Source: field practice, section 8."""
+
 _DAY: Final = timedelta(days=1)
 _ROW_OCTETS: Final = 34
 """Address, three times and the descriptors' share of a row, about."""
@@ -276,8 +280,11 @@ class TerminalStore:
         ]
 
     def _slot(self, row: Record, who: str) -> datetime | None:
-        if not any(value.item == "frozen_at" and value.moment is not None for value in row.values):
-            return None  # its time is that of storing
+        """When a row was frozen, if that can be: before it was collected, and by the meter's own word."""
+        moments = {value.item: value.moment for value in row.values}
+        frozen_at, read_at = moments.get("frozen_at"), moments.get("collection_succeeded_at")
+        if frozen_at is None or (read_at is not None and read_at + CLOCKS_DIFFER < frozen_at):
+            return None
         try:
             return freeze_instant(row.at, zone=self.zone, now=self._clock.utc_now(), who=who)
         except (BadAnswer, NoFreeze):

@@ -68,7 +68,7 @@ class Gdw1376Driver:
     ) -> MeterAnswer:
         """See ``Driver.read``."""
         self._inner.check_item(item)
-        if window is None and now_items(item):
+        if window is None and now_items(item) and self._station.settings.fresh_s > 0:
             answer = await self._now(line, address, item, priority)
             if answer is not None:
                 return answer

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import structlog
@@ -19,8 +19,8 @@ import structlog
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import Differences
-from meterlink.drivers.gdw1376.station import Station
-from meterlink.drivers.gdw1376.told import ARCHIVE_DIFFERS, CLOCK_OFF, Told, points_in
+from meterlink.drivers.gdw1376.station import CLOCK_OFF, Station
+from meterlink.drivers.gdw1376.told import ARCHIVE_DIFFERS, CLOCK_IS_OFF, Told, points_in
 from meterlink.drivers.reports import Report
 from meterlink.errors import BadAnswer, BusFull, ConfigError, LineError, ReplyTimeout
 from meterwire.gdw1376.functions import terminal as table
@@ -33,11 +33,9 @@ FIRST_LOOK_EVENTS: Final = 16
 COUNTS: Final = 256
 """Pointers of events count modulo this."""
 RETRY_S: Final = 60.0
-"""Pause after a look that failed while the terminal is connected."""
+RETRY_MAX_S: Final = 3_600.0
+"""Pauses after looks that failed while the terminal is connected double from the first to the longest."""
 CLOCK_LOOK_S: Final = 86_400.0
-CLOCK_OFF_S: Final = 300.0
-"""A terminal's clock that is further off is told. Its meters' clocks, and the days of its freezes, go by it:
-beyond five minutes no broadcast sets them. Source: field practice, section 8."""
 ADDRESSES_TOLD_MAX: Final = 20
 """Addresses that one event about an archive names."""
 _FAILURES: Final = (ReplyTimeout, LineError, BusFull, BadAnswer, ConfigError)
@@ -60,13 +58,11 @@ class Reporter:
 
     Attributes:
         dropped: reports that found too many waiting.
-        clock_ahead: of the terminal, when it was looked at last; ``None``: it was not, or shows no time.
 
     """
 
     def __init__(self, station: Station, roster: Collection[str], put: Callable[[Report], None]) -> None:
         self.dropped = 0
-        self.clock_ahead: timedelta | None = None
         self._station = station
         self._roster = roster
         self._put = put
@@ -115,15 +111,18 @@ class Reporter:
             line: that of its connection.
 
         """
+        pause_s = RETRY_S
         while True:
             await self._wake.wait()
             self._wake.clear()
             try:
                 await self._look(line)
+                pause_s = RETRY_S
             except _FAILURES as error:
-                _log.info("terminal_look_failed", terminal=self._station.name, reason=str(error))
                 if not line.absence:
-                    await asyncio.sleep(RETRY_S)
+                    _log.info("terminal_look_failed", terminal=self._station.name, reason=str(error))
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, RETRY_MAX_S)
                     self._wake.set()
 
     async def _look(self, line: Line) -> None:
@@ -156,14 +155,13 @@ class Reporter:
             self._put(self._told.event(ARCHIVE_DIFFERS, values, self._station.clock.utc_now()))
 
     async def _look_at_clock(self, line: Line) -> None:
-        self.clock_ahead = await self._station.read_clock(line, priority=Priority.BILLING)
-        ahead = self.clock_ahead
-        if ahead is not None and abs(ahead.total_seconds()) > CLOCK_OFF_S:
+        ahead = await self._station.read_clock(line, priority=Priority.BILLING)
+        if ahead is not None and abs(ahead) > CLOCK_OFF:
             _log.warning(
                 "terminal_clock_off", terminal=self._station.name, seconds=round(ahead.total_seconds())
             )
             values = {"clock_ahead_s": f"{ahead.total_seconds():.0f}"}
-            self._put(self._told.event(CLOCK_OFF, values, self._station.clock.utc_now()))
+            self._put(self._told.event(CLOCK_IS_OFF, values, self._station.clock.utc_now()))
 
     async def _fetch(self, line: Line, fn: int, count: int) -> None:
         """Ask for the events of one list that are new."""

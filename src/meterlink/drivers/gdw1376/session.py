@@ -70,6 +70,7 @@ class StationSession:
         terminal: who calls, e.g. ``0171-2082``, once he may come in.
         ending: why the connection is to end.
         faults: frames over which this program broke.
+        frames: that were heard.
 
     """
 
@@ -77,6 +78,7 @@ class StationSession:
         self.terminal: str | None = None
         self.ending = ""
         self.faults = 0
+        self.frames = 0
         self._known = known
         self._deframer = Deframer(TERMINAL)
         self._listener: TerminalListener | None = None
@@ -142,6 +144,7 @@ class StationSession:
 
     def _take(self, octets: bytes) -> None:
         """One whole frame."""
+        self.frames += 1
         if self._listener is None:
             self._listener = self._for_stranger(octets)
         listener = self._listener

@@ -9,7 +9,8 @@ Source: spec gdw1376, B1 to B3; field practice, section 4.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
 
@@ -23,6 +24,7 @@ from meterlink.drivers.gdw1376.ahead import Ahead
 from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, Archive, Entry, entries_of
 from meterlink.drivers.gdw1376.settings import TerminalSettings
 from meterlink.errors import BadAnswer, ReplyTimeout
+from meterlink.model.marks import NO_MARKS, Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.link.auxiliary import (
@@ -45,6 +47,13 @@ ANSWER_MAX_S: Final = 60.0
 ANSWER_OCTETS_MAX: Final = 16_391
 INDEXES_MAX: Final = 32
 """Entries of the archive that one request asks for: 27 octets each, in a frame of about 1 KB."""
+GAPS_MAX: Final = 3
+"""Requests in turn that bring no entry and are looked behind, while meters of the roster are missing."""
+UNTOLD_S: Final = 600.0
+"""A terminal that did not say its archive is not asked for it again for so long by who reads a meter."""
+CLOCK_OFF: Final = timedelta(minutes=5)
+CLOCK_LOST: Final = timedelta(days=1)
+"""What a terminal has taken by a clock that is so far off is marked. Source: business rules, VEE-13."""
 ARCHIVE_FN: Final = 10
 CLOCK_FN: Final = 2
 FORWARD_FN: Final = 1
@@ -85,6 +94,7 @@ class Station:
         works: functions, as (AFN, Fn), that have ever brought data: when one of them is denied, there is
             none.
         single_units: it takes requests of one data unit only, as far as it has shown.
+        clock_ahead: of its clock, when it was looked at last; ``None``: it was not, or shows no time.
         many_work: a request of several data units has brought data.
         ahead: freezes that came along with those of other meters.
         roster: addresses of the meters that should be behind it.
@@ -100,6 +110,7 @@ class Station:
         self.works: set[tuple[int, int]] = set()
         self.single_units = settings.units_max == 1
         self.many_work = False
+        self.clock_ahead: timedelta | None = None
         self.ahead = Ahead()
         self.roster: frozenset[str] = frozenset()
         self.forwarding_until_s = 0.0
@@ -111,6 +122,7 @@ class Station:
         self._tags = 0
         self._reading: asyncio.Lock = asyncio.Lock()
         self._connection = 0
+        self._untold_until_s = -math.inf
 
     @property
     def name(self) -> str:
@@ -123,7 +135,7 @@ class Station:
         """See ``Concerned.came``."""
         self._protocol_id = protocol_id
         self._connection += 1
-        self.archive = None
+        self.archive, self._untold_until_s = None, -math.inf
         self.ahead.clear()
         self.on_coming()
 
@@ -185,13 +197,22 @@ class Station:
     async def archive_for(self, line: Line, address: str, *, priority: Priority) -> Entry | None:
         """The archive's one entry of a meter; ``None``: it has none, or not one alone.
 
-        The archive is read where it is not known, and once a connection where it does not know the meter.
+        The archive is read where it is not known. A terminal that does not tell it is not asked again for
+        ``UNTOLD_S``: its meters are reached all the same.
 
         Raises:
-            BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
+            ConfigError, LineError, BusFull: as ``ask``.
 
         """
-        return (await self.known_archive(line, priority=priority)).of_address(address)
+        now_s = self.clock.monotonic_s()
+        if self.archive is None and now_s < self._untold_until_s:
+            return None
+        try:
+            return (await self.known_archive(line, priority=priority)).of_address(address)
+        except (ReplyTimeout, BadAnswer) as error:
+            self._untold_until_s = self.clock.monotonic_s() + UNTOLD_S
+            _log.warning("archive_untold", terminal=self.name, reason=str(error))
+            return None
 
     async def known_archive(self, line: Line, *, priority: Priority, anew: bool = False) -> Archive:
         """What the terminal says of its meters; read once a connection.
@@ -207,13 +228,8 @@ class Station:
         """
         async with self._reading:  # two readers would read it twice
             if self.archive is None or anew:
-                while True:
-                    connection = self._connection
-                    archive = Archive(await self._entries(line, priority))
-                    if connection == self._connection:
-                        break
-                self.archive = archive
-                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+                self.archive = await self._read_archive(line, priority)
+                _log.info("archive_read", terminal=self.name, meters=len(self.archive.entries))
             return self.archive
 
     async def read_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
@@ -228,14 +244,30 @@ class Station:
         half_way = answer.taken_at - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
         shown = next((one.values.get("clock") for one in answer.units if one.fn == CLOCK_FN), None)
         when = shown.when() if isinstance(shown, Moment) else None
-        return None if when is None else when.replace(tzinfo=self.zone) - half_way
+        self.clock_ahead = None if when is None else when.replace(tzinfo=self.zone) - half_way
+        return self.clock_ahead
+
+    @property
+    def clock_marks(self) -> Marks:
+        """What is doubtful about what it takes by its own clock."""
+        off = abs(self.clock_ahead or timedelta())
+        far = Marks.CLOCK_FAR if off > CLOCK_LOST else NO_MARKS
+        return (Marks.CLOCK_DEV if off > CLOCK_OFF else NO_MARKS) | far
 
     # --- inside ----------------------------------------------------------------------------
 
+    async def _read_archive(self, line: Line, priority: Priority) -> Archive:
+        """The archive, all of it on one connection."""
+        while True:
+            connection = self._connection
+            archive = Archive(await self._entries(line, priority))
+            if connection == self._connection:
+                return archive
+
     async def _entries(self, line: Line, priority: Priority) -> list[Entry]:
-        """All entries: by index, until a request brings none."""
+        """All entries, by index: until a request brings none, or some do while meters are missing."""
         found: dict[int, Entry] = {}
-        first = 1
+        first, empty = 1, 0
         while first <= ENTRIES_MAX:
             indexes = list(range(first, min(first + INDEXES_MAX, ENTRIES_MAX + 1)))
             values = {"count": len(indexes), "indexes": indexes}
@@ -243,7 +275,9 @@ class Station:
             answer = await self.ask(line, table.QUERY, [query], priority=priority)
             told = [entry for one in answer.units if one.fn == ARCHIVE_FN for entry in entries_of(one.values)]
             new = {entry.number: entry for entry in told if entry.number in indexes and entry.point}
-            if not new:
+            empty = 0 if new else empty + 1
+            missing = self.roster - {entry.address for entry in found.values()}
+            if empty > (GAPS_MAX if missing and found else 0):
                 break
             found.update(new)
             first += INDEXES_MAX
@@ -265,14 +299,6 @@ class Station:
             self._tags = (self._tags + 1) % 256
             tag = TimeTag(self._tags, moment, self.settings.time_tag_min)
         return NO_AUXILIARY._replace(password=password, time_tag=tag)
-
-    def differing(self, roster: Collection[str]) -> str:
-        """One sentence on how archive and roster differ; empty: they do not, or nobody knows."""
-        differences = None if self.archive is None else self.archive.differences(roster)
-        if not differences:
-            return ""
-        parts = [f"{name} {', '.join(found)}" for name, found in differences._asdict().items() if found]
-        return "; ".join(parts)
 
 
 def timing_of(settings: TerminalSettings) -> Timing:

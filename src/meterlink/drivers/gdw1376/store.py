@@ -112,7 +112,7 @@ class Store:
                 units = await self._ask(table.CLASS_1, entry, [Wish(known.fn)], priority)
                 found = [told for one in units for told in values_of(one, None, self._station.zone, [item])]
                 if found:
-                    values += [measured._replace(route=self.route) for _, measured in found]
+                    values += [self._taken_by(measured) for _, measured in found]
                     times += [when for when, _ in found if when is not None]
                     break
                 if (known.afn, known.fn) in self._station.works:
@@ -164,6 +164,10 @@ class Store:
                 and among[1:]
             ]
         return found
+
+    def _taken_by(self, value: Measured) -> Measured:
+        """A value whose time is that of the terminal's clock; freezes are the meters' own."""
+        return value._replace(route=self.route, marks=value.marks | self._station.clock_marks)
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -294,7 +298,8 @@ class Store:
         values = list(values_of(one, data_class, self._station.zone, items))
         for slot, value in values:
             if slot is not None:
-                found.setdefault(slot, {}).setdefault(value.item, value._replace(route=self.route))
+                told = self._taken_by(value) if data_class == CURVE else value._replace(route=self.route)
+                found.setdefault(slot, {}).setdefault(value.item, told)
         if not values:
             return []
         shown = one.values.get("date") or one.values.get("start")

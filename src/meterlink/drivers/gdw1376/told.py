@@ -33,7 +33,7 @@ ERC: Final = "erc"
 POINT: Final = "measuring_point"
 ARCHIVE_DIFFERS: Final = "terminal_archive_differs"
 """Kind of event: the terminal's archive and the roster of its line do not agree."""
-CLOCK_OFF: Final = "terminal_clock_off"
+CLOCK_IS_OFF: Final = "terminal_clock_off"
 """Kind of event: the terminal's clock is not right."""
 _NO_WORD: Final = re.compile("[^a-z0-9]+")
 _RETURNED: Final = "power_on"
