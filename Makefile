@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-kill soak-orders bench check-api check-wheel check-example hooks clean
+.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-reach soak-kill soak-orders bench check-api check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -88,6 +88,11 @@ METERS ?= 60
 
 soak: dev  ## weeks of a gateway in simulated time (SEEDS=20 DAYS=3 METERS=60; SEED=: one again)
 	@$(BIN)/python -m tests.sim.soak.soak --seeds $(SEEDS) --days $(DAYS) --meters $(METERS) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+soak-reach: dev  ## a week of 2,000 meters, half of them behind carriers and concentrators (SEED=0 DAYS=7 METERS=2000)
+	@$(BIN)/python -m tests.sim.reach.reach $(if $(SEED),--seed $(SEED)) \
+	  $(if $(filter command line,$(origin DAYS)),--days $(DAYS)) \
+	  $(if $(filter command line,$(origin METERS)),--meters $(METERS)) $(ARGS)
 
 soak-kill: dev  ## the daemon killed at 200 points; minutes, needs the real servers
 	@METERLINK_REQUIRE_SERVERS=1 $(BIN)/pytest -m soak -k kill -s $(ARGS)

@@ -51,16 +51,24 @@ def _table(name: str, field: FieldInfo) -> str:
     many = "tuple" in str(field.annotation)
     model = next(_models(field.annotation))
     header = f"[[{name}]]" if many else f"[{name}]"
-    lines = [
-        f"## `{header}`",
+    lines = _keys(f"## `{header}`", model)
+    for key, value in _own_first(model):
+        for inner in _models(value.annotation):
+            lines += ["", *_keys(f"### `{key} = {{...}}` of `{header}`", inner)]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(header: str, model: type[BaseModel]) -> list[str]:
+    rows = [_row(value.alias or key, value) for key, value in _own_first(model)]
+    return [
+        header,
         "",
         model.__doc__ or "",
         "",
         "| key | default | what it is |",
         "| --- | --- | --- |",
+        *rows,
     ]
-    lines += [_row(value.alias or key, value) for key, value in _own_first(model)]
-    return "\n".join(lines) + "\n"
 
 
 def _own_first(model: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
@@ -178,6 +186,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "plant-terminal-keys": partial(generate_plant.keys, "TerminalRow"),
     "plant-medium-keys": partial(generate_plant.keys, "Medium"),
     "plant-server-keys": partial(generate_plant.keys, "ServerHabits"),
+    "plant-carrier-keys": partial(generate_plant.keys, "CarrierWays"),
     "plant-control-keys": partial(generate_plant.keys, "CostControl"),
     "plant-tariffs-keys": partial(generate_plant.keys, "Tariffs"),
 }

@@ -15,11 +15,14 @@ from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
+from meterlink.transports.stream import ByteStream
 from metersim import Meter
 from meterwire.dlt645.link.deframer import Deframer
 from meterwire.dlt645.link.frame import encode
 from meterwire.gdw1376.formats.times import Moment
+from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import Message
+from meterwire.gdw1376.sessions.terminal_listener import LOGIN
 from meterwire.gdw1376.sessions.terminal_server import Answers
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import (
@@ -111,6 +114,52 @@ def test_a_silent_meter_costs_no_timeout() -> None:
         with pytest.raises(ReplyTimeout):
             await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
         assert world.loop.time() - begun < 1
+
+    run(body, terminal)
+
+
+class BusyTerminal(StockedTerminal):
+    """One that is at its first frame for 80 s and says nothing of it; others it denies meanwhile."""
+
+    until_s = 0.0
+    holds = False
+
+    def answers(self, message: Message) -> Answers:
+        """See ``TerminalServer``."""
+        now_s = asyncio.get_running_loop().time()
+        if message.head.afn == table.FORWARD and not self.until_s:
+            self.until_s, self.holds = now_s + 80, True
+        elif message.head.afn == table.FORWARD and now_s < self.until_s:
+            return []
+        return super().answers(message)
+
+    async def serve(self, stream: ByteStream, *, login: bool = True) -> None:
+        """Log in, and answer all but what it holds."""
+        if login:
+            self.server.call(LOGIN)
+            await stream.send(self.server.octets_to_send())
+        while True:
+            self.server.feed(await stream.receive())
+            due = self.server.octets_to_send()
+            if not self.holds:
+                await stream.send(due)
+            self.holds = False
+
+
+def test_a_terminal_that_is_still_at_another_frame_makes_no_meter_silent() -> None:
+    """All meters behind it would be left alone for an hour because one of them took long."""
+    meter = Meter(ADDRESS, seed=7)
+    terminal = BusyTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        terminal.forward = lambda octets: _answer(meter, octets, world)
+        with pytest.raises(ReplyTimeout):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        with pytest.raises(LineLost, match="still at an earlier frame"):
+            await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        await asyncio.sleep(30)
+        told = await world.driver.read(world.line, ADDRESS, "voltage.a", priority=Priority.ON_DEMAND)
+        assert meter.value("voltage.a", world.clock.utc_now()) == told.values[0].value
 
     run(body, terminal)
 

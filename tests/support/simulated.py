@@ -161,6 +161,7 @@ class SimulatedGateway:
         self.dialled = 0
         self.dial_s = 0.0
         self.started_at = start
+        self.line_name = "line1"
         self._stations = list(stations)
         self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
@@ -323,7 +324,7 @@ class SimulatedGateway:
             {
                 "id": meter,
                 "address": address,
-                "line": "line1",
+                "line": self.line_name,
                 "protocol": self._protocols.get(address, "dlt645-2007"),
                 "model": self._models.get(address, ""),
                 **self.meter_keys.get(address, {}),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from metersim.carrier.module import CarrierModule
 from metersim.line.answers import AnswerRecord
 from metersim.line.fault_rules import FaultRule, RuleReport
 from metersim.plant.built_line import BuiltLine, BuiltMeter
@@ -37,6 +38,44 @@ def written(content: Content) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarrierView:
+    """A carrier module.
+
+    Args:
+        main_node: its own address.
+        slaves: in its list.
+        joined: of them, those that are in its network.
+        exchanges: with meters, so far.
+        delivered: frames that reached a meter.
+        resets: how often it was reset.
+        dropped: requests and reports for which it had no room.
+
+    """
+
+    main_node: str
+    slaves: int
+    joined: int
+    exchanges: int
+    delivered: int
+    resets: int
+    dropped: int
+
+    @classmethod
+    def of(cls, module: CarrierModule) -> CarrierView:
+        """As it is now."""
+        nodes = module.standing.nodes.all
+        return cls(
+            main_node=module.standing.main_node,
+            slaves=len(nodes),
+            joined=sum(node.joined for node in nodes),
+            exchanges=module.reader.exchanges,
+            delivered=module.air.delivered,
+            resets=module.resets,
+            dropped=module.dropped,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineView:
     """A line.
 
@@ -49,6 +88,7 @@ class LineView:
         answers: that left.
         faulty: of them, those that a fault befell.
         digest: SHA-256 over direction, time and octets of everything that passed.
+        carrier: the carrier module before its meters; ``None``: there is none.
 
     """
 
@@ -60,6 +100,7 @@ class LineView:
     answers: int
     faulty: int
     digest: str
+    carrier: CarrierView | None
 
     @classmethod
     def of(cls, line: BuiltLine, url: str | None) -> LineView:
@@ -73,6 +114,7 @@ class LineView:
             answers=line.counts.answers,
             faulty=line.counts.faulty,
             digest=line.traffic.digest,
+            carrier=None if line.carrier is None else CarrierView.of(line.carrier),
         )
 
 

@@ -82,7 +82,8 @@ def _tell(plant: Plant) -> None:
         f"{plant.plant}: {len(plant.lines)} lines, {concentrators}{meters} meters, seed {plant.seed}, {speed}"
     )
     for name, line in zip(plant.line_names, plant.lines, strict=False):  # behind them those of concentrators
-        typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}")
+        through = ", through a carrier module" if line.carrier is not None else ""
+        typer.echo(f"  {name} at {line.at}{', paced' if line.paced else ''}{through}")
         _tell_meters(line.meters)
     for kind, rows in (("concentrator", plant.concentrators), ("terminal", plant.terminals)):
         for row in rows:

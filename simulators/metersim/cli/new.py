@@ -20,7 +20,8 @@ Sort = Annotated[
     typer.Option(
         help="small: one line of household meters; mixed: both protocols, four kinds of load, a paced line; "
         "faulty: what gives trouble; dial: meters of DL/T 698.45 that log in; concentrator: one of "
-        "DL/T 698.45 with meters behind its carrier; terminal: one of Q/GDW 1376.1."
+        "DL/T 698.45 with meters behind its carrier; terminal: one of Q/GDW 1376.1; carrier: a carrier "
+        "module of Q/GDW 1376.2 with meters."
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that stands there.")]

@@ -306,7 +306,10 @@ def _tell_failed(report: HappeningReport) -> None:
 
 def _ready_line(built: BuiltPlant, urls: dict[str, str], api: str | None) -> str:
     """Everything a program has to know to use the plant, on one line."""
-    through = {row.line.name: {"concentrator": row.address} for row in built.plant.concentrators}
+    through: dict[str, dict[str, object]] = {
+        row.line.name: {"concentrator": row.address} for row in built.plant.concentrators
+    }
+    through |= {name: {"carrier": True} for name, line in built.lines.items() if line.carrier is not None}
     through |= {row.line.name: {"terminal": row.address} for row in built.plant.terminals}
     lines = [
         {

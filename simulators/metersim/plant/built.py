@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from metersim.carrier.module import CarrierModule
+from metersim.carrier.ways import PROTOCOLS, CarrierWays
 from metersim.gdw1376.terminal import Terminal1376
 from metersim.line.answers import AnswerRecord, Recorder
 from metersim.line.fault_rules import FaultRules
@@ -131,6 +133,9 @@ class BuiltPlant:
         async with asyncio.TaskGroup() as group:
             for address, concentrator in self.concentrators.items():
                 group.create_task(concentrator.run(), name=f"plant.concentrator[{address}]")
+            for name, line in self.lines.items():
+                if line.carrier is not None:
+                    group.create_task(line.carrier.run(), name=f"plant.carrier[{name}]")
             for address, terminal in self.terminals.items():
                 group.create_task(terminal.run(), name=f"plant.terminal[{address}]")
             await self.happenings.run(speed=self._speed)
@@ -201,8 +206,14 @@ class BuiltPlant:
             one.address: BuiltMeter(one, station.meter, line, self.clock, self._befall)
             for one, station in zip(named, stations, strict=True)
         }
+        wires = self._wires(line, stations)
+        carrier = None if row.carrier is None else self._carrier(line, row.carrier, named, stations)
+        line.hang(meters, wires, seed=seed, carrier=carrier)
+
+    def _wires(self, line: BuiltLine, stations: Sequence[Station]) -> Line:
+        row, seed = line.row, self.plant.seed
         medium = row.medium if row.medium == CLEAN or row.medium.seed else replace(row.medium, seed=seed)
-        wires = Line(
+        return Line(
             stations,
             clock=self.clock,
             record=functools.partial(self._answered, line),
@@ -212,7 +223,17 @@ class BuiltPlant:
             rules=self.rules,
             name=line.name,
         )
-        line.hang(meters, wires, seed=seed)
+
+    def _carrier(
+        self, line: BuiltLine, ways: CarrierWays, named: Sequence[Named], stations: Sequence[Station]
+    ) -> CarrierModule:
+        """The module before the meters of a line; each of them has wires of its own."""
+        addresses = [one.address for one in named]
+        return CarrierModule(
+            {address: self._wires(line, [one]) for address, one in zip(addresses, stations, strict=True)},
+            protocols={one.address: PROTOCOLS[one.row.profile.protocol] for one in named},
+            ways=ways if ways.seed else replace(ways, seed=self.plant.seed),
+        )
 
     def _concentrator(self, row: ConcentratorRow) -> Concentrator:
         lines, behind = self._behind(row)

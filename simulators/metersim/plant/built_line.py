@@ -11,6 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final
 
+from metersim.carrier.module import CarrierModule
 from metersim.dlt645.meter import Meter
 from metersim.dlt698 import Meter698
 from metersim.dlt698.terminal import Habits, Terminal
@@ -164,7 +165,7 @@ class BuiltMeter:
 
         """
         heard = b""
-        async with self.line.connect() as client:
+        async with self.line.connect_meters() as client:
             await client.send(request)
             try:
                 while True:
@@ -187,6 +188,7 @@ class BuiltLine:
         counts: what it has seen.
         traffic: what went over it.
         terminal: who logs in; ``None``: nobody does.
+        carrier: the module before its meters; it works while the plant runs. ``None``: there is none.
 
     """
 
@@ -200,6 +202,7 @@ class BuiltLine:
         self._line: Line | None = None
         self._served: Served | None = None
         self.terminal: Terminal | None = None
+        self.carrier: CarrierModule | None = None
 
     @property
     def wires(self) -> Line:
@@ -207,17 +210,30 @@ class BuiltLine:
         assert self._line is not None, "a line is built with its meters"
         return self._line
 
-    def hang(self, meters: Mapping[str, BuiltMeter], line: Line, *, seed: int) -> None:
-        """Put the meters on it; done once, by who builds it."""
+    def hang(
+        self, meters: Mapping[str, BuiltMeter], line: Line, *, seed: int, carrier: CarrierModule | None = None
+    ) -> None:
+        """Put the meters on it; done once, by who builds it.
+
+        Args:
+            meters: by address.
+            line: their wires.
+            seed: of the plant.
+            carrier: the module before them, where there is one.
+
+        """
         self.meters = MappingProxyType(dict(meters))
         self._line = line
+        self.carrier = self._served = carrier
         if self.row.logs_in:
             calling = Habits(heartbeat_s=self.row.heartbeat_s)
             self.terminal = Terminal(line, clock=self._clock, habits=calling)
             self._served = self.terminal
         elif self.row.server is not None:
             habits = self.row.server
-            self._served = SerialServer(line, habits if habits.seed else replace(habits, seed=seed))
+            self._served = SerialServer(
+                carrier or line, habits if habits.seed else replace(habits, seed=seed)
+            )
 
     async def serve(self, duplex: Duplex) -> None:
         """Answer what comes over ``duplex`` until the other side ends it.
@@ -232,6 +248,10 @@ class BuiltLine:
     def connect(self) -> AbstractAsyncContextManager[MemoryDuplex]:
         """A connection from the same process; gives the client's end of it."""
         return connected(self, self.name)
+
+    def connect_meters(self) -> AbstractAsyncContextManager[MemoryDuplex]:
+        """The same to the meters' own wires, past what stands before them."""
+        return self.connect() if self.carrier is None else connected(self.wires, self.name)
 
 
 @asynccontextmanager

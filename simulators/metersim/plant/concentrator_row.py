@@ -21,10 +21,12 @@ from metersim.terminals.port import LATENCY_S_MAX, Route
 from metersim.terminals.proxy import BUDGET_S, BUDGET_S_MAX, ProxyHabits, SilentReply
 from metersim.terminals.store import ROWS_KEPT_MAX
 from metersim.terminals.tables import NothingFound
-from metersim.terminals.ways import RESET_S, RESET_S_MAX, Mishap, Ways
+from metersim.terminals.ways import NETWORK_SIZES, RESET_S, RESET_S_MAX, Mishap, Ways
 from meterwire.dlt698.axdr.selection import Oad
+from meterwire.dlt698.sessions.transfer import Sizes
 
 PAUSE_S_MAX: Final = 86_400
+APDU_OCTETS_MIN: Final = 128
 PORTS: Final = {"carrier": CARRIER, "rs485": FIRST_RS485}
 
 
@@ -54,6 +56,7 @@ class ConcentratorRow:
             says so.
         silent_reply: how a frame comes back that it passed on and nobody answered: ``dar`` (33), or
             ``empty``.
+        apdu_octets: longest answer that it gives in one piece, 128 to 2,000 octets; more goes into blocks.
         reset_at_block: it is reset, once, when it would give the block of an answer that is so many; left
             out: never.
         reset_s: how long it takes to be there again, 0 to 3,600 s.
@@ -83,6 +86,7 @@ class ConcentratorRow:
     nothing_found: NothingFound = "zero_rows"
     budget_s: Annotated[int, Field(ge=1, le=BUDGET_S_MAX)] = BUDGET_S
     silent_reply: SilentReply = "dar"
+    apdu_octets: Annotated[int, Field(ge=APDU_OCTETS_MIN, le=NETWORK_SIZES.apdu)] = NETWORK_SIZES.apdu
     reset_at_block: Annotated[int, Field(ge=1)] | None = None
     reset_s: Annotated[float, Field(ge=0, le=RESET_S_MAX)] = RESET_S
     meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
@@ -128,6 +132,7 @@ class ConcentratorRow:
                 call=Habits(heartbeat_s=self.heartbeat_s),
                 persistence=Persistence(rounds=self.rounds, pause_s=self.pause_s),
                 proxy=ProxyHabits(budget_s=self.budget_s, silent_reply=self.silent_reply),
+                sizes=Sizes(NETWORK_SIZES.frame, self.apdu_octets),
                 nothing_found=self.nothing_found,
                 rows_max=self.rows_max,
                 mishap=Mishap(reset_at_block=self.reset_at_block, reset_s=self.reset_s),

@@ -29,6 +29,7 @@ from pydantic.dataclasses import dataclass
 
 from meterprofiles import Profile, ProfileError, chosen, generic, packaged
 from meterprofiles.schema import DLT698, MODBUS, Parity
+from metersim.carrier.ways import CarrierWays
 from metersim.dlt645.following import PIECE_OCTETS_MAX
 from metersim.dlt645.passwords import Passwords
 from metersim.dlt698.terminal import HEARTBEAT_S, HEARTBEAT_S_MAX
@@ -316,6 +317,8 @@ class LineRow:
         login: its first meter, of DL/T 698.45, logs in over each TCP connection; with ``dial`` always,
             unless a serial server dials.
         heartbeat_s: between heartbeats of what logged in, 1 to 65,535 s.
+        carrier: the module of Q/GDW 1376.2 through which its meters are reached; the line then speaks 1376.2,
+            and its figures for wires do not count. A seed of 0 is the plant's. Left out: a cable.
         meters: what hangs on it, one row or more.
 
     """
@@ -334,6 +337,7 @@ class LineRow:
     server: ServerHabits | None = None
     login: bool = False
     heartbeat_s: Annotated[int, Field(ge=1, le=HEARTBEAT_S_MAX)] = HEARTBEAT_S
+    carrier: CarrierWays | None = None
     meters: Annotated[tuple[MeterRow, ...], Field(max_length=ROWS_MAX)] = (MeterRow(),)
 
     def __post_init__(self) -> None:
@@ -352,6 +356,20 @@ class LineRow:
             raise Misplaced(sentence, "medium", "talk_over")
         if self.server is not None and self.at.kind == "pty":
             raise Misplaced("a pseudo-terminal has no serial server; leave the key out", "server")
+        if self.carrier is not None:
+            self._check_carrier(self.carrier)
+
+    def _check_carrier(self, carrier: CarrierWays) -> None:
+        if self.login:
+            raise Misplaced("a carrier module does not log in; leave one out", "login")
+        if self.paced or self.medium != CLEAN:
+            key = "paced" if self.paced else "medium"
+            raise Misplaced("there are no shared wires behind a carrier module; leave the key out", key)
+        if any(row.profile.protocol in MODBUS for row in self.meters):
+            raise Misplaced("a carrier module reaches no meters of Modbus; put them on a cable", "meters")
+        if self.count > carrier.nodes_max:
+            sentence = f"{self.count} meters, the module takes {carrier.nodes_max}; see carrier.nodes_max"
+            raise Misplaced(sentence, "meters")
 
     @property
     def client(self) -> Port | None:
@@ -364,13 +382,15 @@ class LineRow:
     @property
     def minds_ports(self) -> bool:
         """Whether it matters how ports are set."""
+        if self.carrier is not None:
+            return False
         own = any(row.baud is not None or row.parity is not None for row in self.meters)
         return self.paced or own or self.client is not None or self.at.kind == "pty"
 
     @property
     def logs_in(self) -> bool:
         """Whether its first meter says who it is over each connection."""
-        return self.login or (self.at.kind == "dial" and self.server is None)
+        return self.login or (self.at.kind == "dial" and self.server is None and self.carrier is None)
 
     @property
     def count(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from metersim.carrier.ways import CarrierWays
 from metersim.line.faults import Faults
 from metersim.line.medium import Medium
 from metersim.plant.concentrator_row import ConcentratorRow
@@ -26,6 +27,7 @@ _DESCRIBED: Final = (
     ConcentratorRow,
     TerminalRow,
     ServerHabits,
+    CarrierWays,
     CostControl,
     Tariffs,
     Medium,

@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from typing import Final, Literal, get_args
 
-Kind = Literal["small", "mixed", "faulty", "dial", "concentrator", "terminal"]
+Kind = Literal["small", "mixed", "faulty", "dial", "concentrator", "terminal", "carrier"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}").fullmatch

@@ -75,7 +75,7 @@ class OnDemand:
     def __init__(self, clock: Clock, zone: tzinfo = CHINA_TIME) -> None:
         self._clock = clock
         self._zone = zone
-        self._lines: dict[str, _Served] = {}
+        self._lines: dict[str, list[_Served]] = {}
         self._reads: dict[str, OnDemandRead] = {}
         self._numbers = itertools.count(1)
 
@@ -88,11 +88,14 @@ class OnDemand:
 
         """
         async with asyncio.TaskGroup() as group:
-            served = self._lines[line.name] = _Served(line, drivers, group)
+            served = _Served(line, drivers, group)
+            lanes = self._lines.setdefault(line.name, [])
+            lanes.append(served)
             try:
                 await asyncio.Event().wait()
             finally:
-                if self._lines.get(line.name) is served:
+                lanes[:] = [one for one in lanes if one is not served]
+                if not lanes and self._lines.get(line.name) is lanes:
                     del self._lines[line.name]
 
     def begin(self, wish: Wish) -> OnDemandRead:
@@ -112,7 +115,8 @@ class OnDemand:
             raise BusFull(f"{READS_MAX} requests are being read on demand already; try again")
         if len(self._waiting(wish.line)) >= READS_OF_A_LINE_MAX:
             raise BusFull(f"{READS_OF_A_LINE_MAX} requests wait for {wish.line} already; try again")
-        served = self._lines.get(wish.line)
+        lanes = self._lines.get(wish.line, ())
+        served = next((one for one in reversed(lanes) if wish.reach in one.drivers), None)
         driver = None if served is None else served.drivers.get(wish.reach)
         if driver is not None:
             for item in wish.items:

@@ -31,6 +31,7 @@ class Dialling:
         name: of the line.
         opener: opens the stream; raises ``LineLost`` or ``LineBusy``.
         rng: jitter of reopening.
+        told: whether the log is told of it; who opens what lies below tells of a lane.
 
     Attributes:
         down_since: loop time of the first of the tries that failed one after the other; ``None``: it is up,
@@ -38,7 +39,8 @@ class Dialling:
 
     """
 
-    def __init__(self, name: str, opener: Opener, rng: random.Random) -> None:
+    def __init__(self, name: str, opener: Opener, rng: random.Random, *, told: bool = True) -> None:
+        self.told = told
         self._name = name
         self._opener = opener
         self._rng = rng
@@ -73,14 +75,14 @@ class Dialling:
         try:
             stream = await self._opener()
         except (LineLost, LineBusy) as error:
-            if str(self._trouble) != str(error):
+            if self.told and str(self._trouble) != str(error):
                 _log.warning("line_down", line=self._name, reason=str(error))
             self._trouble = error
             self.down_since = now if self.down_since is None else self.down_since
             self._put_off(now)
             raise
         self._opened += 1
-        if not self.is_flapping:
+        if self.told and not self.is_flapping:
             _log.info("line_up", line=self._name)
         self._trouble, self.down_since = None, None
         self._put_off(now)
@@ -95,7 +97,7 @@ class Dialling:
         """Something was heard on the line."""
         if not self._opened:
             return  # as before: this is said of every answer
-        if self.is_flapping:
+        if self.told and self.is_flapping:
             _log.info("line_up", line=self._name)
         self._pause_s, self._opened = REOPEN_FIRST_S, 0
         if self._reopen_at < math.inf:

@@ -63,6 +63,7 @@ class Line:
         trace: ring that sees all octets but the secret ones, if any.
         tickets_max: requests and holds that may wait.
         work: where is noted what the line does; outlives a line that is started again.
+        told: whether the log is told when it opens and closes, see ``Dialling``.
 
     Attributes:
         airtime: what its time went to.
@@ -81,11 +82,12 @@ class Line:
         trace: TraceRing | None = None,
         tickets_max: int = TICKETS_MAX,
         work: LineWork | None = None,
+        told: bool = True,
     ) -> None:
         self.name = name
         self.airtime = Airtime()
         self._work = LineWork() if work is None else work
-        self._way = Dialling(name, opener, rng) if callable(opener) else opener
+        self._way = Dialling(name, opener, rng, told=told) if callable(opener) else opener
         self._timing = timing
         self._ear = ear
         self._ear_parses = ear_parses
@@ -379,7 +381,7 @@ class Line:
         if isinstance(wire, ListeningWire | SharedWire):
             wire.leave()
         if stream is not None:
-            if not (isinstance(self._way, Dialling) and self._way.is_flapping):
+            if not (isinstance(self._way, Dialling) and (self._way.is_flapping or not self._way.told)):
                 _log.info("line_closed", line=self.name, reason=reason)
             await stream.aclose()
 

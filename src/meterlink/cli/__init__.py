@@ -14,6 +14,7 @@ import typer
 
 from meterlink.cli import (
     audit,
+    carrier,
     case,
     config,
     control,
@@ -66,6 +67,7 @@ app.command()(settle)
 app.command()(events)
 app.add_typer(config.app, name="config")
 app.add_typer(roster.app, name="roster")
+app.add_typer(carrier.app, name="carrier")
 app.add_typer(journal.app, name="journal")
 app.add_typer(export.app, name="export")
 app.add_typer(settlement.app, name="settlement")

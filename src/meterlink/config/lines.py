@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from meterlink.config.carriers import CarrierSettings
 from meterlink.config.serial_server import SerialServerSettings
 from meterlink.config.table import Name, Table
 from meterlink.config.terminal698 import Terminal698Settings
@@ -69,7 +70,13 @@ class LineSettings(Table):
         None,
         ge=0,
         le=4,
-        description="FEH octets before each request. Default: the meter's profile (generic 4).",
+        description="FEH octets before each request. Default: the meter's profile (generic 4); behind a "
+        "carrier module 0.",
+    )
+    carrier: CarrierSettings | None = Field(
+        None,
+        description="A carrier module of Q/GDW 1376.2 hangs on this line, and the meters behind it; {} takes "
+        "all defaults.",
     )
     serial_server: SerialServerSettings | None = Field(
         None,
@@ -125,6 +132,17 @@ class LineSettings(Table):
         url = self.parsed_url
         return url.terminal if isinstance(url, ListenUrl | TcpUrl) and url.caller == kind else None
 
+    @model_validator(mode="after")
+    def _module_is_wired(self) -> LineSettings:
+        url = self.parsed_url
+        calls = isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal)
+        if self.carrier is not None and calls:
+            raise ValueError(
+                "a carrier module hangs on serial://, rfc2217:// or tcp://HOST:PORT; behind a terminal "
+                "it is the terminal's own: take the table carrier away"
+            )
+        return self
+
     @property
     def parsed_url(self) -> LineUrl:
         """The URL, taken apart."""
@@ -145,6 +163,8 @@ class LineSettings(Table):
         Source: decision 22, b.
         """
         url = self.parsed_url
+        if self.carrier is not None:
+            return False
         return not (isinstance(url, ListenUrl) or (isinstance(url, TcpUrl) and url.terminal))
 
 

@@ -130,7 +130,10 @@ class Settings(BaseSettings):
         places: dict[tuple[str, str], int] = {}
         for number, meter in enumerate(self.meters, start=1):
             who = called.format(number=number, id=meter.id)
-            place = (lines.find(meter.line, who).url, meter.address)
+            line = lines.find(meter.line, who)
+            if line.carrier is not None and meter.protocol.startswith("modbus"):
+                raise ValueError(f"{who}: a carrier module ({line.name}) carries no {meter.protocol}")
+            place = (line.url, meter.address)
             if (other := places.setdefault(place, number)) != number:
                 twin = called.format(number=other, id=self.meters[other - 1].id)
                 raise ValueError(

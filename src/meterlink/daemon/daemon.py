@@ -23,8 +23,12 @@ from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.schedule import make_up
 from meterlink.billing.settling import Settler
+from meterlink.bus.dialling import Opener
+from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
+from meterlink.daemon.carrier_part import carrier_part, owner_of
+from meterlink.daemon.carrier_requests import CarrierDesk
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
@@ -34,7 +38,7 @@ from meterlink.daemon.enrolment import book_of, enrolled, with_roster
 from meterlink.daemon.estimating import EstimateRequests, estimator_of
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
-from meterlink.daemon.line_set import LineSet
+from meterlink.daemon.line_set import LineSet, Part
 from meterlink.daemon.lines import LineOpener, LinePart
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
@@ -260,9 +264,16 @@ class Daemon:
             clock,
             roster.answer,
         )
+        carriers = CarrierDesk(
+            parts.lines.part,
+            collection.answer,
+            settings=lambda: held.settings,
+            people=people,
+            owners=owners(),
+        )
         terminals = TerminalRequests(
             parts.lines.archivist,
-            collection.answer,
+            carriers.answer,
             settings=lambda: held.settings,
             profiles=lambda: held.profiles,
             people=people,
@@ -290,26 +301,41 @@ class Daemon:
         judging: Judging,
         line: LineSettings,
         meters: tuple[MeterSettings, ...],
-    ) -> LinePart:
+    ) -> Part:
         """The part of one line, of the configuration that holds."""
         outside = self._outside
-        return LinePart(
-            line,
-            meters,
-            held.settings.plans,
-            profiles=held.profiles,
-            journal=journal,
-            clock=outside.clock,
-            way=gatehouse.way(line, partial(self._opener, line.parsed_url)),
-            rng=outside.rng,
-            zone=held.settings.gateway.plant_time,
-            ear=gatehouse.ear(line.name),
-            station=gatehouse.station(line),
-            report=gatehouse.told_along(line),
-            ordering=ordering,
-            on_demand=self._on_demand,
-            judging=judging,
+        zone = held.settings.gateway.plant_time
+        way = gatehouse.way(line, partial(self._opener, line.parsed_url))
+
+        def part_of(
+            line: LineSettings, meters: tuple[MeterSettings, ...], way: Opener | Door, lane: int = 0
+        ) -> LinePart:
+            return LinePart(
+                line,
+                meters,
+                held.settings.plans,
+                profiles=held.profiles,
+                journal=journal,
+                clock=outside.clock,
+                way=way,
+                rng=outside.rng,
+                zone=zone,
+                ear=gatehouse.ear(line.name),
+                station=gatehouse.station(line),
+                report=gatehouse.told_along(line),
+                ordering=ordering,
+                on_demand=self._on_demand,
+                judging=judging,
+                lane=lane,
+            )
+
+        if line.carrier is None:
+            return part_of(line, meters, way)
+        assert callable(way), "a module hangs on a line that we open"
+        owner = owner_of(
+            line, meters, way, clock=outside.clock, rng=outside.rng, zone=zone, report=gatehouse.report
         )
+        return carrier_part(line, meters, owner, part_of)
 
     @asynccontextmanager
     async def _ordering(self, settings: Settings, journal: Journal) -> AsyncIterator[Ordering | None]:

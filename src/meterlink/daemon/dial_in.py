@@ -85,6 +85,8 @@ class Gatehouse:
             elif (terminal := line.terminal_698) is not None:
                 self._dialled[line.name] = terminal
                 meters.update({(terminal, meter.address): meter.id for meter in on_it})
+            elif line.carrier is not None:  # the module's owner hears all of them
+                meters.update({(f"line {line.name}", meter.address): meter.id for meter in on_it})
             elif speakers := {meter.address: meter.id for meter in on_it if meter.protocol == PROTOCOL}:
                 self._speakers[line.name] = frozenset(speakers)
                 meters.update({(f"line {line.name}", address): id_ for address, id_ in speakers.items()})
@@ -129,6 +131,10 @@ class Gatehouse:
         if known is None:
             return None
         return lambda: LineSession(line, known, clock=self._clock, zone=self._zone, report=self._queue.put)
+
+    def report(self, report: Report) -> None:
+        """Take a report that is complete with the place where it was heard."""
+        self._queue.put(report)
 
     def told_along(self, line: LineSettings) -> Callable[[Report], None]:
         """Where goes what the meters of a line tell along with their answers."""

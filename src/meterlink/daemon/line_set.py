@@ -5,20 +5,49 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from meterlink.bus.work import LineWork
-from meterlink.daemon.lines import LinePart
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.terminal_archive import Archivist
 
 _log = structlog.get_logger(__name__)
 
 
+class Part(Protocol):
+    """A line and everything that uses it."""
+
+    @property
+    def name(self) -> str:
+        """Of the line."""
+
+    @property
+    def work(self) -> LineWork:
+        """What it has done and is at."""
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it runs now; not between two runs of one that crashed."""
+
+    @property
+    def archivist(self) -> Archivist | None:
+        """Who knows the archive of the concentrator that the line is; ``None``: it is none."""
+
+    def stop(self) -> None:
+        """Let ``run`` end after the exchanges in hand."""
+
+    def look_at_clock(self) -> None:
+        """The wall clock was set."""
+
+    async def run(self) -> None:
+        """Run until stopped; fresh state at each call."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
-    part: LinePart
+    part: Part
     task: asyncio.Task[None]
 
 
@@ -40,6 +69,11 @@ class LineSet:
         """In the order in which they were started."""
         return list(self._running)
 
+    def part(self, name: str) -> Part | None:
+        """The part of a line that runs."""
+        running = self._running.get(name)
+        return None if running is None else running.part
+
     def archivist(self, name: str) -> Archivist | None:
         """Who knows the archive of the concentrator that a line is; ``None``: it is none, or does not run."""
         found = self._running.get(name)
@@ -54,7 +88,7 @@ class LineSet:
         for each in self._running.values():
             each.part.look_at_clock()
 
-    def start(self, parts: Iterable[LinePart]) -> None:
+    def start(self, parts: Iterable[Part]) -> None:
         """Run these as well; none of that name runs. Once all were told to stop, nothing is started."""
         for part in parts:
             assert part.name not in self._running

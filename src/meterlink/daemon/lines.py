@@ -77,6 +77,7 @@ class LinePart:
         ordering: the orders of the daemon, if it takes any.
         on_demand: what people ask of the daemon's meters.
         judging: is told what the meters show beside their values.
+        lane: number of the lane, where several share what people call one line.
 
     Attributes:
         work: what the line has done and is at.
@@ -104,7 +105,9 @@ class LinePart:
         ordering: Ordering | None = None,
         on_demand: OnDemand,
         judging: Judging,
+        lane: int = 0,
     ) -> None:
+        self._lane = lane
         self.name = settings.name
         self.work = LineWork()
         self.is_at_work = False
@@ -234,6 +237,7 @@ class LinePart:
             ear=self._ear,
             ear_parses=self._settings.terminal_698 is not None,
             work=self.work,
+            told=self._settings.carrier is None,  # a lane comes and goes with its module, which is told
         )
 
     def _made_archivist(self, line: Line) -> Archivist | None:
@@ -282,6 +286,7 @@ class LinePart:
             password_of=self._passwords.of,
             association_lost=association_lost,
             concentrator=self._concentrator,
+            lane=self._lane,
         )
 
     def _longest_reply_s(self, timing: Timing) -> float:

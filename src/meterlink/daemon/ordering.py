@@ -109,7 +109,7 @@ class Ordering:
         self._securities = Securities(settings, profiles, rng=rng, opener_of=world.provider_opener)
         self._qualified = Qualifications(ground.acts, ground.roster, key or GatewayKey.passing(), ground.zone)
         self._models: Models = world.models or self._qualified
-        self._lines: dict[str, LineOrders] = {}
+        self._lines: dict[tuple[str, int], LineOrders] = {}
         self._left = asyncio.Event()
         self.roster = ground.roster
         self.book = Book(ground.acts, clock, timeline=ground.timeline)
@@ -192,7 +192,7 @@ class Ordering:
         self._settings, self._profiles = settings, profiles
         self._securities.profiles = profiles
         here = {line.name for line, _ in settings.meters_by_line()}
-        self._lines = {name: orders for name, orders in self._lines.items() if name in here}
+        self._lines = {lane: orders for lane, orders in self._lines.items() if lane[0] in here}
         self.roster.rebuilt(Roster.of(settings, profiles))
         self._left.set()
 
@@ -225,6 +225,7 @@ class Ordering:
         password_of: Callable[[str], str],
         association_lost: AssociationLost,
         concentrator: Concentrator698 | None = None,
+        lane: int = 0,
     ) -> LineOrders:
         """The orders of one line.
 
@@ -235,6 +236,7 @@ class Ordering:
             password_of: of a meter by its address, where its profile reads under one.
             association_lost: is told when a reader has to begin anew.
             concentrator: through which its meters are reached, if there is one.
+            lane: which of several with that line's name; a meter always has the same.
 
         """
         drivers: dict[str, ControlDriver] = {}
@@ -264,7 +266,7 @@ class Ordering:
                     driver if concentrator is None else concentrator.control_around(driver, profile)
                 )
             reaches[meter.id] = self._reach(meter, drivers[profile.name], reply_timeout)
-        self._lines[line.name] = LineOrders(
+        self._lines[line.name, lane] = orders = LineOrders(
             line.name,
             reaches,
             book=self.book,
@@ -272,7 +274,7 @@ class Ordering:
             sender=self._senders.sender,
             reader=self._senders.reader,
         )
-        return self._lines[line.name]
+        return orders
 
     async def aclose(self) -> None:
         """Let the providers go."""
@@ -316,9 +318,11 @@ class Ordering:
 
         """
         entry, told = self.roster.built(meter), self.roster.meter(meter)
-        if entry is None or told is None or told.is_rebuilding or entry.line not in self._lines:
+        lanes = [] if entry is None else [one for (name, _), one in self._lines.items() if name == entry.line]
+        if told is None or told.is_rebuilding or not lanes:
             raise LineClosed(f"the line of meter {meter!r} is not up")
-        return self._lines[entry.line].at_meter(meter, priority)
+        serving = [one for one in lanes if one.serves(meter)] or lanes
+        return next((one for one in serving if one.is_up), serving[0]).at_meter(meter, priority)
 
     async def _purse_of(self, meter_id: str) -> Purse:
         """Read the money in a meter; orders of its line go first."""

@@ -24,8 +24,7 @@ from meterlink.daemon.delivery_slot import DeliverySlot
 from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import tell_differences, with_roster
 from meterlink.daemon.health import Health
-from meterlink.daemon.line_set import LineSet
-from meterlink.daemon.lines import LinePart
+from meterlink.daemon.line_set import LineSet, Part
 from meterlink.daemon.live_roster import Held, LiveRoster
 from meterlink.daemon.manager import Manager
 from meterlink.daemon.notify import READY, reloading, status
@@ -46,7 +45,7 @@ _log = structlog.get_logger(__name__)
 class PartMaker(Protocol):
     """Makes the part of one line from what holds."""
 
-    def __call__(self, line: LineSettings, meters: tuple[MeterSettings, ...]) -> LinePart:
+    def __call__(self, line: LineSettings, meters: tuple[MeterSettings, ...]) -> Part:
         """Make it; it does not run yet."""
 
 

@@ -87,6 +87,31 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
 """By name without part."""
 EVENTS_GONE: Final = "event_records_gone"
 """Kind of event: a meter recorded more than its memory holds before anybody read it."""
+NODE_JOINED: Final = "node_joined"
+"""Kind of event: a carrier module found a node in its network."""
+NODE_POWER_FAIL: Final = "node_power_fail"
+"""Kind of event: a node told its carrier module, with its last breath, that its power failed."""
+NODE_POWER_BACK: Final = "node_power_back"
+"""Kind of event: the power of a node is back."""
+NODE_MISSING: Final = "node_missing"
+"""Kind of event: a meter of the roster was not in the table of its carrier module, and could not be added."""
+NODE_STRANGE: Final = "node_strange"
+"""Kind of event: the table of a carrier module has a node that no meter of the roster is."""
+ROUTE_STATE: Final = "route_state"
+"""Kind of event: a carrier module has come to the end of something (06-F3)."""
+MODULE_RESET: Final = "module_reset"
+"""Kind of event: a carrier module began anew."""
+_TOLD: Final[Mapping[str, EventKind]] = {
+    EVENTS_GONE: EventKind("event records overwritten", "事件记录已被覆盖"),
+    NODE_JOINED: EventKind("carrier node joined", "载波节点入网"),
+    NODE_POWER_FAIL: EventKind("carrier node lost power", "载波节点停电"),
+    NODE_POWER_BACK: EventKind("carrier node has power again", "载波节点复电"),
+    NODE_MISSING: EventKind("meter missing in the carrier module", "载波模块档案缺表"),
+    NODE_STRANGE: EventKind("stranger in the carrier module", "载波模块档案多表"),
+    ROUTE_STATE: EventKind("route state of the carrier module", "载波路由工况变动"),
+    MODULE_RESET: EventKind("carrier module began anew", "载波模块重启"),
+}
+"""Kinds that are no records of meters."""
 CLEARS: Final = ("event_clear", "meter_clear")
 """Kinds after which a meter counts its other events from 0."""
 
@@ -101,8 +126,8 @@ def base_of(kind: str) -> str:
 
 def words_of(kind: str, lang: Lang) -> str:
     """What people call a kind; one that is not known stands as it is."""
-    if kind == EVENTS_GONE:
-        return "事件记录已被覆盖" if lang == "zh" else "event records overwritten"
+    if kind in _TOLD:
+        return str(getattr(_TOLD[kind], lang))
     base = base_of(kind)
     if not base:
         return kind

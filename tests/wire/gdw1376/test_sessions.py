@@ -310,6 +310,10 @@ def test_what_a_module_begins_is_told_confirmed_and_answered() -> None:
     listener.feed(_VECTORS["g2-022"] + answer + _VECTORS["g2-027"])
     report, asks = listener.calls()
     assert answer == listener.octets_for_exchange()
+    assert [] == listener.frames_for_exchange(), "each answer is handed on once"
+    listener.feed(answer)
+    assert [module_frame.decode(answer)] == listener.frames_for_exchange()
+    assert b"" == listener.octets_for_exchange()
     assert listener.octets_to_send() == b""
     listener.acknowledge(report)
     confirmed = module.from_frame(module_frame.decode(listener.octets_to_send()))

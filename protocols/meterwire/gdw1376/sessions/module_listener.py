@@ -15,6 +15,7 @@ from meterwire.gdw1376.functions import module
 from meterwire.gdw1376.layouts.nodes import Values
 from meterwire.gdw1376.link import module_frame as link
 from meterwire.gdw1376.link.deframer import MODULE, Deframer
+from meterwire.gdw1376.link.module_frame import Frame
 from meterwire.gdw1376.messages.module import Message, answer, confirmation, from_frame
 from meterwire.gdw1376.messages.secrets import SecretRanges, all_of, module_secret_ranges
 from meterwire.primitives.ranges import Ranges
@@ -40,6 +41,7 @@ class ModuleListener:
         self._deframer = Deframer(MODULE)
         self._due = bytearray()
         self._answers = bytearray()
+        self._answered: list[Frame] = []
         self._calls: list[Message] = []
 
     def feed(self, octets: bytes) -> None:
@@ -51,6 +53,7 @@ class ModuleListener:
                 continue
             if not frame.from_module or not frame.started:
                 self._answers += span.octets
+                self._answered.append(frame)
             elif len(self._calls) < CALLS_MAX:
                 self._calls.append(from_frame(frame))
             else:
@@ -88,7 +91,14 @@ class ModuleListener:
     def octets_for_exchange(self) -> bytes:
         """Whole frames, since the last call, that answer questions of ours."""
         answers, self._answers = bytes(self._answers), bytearray()
+        self._answered.clear()
         return answers
+
+    def frames_for_exchange(self) -> list[Frame]:
+        """The same, taken apart: for who pairs several open requests himself; an echo may be among them."""
+        answered, self._answered = self._answered, []
+        self._answers.clear()
+        return answered
 
     def secret_ranges(self, octets: bytes) -> Ranges:
         """Which octets, sent or taken, hold passwords, or may; never raises."""

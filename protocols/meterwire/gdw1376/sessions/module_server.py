@@ -77,8 +77,8 @@ class ModuleServer:
         """
         self._due += link.encode(frame)
 
-    def report(self, afn: int, fn: int, values: Values | None = None) -> None:
-        """Begin an exchange: 06, 14, or 03-F10 after power-up.
+    def report(self, afn: int, fn: int, values: Values | None = None) -> int:
+        """Begin an exchange: 06, 14, or 03-F10 after power-up; its number.
 
         Args:
             afn: application function code.
@@ -94,13 +94,23 @@ class ModuleServer:
         data = content(afn, fn, values or {}, "up")
         frame = Frame(UpInfo(self._next), afn, dt_of((fn,)), data, started=True, mode=self._mode)
         self._due += link.encode(frame)
-        self._open[self._next] = frame
-        self._next = (self._next + 1) % SEQUENCES
+        number = self._next
+        self._open[number] = frame
+        self._next = (number + 1) % SEQUENCES
+        return number
 
     @property
     def open_reports(self) -> int:
         """How many reports nobody has confirmed."""
         return len(self._open)
+
+    def is_open(self, number: int) -> bool:
+        """Whether nobody has confirmed, or answered, what began with that number."""
+        return number in self._open
+
+    def withdraw(self, number: int) -> None:
+        """Forget one open exchange; an answer to it is nobody's then."""
+        self._open.pop(number, None)
 
     def repeat(self) -> None:
         """Send the open reports again."""

@@ -98,6 +98,7 @@ class Station:
         many_work: a request of several data units has brought data.
         ahead: freezes that came along with those of other meters.
         roster: addresses of the meters that should be behind it.
+        forwarding_until_s: until then its port may be at a frame whose answer was not waited for, monotonic.
 
     """
 
@@ -112,6 +113,7 @@ class Station:
         self.clock_ahead: timedelta | None = None
         self.ahead = Ahead()
         self.roster: frozenset[str] = frozenset()
+        self.forwarding_until_s = 0.0
         self.on_counts: Callable[[tuple[int, int]], None] = lambda _: None
         self.on_report: Callable[[Message, Callable[[], None]], None] = lambda _, __: None
         self.on_coming: Callable[[], None] = lambda: None

@@ -2,8 +2,10 @@
 
 What is sent is one frame of the meter's protocol. It goes to the terminal as a request, and what the meter
 answered comes back as octets. A meter that says nothing (length 0, or a denial) ends the wait at once, as a
-silent meter; a terminal that is gone ends the stream. Nothing is ever forwarded twice here: whether a frame
-may be sent again is known only to who made it. Source: spec gdw1376, B3, AFN 10; decision 22 b.
+silent meter; a terminal that is gone ends the stream. A terminal whose connection broke, or that was not
+waited for, may still be at the frame before, and denies the next one: that is no silence of its meter.
+Nothing is ever forwarded twice here: whether a frame may be sent again is known only to who made it.
+Source: spec gdw1376, B3, AFN 10; decision 22 b.
 """
 
 from __future__ import annotations
@@ -89,13 +91,22 @@ class Tunnel:
     async def _forwarded(self, octets: bytes) -> bytes:
         settings = self._station.settings
         values = {**self._port(octets), "len": len(octets), "payload": octets}
-        answer = await self._station.ask(
+        station, clock = self._station, self._station.clock
+        busy_until_s = station.forwarding_until_s
+        # There it may have to wait for one of the terminal's own, which takes no longer than one of ours.
+        longest_s = settings.forward_timeout_s + settings.frame_timeout_s
+        station.forwarding_until_s = clock.monotonic_s() + longest_s
+        answer = await station.ask(
             self._line,
             table.FORWARD,
             [unit(table.FORWARD, FORWARD_FN, values)],
             priority=Priority.CONTROL,  # who goes first was decided on the line above
             timeout_s=settings.forward_timeout_s,
         )
+        if answer.is_denied and clock.monotonic_s() < busy_until_s:
+            station.forwarding_until_s = busy_until_s
+            raise LineLost(f"{self._line.name}: terminal {station.name} is still at an earlier frame")
+        station.forwarding_until_s = 0.0
         found = [one.values.get("payload", b"") for one in answer.units if one.fn == FORWARD_FN]
         return b"".join(found)
 

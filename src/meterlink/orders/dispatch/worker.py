@@ -75,6 +75,15 @@ class LineOrders:
         self._stopping = asyncio.Event()
         self._line: Holding | None = None
 
+    @property
+    def is_up(self) -> bool:
+        """Whether its line runs."""
+        return self._line is not None
+
+    def serves(self, meter: str) -> bool:
+        """Whether a meter, by our id, is reached here."""
+        return meter in self._reaches
+
     def stop(self) -> None:
         """Let ``run`` end after the order in hand."""
         self._stopping.set()

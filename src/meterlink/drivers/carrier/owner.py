@@ -1,0 +1,453 @@
+"""The one owner of a carrier module's port: opens it, starts the module, and lets lanes read through it.
+
+After each opening, and whenever the module says that it began anew (03-F10), the module is started: who it
+is, what it can, whom it knows (``starting``). Meanwhile lanes wait, or are told what is being done. What was
+under way when the module began anew is lost, and its lanes are told so. A module that leads the reading by
+itself is paused (12-F2) before the first read of ours, and goes on (12-F3) when there was none for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+import structlog
+
+from meterlink.bus.dialling import Dialling, Opener
+from meterlink.clock import Clock
+from meterlink.config.carriers import READ_TIMEOUT_MAX_S, CarrierSettings
+from meterlink.drivers.carrier.asking import Asking, ModuleDenied
+from meterlink.drivers.carrier.counts import Counts
+from meterlink.drivers.carrier.hearing import ModuleHearing
+from meterlink.drivers.carrier.latency import Latencies
+from meterlink.drivers.carrier.leading import Leading
+from meterlink.drivers.carrier.notices import notices
+from meterlink.drivers.carrier.payload import CODES, Outgoing
+from meterlink.drivers.carrier.port import ModulePort
+from meterlink.drivers.carrier.reading import MeterCall, Reader
+from meterlink.drivers.carrier.routes import Difference
+from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting, Table
+from meterlink.drivers.carrier.window import Window
+from meterlink.drivers.reports import Report
+from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkError, ReplyTimeout
+from meterlink.model.protocols import MeterProtocol
+from meterlink.transports.stream import ByteStream
+from meterwire.errors import LocalProtocolError
+
+READY_WAIT_S: Final = 60.0
+"""So long a lane waits for a module that is being started, before its meters are told why not."""
+RESYNC_MIN_S: Final = 3_600.0
+"""A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
+RESTART_MIN_S: Final = 3_600.0
+"""Its route is restarted no more often than this: a module that forgets its list would never read."""
+_log = structlog.get_logger(__name__)
+
+
+class CarrierOwner:
+    """One module on one line.
+
+    Args:
+        name: of the line.
+        settings: of the module.
+        opener: opens the port; raises ``LineLost`` or ``LineBusy``.
+        meters: protocol by address, of the meters of the line.
+        clock: wall time.
+        rng: jitter of opening.
+        zone: what the meters' clocks show.
+        character_s: time of one octet on the wire; 0 where the rate is not known.
+        report: where reports go; each is confirmed when it has been kept.
+
+    Attributes:
+        counts: what happened.
+        facts: what is known of the module; ``None``: nothing yet.
+        table: its table of nodes, as it was read last; ``None``: not yet.
+        table_at: when; aware, UTC.
+        stage: what is being done with it, for people; empty: meters are read.
+        latencies: how long its nodes take.
+        syncing: the comparison that somebody asked for last, or ``None``.
+        sync_trouble: why it came to nothing; empty: it did not.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: CarrierSettings,
+        *,
+        opener: Opener,
+        meters: Mapping[str, MeterProtocol],
+        clock: Clock,
+        rng: random.Random,
+        zone: tzinfo,
+        character_s: float,
+        report: Callable[[Report], None],
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.counts = Counts()
+        self.facts: ModuleFacts | None = None
+        self.table: Table | None = None
+        self.table_at: datetime | None = None
+        self.stage = "not opened yet"
+        self.latencies = Latencies(first_s=settings.read_timeout_s, most_s=READ_TIMEOUT_MAX_S)
+        self.roster = {
+            address: settings.dlt698_code if protocol == "dlt698.45" else CODES[protocol]
+            for address, protocol in meters.items()
+            if protocol in CODES
+        }
+        self._dialling = Dialling(name, opener, rng)
+        self._clock = clock
+        self._character_s = character_s
+        self._report = report
+        self._hearing = ModuleHearing(
+            name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
+        )
+        self._window: Window | None = None
+        self._reader: Reader | None = None
+        self._asking: Asking | None = None
+        self._trouble = ""
+        self._ready = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._wanted = asyncio.Event()
+        self._is_reset = False
+        self._resync = False
+        self._leading: Leading | None = None
+        self._resynced_s = self._restarted_s = float("-inf")
+        self._carrying: set[asyncio.Task[None]] = set()
+        self._told = Difference()
+        self.syncing: asyncio.Task[None] | None = None
+        self.sync_trouble = ""
+
+    # --- for lanes -----------------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str:
+        """Why no meter is read through it now; empty: they are."""
+        return self._trouble
+
+    @property
+    def window(self) -> Window | None:
+        """How many meters are read at once; ``None``: it is not open."""
+        return self._window
+
+    @property
+    def way(self) -> str:
+        """By which function meters are read; empty: it is not open."""
+        return self._reader.way if self._reader is not None else ""
+
+    async def until_ready(self) -> None:
+        """Wait until meters can be read.
+
+        Raises:
+            LineLost: they cannot, and why.
+
+        """
+        if self._reader is None and self._trouble:
+            raise LineLost(f"{self.name}: {self._trouble}")
+        try:
+            async with asyncio.timeout(READY_WAIT_S):
+                await self._ready.wait()
+        except TimeoutError:
+            raise LineLost(self._why_not()) from None
+
+    async def begin(self, lane: int, outgoing: Outgoing) -> MeterCall:
+        """Give a request for a meter to the module; returns when it has left.
+
+        Args:
+            lane: who asks; one at a time.
+            outgoing: what is sent.
+
+        Raises:
+            LineLost: the module is not ready, or began anew.
+            LineBusy: others were first for too long.
+            ReplyTimeout: the module cannot carry it.
+
+        """
+        reader, group, loop = self._reader, self._group, asyncio.get_running_loop()
+        if reader is None or group is None or not self._ready.is_set():
+            raise LineLost(self._why_not())
+        code = reader.code_of(outgoing, self.roster.get(outgoing.address))
+        call = MeterCall(lane, outgoing, code, loop.create_future(), loop.create_future())
+        carrying = self._carry_out(reader, call)
+        try:
+            task = group.create_task(carrying, name=f"carrier[{self.name}].lane{lane}")
+        except RuntimeError:  # the port has just broken
+            carrying.close()
+            raise LineLost(self._why_not()) from None
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+        futures: list[asyncio.Future[Any]] = [call.sent, call.answer]
+        try:
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            call.answer.cancel()
+            raise
+        if call.answer.done():
+            call.answer.result()  # raises what went wrong before it left
+        return call
+
+    async def _carry_out(self, reader: Reader, call: MeterCall) -> None:
+        try:
+            if self._leading is not None:
+                await self._leading.before_read()
+            if not call.answer.done():
+                await reader.carry_out(call)
+        except LocalProtocolError as error:
+            call.fail(ReplyTimeout(f"meter {call.outgoing.address}: the frame cannot be carried: {error}"))
+        except (BusFull, ModuleDenied) as error:
+            call.fail(ReplyTimeout(f"meter {call.outgoing.address}: {error}"))
+        except MeterlinkError as error:
+            call.fail(error)
+        except BaseException:
+            call.fail(LineLost(f"{self.name}: {self._trouble or 'the carrier module was given up'}"))
+            raise
+
+    def _why_not(self) -> str:
+        return f"{self.name}: {self._trouble or 'the carrier module is being started: ' + self.stage}"
+
+    # --- the port ------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Own the port until cancelled; fresh state at each call."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self.stage = "opening the port"
+                try:
+                    stream = await self._dialling.open(loop.time())
+                except (LineLost, LineBusy) as error:
+                    self._trouble = str(error)
+                    await asyncio.sleep(max(0.1, self._dialling.due_at - loop.time()))
+                    continue
+                self._trouble = await self._while_open(stream)
+                if not self._dialling.is_flapping:
+                    _log.warning("carrier_lost", line=self.name, reason=self._trouble)
+        finally:
+            self._close("the owner has stopped")
+
+    async def _while_open(self, stream: ByteStream) -> str:
+        """Use a port until it breaks; why it did."""
+        reason = ""
+        port = ModulePort(
+            stream,
+            self.counts.strays,
+            character_s=self._character_s,
+            called=lambda call: self._hearing.take(port, call),
+            heard=self._dialling.works,
+            late=self.latencies.note,
+        )
+        self._asking = Asking(port, self.counts.denied)
+        self._leading = Leading(self.name, self._asking)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                group.create_task(port.run(), name=f"carrier[{self.name}].port")
+                group.create_task(self._lead(port, self._asking), name=f"carrier[{self.name}].starter")
+                group.create_task(self._leading.run(), name=f"carrier[{self.name}].leader")
+        except* LineError as errors:
+            reason = str(next(_leaves(errors)))
+            self._trouble = reason
+        finally:
+            self._close(reason or "its port was closed")
+            await stream.aclose()
+        return reason
+
+    def _close(self, reason: str) -> None:
+        self._ready.clear()
+        self._reader = self._window = self._group = self._asking = self._leading = None
+        self._is_reset = False
+        self.stage = reason
+        self._hearing.forget()
+
+    # --- the module ----------------------------------------------------------------------------
+
+    async def _lead(self, port: ModulePort, asking: Asking) -> None:
+        """Start the module, and again when it has begun anew; compare it again when it lacks a meter."""
+        while True:
+            self._wanted.clear()
+            self._is_reset = False
+            async with asyncio.TaskGroup() as starting:
+                one = starting.create_task(self._start(port, asking), name=f"carrier[{self.name}].start")
+                watch = starting.create_task(self._until_reset(one), name=f"carrier[{self.name}].watch")
+                await asyncio.wait([one])
+                watch.cancel()
+            while not self._is_reset:
+                await self._wanted.wait()
+                self._wanted.clear()
+                if self._resync and not self._is_reset:
+                    self._resync = False
+                    await self._compare(asking)
+            self._ready.clear()
+            self._reader = None
+            for task in self._carrying:
+                task.cancel()
+            port.fail(LineLost(f"{self.name}: the carrier module began anew; what was under way is lost"))
+
+    async def _until_reset(self, starting: asyncio.Task[None]) -> None:
+        while not self._is_reset:
+            await self._wanted.wait()
+            self._wanted.clear()
+        starting.cancel()
+
+    async def _start(self, port: ModulePort, asking: Asking) -> None:
+        """One start.
+
+        Raises:
+            LineLost: the module cannot be used, or took too long.
+
+        """
+        self.counts.starts += 1
+        begun = Starting(asking, self.settings, self.roster, self._at_stage)
+        try:
+            async with asyncio.timeout(START_MAX_S):
+                self.facts = await begun.facts()
+                self._hearing.main_node = self.facts.main_node
+                await self._sync(begun, self.facts)
+                troubles = await begun.begin(self.facts)
+        except TimeoutError:
+            why = f"the carrier module was not started within {START_MAX_S:g} s: {self.stage}"
+            raise LineLost(why) from None
+        except (ModuleDenied, ReplyTimeout, BusFull) as error:
+            raise LineLost(str(error)) from None
+        self._open_window(port, self.facts)
+        if self._leading is not None:
+            self._leading.begin(leads=self.facts.leads)
+        for trouble in troubles:
+            _log.info("carrier_trouble", line=self.name, reason=trouble)
+        self._at_stage("")
+        self._trouble = ""
+        self._ready.set()
+        _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor)
+
+    def _open_window(self, port: ModulePort, facts: ModuleFacts) -> None:
+        timeout_s = facts.monitor_timeout_s
+        if 0 < timeout_s < READ_TIMEOUT_MAX_S:
+            self.latencies.least_s = timeout_s + 2.0  # the module itself says then that a node is silent
+        self._window = Window(self.settings.window)
+        self._reader = Reader(
+            port,
+            self.settings,
+            way=facts.way,
+            window=self._window,
+            latencies=self.latencies,
+            denied=self.counts.denied,
+            unknown=self._lacks,
+        )
+
+    async def _sync(self, begun: Starting, facts: ModuleFacts) -> None:
+        """Bring the table of nodes in step; a module without one is read all the same."""
+        loop = asyncio.get_running_loop()
+        self._resynced_s = loop.time()
+        try:
+            table = await begun.table()
+            self._has_table(table)
+            table = await begun.synced(table)
+            self._has_table(table)
+            if table.changed and loop.time() - self._restarted_s >= RESTART_MIN_S:
+                self._restarted_s = loop.time()
+                await begun.restart_route()
+        except (ModuleDenied, ReplyTimeout, BusFull) as error:
+            _log.warning("carrier_table", line=self.name, reason=str(error))
+            return
+        if table.difference != self._told:  # once, for as long as it stays so
+            self._told = table.difference
+            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
+                self._report(notice)
+
+    async def _compare(self, asking: Asking) -> None:
+        assert self.facts is not None
+        await self._sync(Starting(asking, self.settings, self.roster, self._at_stage), self.facts)
+        self._at_stage("")
+
+    def begin_sync(self, *, dry_run: bool) -> None:
+        """Compare the module's table with the roster now, beside the reading; one at a time.
+
+        Args:
+            dry_run: change nothing.
+
+        Raises:
+            LineLost: the module is not ready.
+
+        """
+        if self.syncing is not None and not self.syncing.done():
+            return
+        if self._group is None or not self._ready.is_set():
+            raise LineLost(self._why_not())
+        self.sync_trouble = ""
+        self.syncing = self._group.create_task(
+            self._synced(dry_run=dry_run), name=f"carrier[{self.name}].sync"
+        )
+
+    async def _synced(self, *, dry_run: bool) -> None:
+        try:
+            await (self.compared() if dry_run else self.sync())
+        except MeterlinkError as error:
+            self.sync_trouble = str(error)
+
+    async def leave(self) -> None:
+        """Before ``run`` is cancelled: a module that was paused goes on by itself."""
+        if self._leading is not None:
+            await self._leading.leave()
+
+    def _began_anew(self) -> None:
+        self._is_reset = True
+        self._wanted.set()
+
+    async def compared(self) -> Difference:
+        """Read the module's table now, and change nothing.
+
+        Raises:
+            LineLost: it is not ready.
+            ModuleDenied, ReplyTimeout, LineClosed, BusFull: from the module.
+
+        """
+        asking = self._asking
+        if asking is None or not self._ready.is_set():
+            raise LineLost(self._why_not())
+        table = await Starting(asking, self.settings, self.roster, lambda _: None).table()
+        self._has_table(table)
+        return table.difference
+
+    async def sync(self) -> Difference:
+        """Bring the module's table in step now; what is left.
+
+        Raises:
+            LineLost: it is not ready.
+            ModuleDenied, ReplyTimeout, LineClosed, BusFull: from the module.
+
+        """
+        await self.compared()
+        asking, table = self._asking, self.table
+        assert asking is not None
+        assert table is not None
+        begun = Starting(asking, self.settings, self.roster, lambda _: None)
+        after = await begun.synced(table)
+        self._has_table(after)
+        if after.changed:
+            await begun.restart_route()
+        return after.difference
+
+    def _has_table(self, table: Table) -> None:
+        self.table, self.table_at = table, self._clock.utc_now()
+
+    def _at_stage(self, stage: str) -> None:
+        self.stage = stage
+
+    def _lacks(self, address: str) -> None:
+        """The module does not know a meter: it may have forgotten its list."""
+        now_s = asyncio.get_running_loop().time()
+        if address in self.roster and now_s - self._resynced_s >= RESYNC_MIN_S:
+            self._resynced_s = now_s
+            self._resync = True
+            self._wanted.set()
+
+
+def _leaves(errors: BaseExceptionGroup[LineError]) -> Any:
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,299 @@
+"""Meters behind a carrier module, read by the daemon in simulated time: the module is metersim's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.cli.carrier_look import CarrierAsking
+from meterlink.cli.language import Lang
+from meterlink.daemon.carrier_part import lane_of
+from meterlink.daemon.control_socket import owners
+from meterlink.errors import BadRequest, NotAllowed, Unknown
+from meterlink.model.event_kinds import MODULE_RESET, NODE_POWER_FAIL
+from metersim import Meter, Station
+from metersim.carrier.ways import CarrierWays
+from metersim.dlt698 import Meter698
+from tests.support.agreement import readings_by_key, readings_of
+from tests.support.carried import LINE, QUICK, CarriedGateway, CarriedOrders
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL
+from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
+
+_ME = min(owners())
+_645 = [f"{number:012d}" for number in range(1, 7)]
+_698 = ["000000000101", "000000000102"]
+_ALL = (*_645, *_698)
+_BOTH = dict.fromkeys(_698, "dlt698.45")
+_HOUR_S = 3600
+
+
+def _stations() -> list[Station]:
+    return [
+        *(Station(meter=Meter(one, seed=7, growth_kw=Decimal(7200)), reply_delay_ms=20) for one in _645),
+        *(Station(meter=Meter698(one, seed=7, growth_kw=Decimal(7200)), reply_delay_ms=20) for one in _698),
+    ]
+
+
+_CURVE = [
+    {
+        "name": "load",
+        "class": "curve",
+        "every_s": 900,
+        "gather_s": 900,
+        "items": ["forward_active_energy"],
+    }
+]
+
+
+def _folder(folder: Path, name: str) -> Path:
+    (folder / name).mkdir()
+    return folder / name
+
+
+def _with_curves(folder: Path, ways: CarrierWays) -> CarriedGateway:
+    return CarriedGateway(folder, _stations(), ways=ways, protocols=_BOTH, plans=_CURVE)
+
+
+def _no_hole(gateway: CarriedGateway, folder: Path, count: int) -> None:
+    """Every meter's load curve is whole, and what a cable brings; the last hour is still being read."""
+    cable = SimulatedGateway(folder, _stations(), protocols=_BOTH, plans=_CURVE)
+    cable.run(seconds=3 * _HOUR_S)
+    true, found = (readings_by_key(readings_of(one.rows())) for one in (cable, gateway))
+    slots = {int(slot.timestamp()) for slot in slots_between(START, 900, count)}
+    for meter in gateway.addresses:
+        assert slots <= {slot for whose, _, slot in found if whose == meter}, meter
+    assert {} == {key: value for key, value in found.items() if true.get(key, value) != value}
+    gateway.check_database()
+
+
+def _whole(gateway: SimulatedGateway, every_s: int, count: int) -> None:
+    """Every meter has every item in every slot but the first."""
+    for address in _ALL:
+        for item in ITEMS:
+            slots = gateway.slots_of(address, item)
+            assert set(slots_between(START, every_s, count)[1:]) <= set(slots), (address, item, slots)
+
+
+@pytest.mark.parametrize("window", [20, 0])
+def test_meters_of_both_protocols_are_read_through_a_module(tmp_path: Path, window: int) -> None:
+    """Neither 645 nor 698.45 would be read behind a module, several at once or one by one."""
+    ways = replace(QUICK, window=window)
+    gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=120)
+    gateway.run(seconds=600)
+    _whole(gateway, 120, 5)
+    assert {LINE} == {one.route for one in readings_of(gateway.rows())}
+    gateway.check()
+
+
+def test_a_module_and_a_cable_bring_the_same_items(tmp_path: Path) -> None:
+    """What stands between would make another series of the same value."""
+    plans: list[Mapping[str, object]] = [
+        {"name": "now", "every_s": 300, "items": ["forward_active_energy.*", "voltage.*", "frequency"]},
+        {"name": "daily", "class": "daily_freeze", "items": ["forward_active_energy.*"]},
+    ]
+    found = []
+    for kind, folder in ((SimulatedGateway, "cable"), (CarriedGateway, "module")):
+        gateway = kind(_folder(tmp_path, folder), _stations(), protocols=_BOTH, plans=plans)
+        gateway.run(seconds=1_800)
+        found.append(
+            {
+                (row.record.data_class, one.meter, one.item)
+                for row in gateway.rows()
+                for one in readings_of([row])
+            }
+        )
+    assert found[0] == found[1]
+    assert {"instant", "daily_freeze"} == {data_class for data_class, _, _ in found[0]}
+    assert len(found[0]) > len(_ALL) * 10
+
+
+def test_f16_slow_late_double_and_disordered_answers_lose_no_slot(tmp_path: Path) -> None:
+    """A field network would leave holes: 0.5 to 30 s, answers in any order, lost, late and twice."""
+    ways = replace(
+        QUICK,
+        shortest_s=0.5,
+        longest_s=30.0,
+        monitor_s=60,
+        late=0.05,
+        late_s=45,
+        doubled=0.1,
+        rubbish=0.3,
+        stray_octet=0.2,
+        loss=0.02,
+    )
+    gateway = CarriedGateway(
+        _folder(tmp_path, "module"), _stations(), ways=ways, protocols=_BOTH, plans=_CURVE
+    )
+    views: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(3 * _HOUR_S - 60)
+        views.append(await gateway.ask(_ME, "carrier.routes", line=LINE))
+
+    gateway.run(seconds=3 * _HOUR_S, meanwhile=meanwhile)
+    _no_hole(gateway, _folder(tmp_path, "cable"), 8)
+    assert views[0]["counts"]["double"]
+    assert views[0]["counts"]["late"]
+
+
+def test_f15_a_module_that_resets_amid_reading_is_started_again(tmp_path: Path) -> None:
+    """After a reset the meters would stay unread until somebody restarts the daemon."""
+    ways = replace(QUICK, reset_every=20, reset_s=8.0, join_s=20.0)
+    gateway = CarriedGateway(
+        _folder(tmp_path, "module"), _stations(), ways=ways, protocols=_BOTH, plans=_CURVE
+    )
+    gateway.run(seconds=3 * _HOUR_S)
+    assert gateway.module.resets >= 2
+    _no_hole(gateway, _folder(tmp_path, "cable"), 8)
+    assert gateway.happened(MODULE_RESET)
+
+
+def test_a_module_that_leads_is_paused_and_all_is_read(tmp_path: Path) -> None:
+    """It denies direct reads while it reads by itself: nothing would be read (9)."""
+    ways = replace(QUICK, leads="module", window=0)
+    gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=300)
+    gateway.run(seconds=1_800)
+    _whole(gateway, 300, 6)
+
+
+def test_a_module_that_knows_nobody_is_given_the_roster(tmp_path: Path) -> None:
+    """A module that was exchanged would read nothing until somebody fills its list by hand."""
+    ways = replace(QUICK, archive=False)
+    gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=300)
+    gateway.run(seconds=1_800)
+    assert set(_ALL) == {node.address for node in gateway.module.standing.nodes.all}
+    _whole(gateway, 300, 6)
+
+
+def test_power_that_fails_at_a_node_is_an_event_of_its_meter(tmp_path: Path) -> None:
+    """Nobody would learn of an outage until the meter is read."""
+    ways = replace(QUICK, leaves_a_day=48, away_s=60, power_events=True)
+    gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=900)
+    gateway.run(seconds=2 * _HOUR_S)
+    failed = gateway.happened(NODE_POWER_FAIL)
+    assert failed
+    assert {one.meter for one in failed} <= set(gateway.addresses)
+
+
+def test_silent_meters_cost_their_lane_alone(tmp_path: Path) -> None:
+    """One dead meter would hold up all that stand behind the same module."""
+    gateway = CarriedGateway(tmp_path, _stations(), protocols=_BOTH, every_s=120)
+    dead = _645[0]
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(20)
+        node = gateway.module.standing.nodes.get(dead)
+        assert node is not None
+        node.joined, node.powered = False, False
+
+    gateway.run(seconds=1_200, meanwhile=meanwhile)
+    others = [one for one in _ALL if lane_of(f"m{one}", 20) != lane_of(f"m{dead}", 20)]
+    for address in others:
+        assert set(slots_between(START, 120, 10)[1:]) <= set(gateway.slots_of(address, ITEMS[0])), address
+
+
+# --- people --------------------------------------------------------------------------------------
+
+
+def test_people_read_a_meter_behind_a_module(tmp_path: Path) -> None:
+    """`meterlink read` would not find the lane of a meter, or read another's."""
+    gateway = CarriedGateway(tmp_path, _stations(), protocols=_BOTH, every_s=900)
+    reads: dict[str, Mapping[str, Any]] = {}
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(60)
+        for address in _ALL:
+            args = {"count": 0, "tries": 2, "timeout_s": 120, "items": ["frequency"]}
+            read = await gateway.ask(_ME, "read.begin", meter=f"m{address}", **args)
+            while read["state"] == "waiting":
+                read = await gateway.ask(_ME, "read.follow", id=read["id"], wait_s=5)
+            reads[address] = read
+
+    gateway.run(seconds=300, meanwhile=meanwhile)
+    assert {(one, "done", LINE) for one in _ALL} == {
+        (address, read["state"], read["line"]) for address, read in reads.items()
+    }
+    assert all(item["error"] is None for read in reads.values() for item in read["items"])
+
+
+def test_people_see_what_differs_and_bring_it_in_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A meter that is missing in the module would look like a dead one."""
+    gateway = CarriedGateway(tmp_path, _stations(), protocols=_BOTH, every_s=900)
+    views: list[Mapping[str, Any]] = []
+
+    async def synced(*, dry_run: bool) -> Mapping[str, Any]:
+        view = await gateway.ask(_ME, "carrier.sync", line=LINE, dry_run=dry_run)
+        while view["syncing"]:
+            view = await gateway.ask(_ME, "carrier.follow", line=LINE, wait_s=20)
+        return view
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(60)
+        nodes = gateway.module.standing.nodes
+        nodes.remove(_645[2])
+        nodes.add("000000000777", 2)
+        views.extend([await synced(dry_run=True), await synced(dry_run=False)])
+        with pytest.raises(NotAllowed):
+            await gateway.ask("nobody", "carrier.sync", line=LINE, dry_run=False)
+        with pytest.raises(Unknown, match=f"there are: {LINE}"):
+            await gateway.ask(_ME, "carrier.routes", line="tty1")
+        with pytest.raises(BadRequest):
+            await gateway.ask(_ME, "carrier.sync", line=LINE, dry_run="yes")
+
+    gateway.run(seconds=300, meanwhile=meanwhile)
+    before, after = views
+    assert [{"address": _645[2], "meter": f"m{_645[2]}"}] == before["missing"]
+    assert (["000000000777"], 0) == (before["strangers"], before["changed"])
+    assert ([], ["000000000777"], 1) == (after["missing"], after["strangers"], after["changed"])
+    assert len(_ALL) == sum(bool(node["meter"]) for node in after["nodes"])
+    for lang, word in ((Lang.EN, f"missing in the module: {_645[2]}"), (Lang.ZH, f"模块缺少：{_645[2]}")):
+        CarrierAsking(tmp_path, as_json=False, lang=lang)._tell(before)
+        assert word in capsys.readouterr().out
+
+
+# --- orders --------------------------------------------------------------------------------------
+
+
+def test_an_order_goes_through_a_module_once_and_is_proved(tmp_path: Path) -> None:
+    """A disconnection through a carrier would be sent twice, or never proved (decision 22, b)."""
+    gateway = CarriedOrders(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
+    ended: dict[str, Any] = {}
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(60)
+        await gateway.told_for_trip(f"m{ADDRESS}")
+        await gateway.trip("t-1", f"m{ADDRESS}")
+        ended.update(await gateway.until("t-1"))
+
+    gateway.run(seconds=2 * _HOUR_S, meanwhile=script)
+    assert ("done", ["trip"]) == (ended["state"], gateway.obeyed())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_order_whose_answer_is_lost_is_obeyed_at_most_once(tmp_path: Path, seed: int) -> None:
+    """A module that loses and repeats answers would make us trip a customer twice."""
+    gateway = CarriedOrders(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], ways=replace(QUICK, seed=seed))
+    storm = replace(QUICK, loss=0.4, doubled=0.3, late=0.2, seed=seed)
+    ended: dict[str, Any] = {}
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(60)
+        gateway.module.standing.ways = storm
+        await gateway.told_for_trip(f"m{ADDRESS}")
+        await gateway.trip("t-1", f"m{ADDRESS}")
+        ended.update(await gateway.until("t-1"))
+
+    gateway.run(seconds=30 * _HOUR_S, meanwhile=script)
+    assert gateway.obeyed() in ([], ["trip"])
+    assert (ended["state"] == "done") == (["trip"] == gateway.obeyed())
