@@ -163,6 +163,21 @@ def test_the_archive_is_read_in_frames_and_written() -> None:
     world.run(story)
 
 
+def test_an_index_is_not_a_point() -> None:
+    """A head-end that takes one for the other would read the neighbour's meter, here as in the field."""
+    world = World1376(curve_minutes=0, plan={"points_from": 61})
+
+    async def story() -> None:
+        values = await world.master.values(terminal.QUERY, 10, count=1, indexes=[3])
+        assert values is not None
+        [entry] = values["meters"]
+        assert (3, 63, CARRIER_645) == (entry["index"], entry["point"], entry["addr"])
+        assert await world.master.values(terminal.CLASS_2, 161, 3, date=EVENING) is None
+        assert await world.master.values(terminal.CLASS_2, 161, 63, date=EVENING) is not None
+
+    world.run(story)
+
+
 def test_a_meter_that_is_entered_later_is_read_at_once() -> None:
     """A new customer would be missing until the next night."""
     world = World1376(curve_minutes=0, plan={"archive": False})
