@@ -150,8 +150,9 @@ class Master1376:
                     listener.acknowledge(report)
             if due := listener.octets_to_send():
                 await duplex.send(due)
+            answers = listener.octets_for_exchange()
             if self._exchange is not None:
-                self._exchange.feed(listener.octets_for_exchange())
+                self._exchange.feed(answers)
             self._news.set()
         duplex.close()
         self.ended.append(duplex)

@@ -132,6 +132,7 @@ def test_quirks_of_a_fleet_are_drawn() -> None:
         (f"address: 0171-1, meters: [{{count: {POINTS_MAX + 1}}}]", "meters: .* at most"),
         ("address: 0171-1, meters: [{profile: modbus/sunspec-203}]", "meters: .*Modbus"),
         ("address: 0171-1, curve_minutes: 7", "curve_minutes: .*15"),
+        ("address: 0171-1, points_from: 2040, meters: [{count: 2}]", "points_from: .*2041"),
         ("address: 0171-1, quirks: [shy]", "quirks"),
         ("address: 0171-1, password: '71'", "password: .*32 hexadecimal"),
         ("address: 0171-1, heartbeat_s: 15301", "heartbeat_s"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, get_args
@@ -19,8 +21,9 @@ from meterwire.dlt645 import ReadReply, ReadRequest, ReadSession
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal
 from meterwire.gdw1376.link import terminal_frame as link
-from meterwire.gdw1376.link.auxiliary import Auxiliary, TimeTag
+from meterwire.gdw1376.link.auxiliary import PASSWORD_AFNS, Auxiliary, TimeTag
 from meterwire.gdw1376.link.terminal_frame import Address
+from meterwire.gdw1376.link.unit_ids import da_of, dt_of
 from meterwire.gdw1376.messages.terminal import request, unit
 from meterwire.gdw1376.sessions.terminal_exchange import State, TerminalExchange
 from tests.support.terminal1376 import (
@@ -159,6 +162,21 @@ def test_the_archive_is_read_in_frames_and_written() -> None:
         assert await world.master.values(terminal.CLASS_2, 161, 1, date=EVENING) is None
         bad = unit(terminal.SET, 10, {"count": 1, "meters": [{**stranger, "index": 0}]})
         assert (await world.master.ask(terminal.SET, bad)).is_denied
+
+    world.run(story)
+
+
+def test_an_index_is_not_a_point() -> None:
+    """A head-end that takes one for the other would read the neighbour's meter, here as in the field."""
+    world = World1376(curve_minutes=0, plan={"points_from": 61})
+
+    async def story() -> None:
+        values = await world.master.values(terminal.QUERY, 10, count=1, indexes=[3])
+        assert values is not None
+        [entry] = values["meters"]
+        assert (3, 63, CARRIER_645) == (entry["index"], entry["point"], entry["addr"])
+        assert await world.master.values(terminal.CLASS_2, 161, 3, date=EVENING) is None
+        assert await world.master.values(terminal.CLASS_2, 161, 63, date=EVENING) is not None
 
     world.run(story)
 
@@ -519,3 +537,34 @@ def test_a_terminal_is_built_again_in_another_loop() -> None:
     assert 2 == world.run(story)
     assert NAME == world.terminal.name
     assert START.year == world.terminal.shown().year
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_request_leaves_it_alive(seed: int) -> None:
+    """One hostile or broken master would end the simulator, and the tests of everybody who uses it."""
+    chance = random.Random(seed)  # repeatable is what it has to be
+    quirks = frozenset(QUIRKS) if seed % 2 else frozenset()
+    world = World1376(curve_minutes=15, frame_octets=200, quirks=quirks)
+    known = [one for one in terminal.functions() if one.way == "down"] + list(terminal.functions())
+
+    def asked() -> bytes:
+        groups = []
+        for _ in range(chance.choice((1, 1, 1, 3, 70))):
+            one = chance.choice(known)
+            points = chance.choice(((0,), (1,), (1, 2, 3, 4), (2040,), (0xFFFF,)))
+            content = chance.randbytes(chance.choice((0, 2, 3, 7, 29, 60)))
+            groups.append(da_of(points) + dt_of((one.fn,)) + content)
+        password = bytes(16) if one.afn in PASSWORD_AFNS else b""
+        return link.encode(link.Frame(ADDRESS, one.afn, False, True, 11, b"".join(groups) + password))
+
+    async def story() -> None:
+        for _ in range(150):
+            duplex = world.master.online
+            if duplex is not None:
+                with suppress(ConnectionError):
+                    await duplex.send(chance.choice((asked(), chance.randbytes(40))))
+            await asyncio.sleep(chance.choice((0.0, 0.2, 60.0)))
+        await asyncio.sleep(4000)
+        assert await world.master.values(terminal.CLASS_1, 2) is not None
+
+    world.run(story)

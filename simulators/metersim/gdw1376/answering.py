@@ -34,6 +34,8 @@ DONE, FAILED = 0, 1
 """Results of 00 F3."""
 _UNITS_MAX: Final = 1024
 """Units of one request that are looked at."""
+_UNITS_TOLD_MAX: Final = 60
+"""Units that one event names; its content has 255 octets."""
 _FOUR_ZEROS: Final = bytes(4)
 _CODED_03: Final = (1, 2)
 _CURVE: Final = "curve"
@@ -99,7 +101,7 @@ class Answering:
         results = [(one, self._commands.obey(afn, one)) for one in units]
         done = [one for one, good in results if good]
         if afn == terminal.SET and done:
-            named = [_id(one) for one in done]
+            named = [_id(one) for one in done[:_UNITS_TOLD_MAX]]
             self._events.tell(PARAMETERS_CHANGED, self._shown(), msa=message.address.master, units=named)
         coded_03 = "f3_coded_03" in self._ways.quirks
         if not coded_03 and len(done) in {0, len(results)}:

@@ -16,7 +16,7 @@ In the same process, also in simulated time, `metersim.gdw1376.calling.keep_call
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -62,6 +62,7 @@ class TerminalPlan:
         since: when it was first switched on, aware.
         carrier: the way to a meter over any port that is no RS-485.
         archive: the meters are in its archive as delivered; otherwise it has to be told.
+        points_from: measuring point of the first meter; indexes of the archive begin at 1.
         ways: how it does things.
 
     """
@@ -72,6 +73,7 @@ class TerminalPlan:
     since: datetime = INSTALLED_AT
     carrier: Route = CARRIER_ROUTE
     archive: bool = True
+    points_from: int = 1
     ways: Ways1376 = field(default_factory=Ways1376)
 
     def build(
@@ -93,18 +95,23 @@ class TerminalPlan:
             bauds: how the ports of meters are set, by address; of others the archive has 0, the default.
 
         Raises:
-            ValueError: ``address`` is none, ``clock_ahead`` is out of range, or more than 1,000 meters.
+            ValueError: ``address`` is none, ``clock_ahead`` is out of range, more than 1,000 meters, or a
+                point over 2,040.
 
         """
         return Terminal1376(
             self.address,
             clock=clock,
             own=MeterClock(since=self.since, ahead=self.clock_ahead),
-            archive=PointArchive(tuple(_entries(lines, bauds or {})) if self.archive else ()),
+            archive=PointArchive(self._entries(lines, bauds or {}) if self.archive else ()),
             ports=[self._port(oad, line) for oad, line in {**lines, **(served or {})}.items()],
             ways=self.ways,
             speed=speed,
         )
+
+    def _entries(self, lines: Mapping[Oad, Line], bauds: Mapping[str, int]) -> tuple[PointEntry, ...]:
+        ahead = self.points_from - 1
+        return tuple(replace(one, point=one.point + ahead) for one in _entries(lines, bauds))
 
     def _port(self, oad: Oad, line: Served) -> MeterPort:
         wired = oad.oi == RS485_OI
@@ -118,7 +125,7 @@ class TerminalPlan:
 
 
 def _entries(lines: Mapping[Oad, Line], bauds: Mapping[str, int]) -> Iterator[PointEntry]:
-    """The meters as an installer would enter them: index and point from 1."""
+    """The meters as an installer would enter them, index and point from 1."""
     number = 0
     for oad, line in lines.items():
         for meter in line.meters.values():

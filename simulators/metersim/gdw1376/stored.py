@@ -78,7 +78,7 @@ class Stored:
 
         """
         known = function(afn, asked.fn, "up")
-        if known is None or known.layout is None:
+        if known is None or known.layout is None or asked.fields is None:
             return
         if asked.point == EVERY_POINT:
             points = [entry.point for entry in self._archive.entries]

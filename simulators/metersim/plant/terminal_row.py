@@ -36,6 +36,7 @@ from metersim.plant.concentrator_row import PAUSE_S_MAX, PORTS
 from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, LineRow, MeterRow
 from metersim.terminals.port import LATENCY_S_MAX, Route
 from meterwire.dlt698.axdr.selection import Oad
+from meterwire.gdw1376.link.unit_ids import POINT_MAX
 
 ROAM_S_MIN: Final = 10
 ROAM_S_MAX: Final = 86_400
@@ -75,7 +76,9 @@ class TerminalRow:
         longest_s: nor later, ``shortest_s`` to 120 s.
         loss: probability, 0 to 1, that a request over the carrier is lost, and again that its answer is.
         clock_ahead_s: by how much its clock is ahead of the true time, at most 400 days.
-        archive: its meters are in its archive as points from 1; otherwise it has to be told (04 F10).
+        archive: its meters are in its archive; otherwise it has to be told (04 F10).
+        points_from: measuring point of its first meter, 1 to 2,040, the others follow; indexes of the archive
+            begin at 1.
         reports: it reports important events by itself; a master may allow or forbid it (05 F29, F37).
         password: PW that commands must carry, 32 hexadecimal digits, for laboratories only; left out: any.
         quirks: what makes do otherwise: ``fir_zero``, ``c4_calls``, ``keeps_master``, ``f3_coded_03``,
@@ -115,6 +118,7 @@ class TerminalRow:
     loss: Annotated[float, Field(ge=0, le=1)] = 0.0
     clock_ahead_s: Annotated[int, Field(ge=-AHEAD_S_MAX, le=AHEAD_S_MAX)] = 0
     archive: bool = True
+    points_from: Annotated[int, Field(ge=1, le=POINT_MAX)] = 1
     reports: bool = False
     password: Annotated[str, AfterValidator(_password)] | None = field(default=None, repr=False)
     quirks: tuple[Quirk, ...] | Literal["any"] = ()
@@ -148,6 +152,8 @@ class TerminalRow:
             yield "meters", "a terminal has one meter or more; leave the key out for one"
         if meters > POINTS_MAX:
             yield "meters", f"{meters} meters, a terminal takes {POINTS_MAX} at most"
+        if (last := self.points_from + meters - 1) > POINT_MAX:
+            yield "points_from", f"the last meter would be point {last}, there are {POINT_MAX}; begin lower"
         if any(row.profile.protocol in MODBUS for row in self.meters):
             yield "meters", "a terminal here has no meters of Modbus; put them on a line"
 
@@ -180,6 +186,7 @@ class TerminalRow:
             clock_ahead=timedelta(seconds=self.clock_ahead_s),
             carrier=Route(shortest_s=self.shortest_s, longest_s=self.longest_s, loss=self.loss),
             archive=self.archive,
+            points_from=self.points_from,
             ways=Ways1376(
                 heartbeat_s=self.heartbeat_s,
                 password=None if self.password is None else bytes.fromhex(self.password),

@@ -11,15 +11,15 @@ from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.link import module_frame
 from meterwire.gdw1376.link.auxiliary import Auxiliary, TimeTag
 from meterwire.gdw1376.link.module_frame import Addresses, DownInfo
-from meterwire.gdw1376.link.terminal_frame import Address
+from meterwire.gdw1376.link.terminal_frame import Address, decode
 from meterwire.gdw1376.messages import module
-from meterwire.gdw1376.messages.terminal import Message, request, unit
+from meterwire.gdw1376.messages.terminal import Message, from_frame, request, unit
 from meterwire.gdw1376.sessions.module_exchange import ModuleExchange
 from meterwire.gdw1376.sessions.module_listener import ModuleListener
 from meterwire.gdw1376.sessions.module_server import OPEN_MAX, ModuleServer
 from meterwire.gdw1376.sessions.terminal_exchange import State, TerminalExchange
 from meterwire.gdw1376.sessions.terminal_listener import HEARTBEAT, LOGIN, LOGOUT, CallState, TerminalListener
-from meterwire.gdw1376.sessions.terminal_server import Answers, TerminalServer
+from meterwire.gdw1376.sessions.terminal_server import Answers, Manners, TerminalServer
 
 _ADDRESS = Address("4403", 4, 1)
 _CLOCK = {"clock": Moment(year=26, month=8, day=20, hour=8, minute=0, second=1, weekday=4)}
@@ -186,3 +186,31 @@ def test_any_octets_leave_the_servers_alive(rubbish: bytes) -> None:
 def _answers_none(message: Message) -> Answers:
     del message
     return []
+
+
+def test_an_answer_may_take_its_time() -> None:
+    """A terminal could forward nothing: its meters answer seconds later."""
+    waiting: list[Message] = []
+    server = TerminalServer(_ADDRESS, waiting.append)
+    asked = request(_ADDRESS, 0x0C, [unit(0x0C, 2)], sequence=9)
+    exchange = _exchanged(server, asked)
+    assert (State.WAITING, 1) == (exchange.state, len(waiting))
+    server.reply(waiting[0], [[unit(0x0C, 2, _CLOCK, way="up")]])
+    exchange.feed(server.octets_to_send())
+    assert (State.DONE, _CLOCK) == (exchange.state, exchange.answer[0].units[0].values)
+    server.reply(waiting[0], [])
+    assert from_frame(decode(server.octets_to_send())).is_denial
+
+
+def test_manners_of_one_make_are_seen_on_the_wire() -> None:
+    """A head-end could not be tried with what terminals in the field send."""
+    manners = Manners(call_function=4, keeps_master=True, single_first=False)
+    server = TerminalServer(_ADDRESS._replace(master=0), _answers, manners=manners)
+    exchange = _exchanged(server, request(_ADDRESS, 0x0C, [unit(0x0C, 2)]))
+    head = exchange.answer[0].head
+    assert (State.DONE, False, True) == (exchange.state, head.first, head.final)
+    several = _exchanged(server, request(_ADDRESS, 0x0A, [unit(0x0A, 10, {"count": 0, "indexes": []})]))
+    assert [True, False, False] == [one.head.first for one in several.answer]
+    server.call(HEARTBEAT)
+    call = decode(server.octets_to_send())
+    assert (4, 1, _ADDRESS.master) == (call.function, call.started, call.address.master)
