@@ -292,7 +292,7 @@ class Draft:
             heartbeat_s=600,
             longest_s=30.0,
             loss=0.03,
-            apdu_octets=chance.choice((128, 256)),
+            apdu_octets=chance.choice((256, 512)),
             reset_at_block=2,
             meters=meters,
         )
