@@ -27,7 +27,7 @@ from tests.support.order_gateway import OPEN_TO_ALL
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 
 _ME = min(owners())
-_645 = [f"{number:012d}" for number in range(1, 9)]
+_645 = [f"{number:012d}" for number in range(1, 7)]
 _698 = ["000000000101", "000000000102"]
 _ALL = (*_645, *_698)
 _BOTH = dict.fromkeys(_698, "dlt698.45")
@@ -145,7 +145,7 @@ def test_f16_slow_late_double_and_disordered_answers_lose_no_slot(tmp_path: Path
 
 def test_f15_a_module_that_resets_amid_reading_is_started_again(tmp_path: Path) -> None:
     """After a reset the meters would stay unread until somebody restarts the daemon."""
-    ways = replace(QUICK, reset_every=25, reset_s=8.0, join_s=20.0)
+    ways = replace(QUICK, reset_every=20, reset_s=8.0, join_s=20.0)
     gateway = CarriedGateway(
         _folder(tmp_path, "module"), _stations(), ways=ways, protocols=_BOTH, plans=_CURVE
     )
@@ -254,7 +254,7 @@ def test_people_see_what_differs_and_bring_it_in_step(
     assert [{"address": _645[2], "meter": f"m{_645[2]}"}] == before["missing"]
     assert (["000000000777"], 0) == (before["strangers"], before["changed"])
     assert ([], ["000000000777"], 1) == (after["missing"], after["strangers"], after["changed"])
-    assert 10 == sum(bool(node["meter"]) for node in after["nodes"])
+    assert len(_ALL) == sum(bool(node["meter"]) for node in after["nodes"])
     for lang, word in ((Lang.EN, f"missing in the module: {_645[2]}"), (Lang.ZH, f"模块缺少：{_645[2]}")):
         CarrierAsking(tmp_path, as_json=False, lang=lang)._tell(before)
         assert word in capsys.readouterr().out

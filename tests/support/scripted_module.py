@@ -14,7 +14,7 @@ from meterlink.config.carriers import CarrierSettings
 from meterlink.drivers.carrier.owner import CarrierOwner
 from meterlink.drivers.carrier.tunnel import lane_opener
 from meterlink.drivers.reports import Report
-from meterlink.errors import LineClosed, LineLost
+from meterlink.errors import LineClosed, LineError, LineLost
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
@@ -315,3 +315,40 @@ class Bench:
             return await stream.receive()
         finally:
             await stream.aclose()
+
+
+METERS = [f"{number:012d}" for number in range(1, 41)]
+ONE = METERS[0]
+TRIP = dlt645.encode(dlt645.Frame(ONE, 0x1C, bytes([2, 0x11, 0x22, 0x33]) + bytes(12)))
+
+
+def bench_of(
+    reading: Callable[[ScriptedModule, Message], Awaitable[Said]] = at_once,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    nodes: list[str] | None = None,
+    meters: list[str] | None = None,
+    **more: Any,
+) -> Bench:
+    """A bench whose module knows all meters, or those of `nodes`."""
+    module = ScriptedModule(list(METERS) if nodes is None else nodes, reading=reading, **more)
+    return Bench(module, METERS if meters is None else meters, settings)
+
+
+def told(kind: str, bench: Bench) -> list[str]:
+    """Addresses of the events of a kind that were reported."""
+    return [part.address for report in bench.reports for part in report.parts if part.kind == kind]  # type: ignore[union-attr]
+
+
+async def fate(waiting: Awaitable[bytes]) -> object:
+    """What comes of waiting: octets, or the error of a line."""
+    try:
+        return await waiting
+    except LineError as error:
+        return error
+
+
+async def several(bench: Bench, lane: int) -> None:
+    """Read the meters of a lane one after the other."""
+    for address in METERS[lane::20]:
+        assert energy(address) == await bench.octets(address, lane)

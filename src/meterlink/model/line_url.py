@@ -1,5 +1,5 @@
 """Where a line is, or who is to come: ``tcp://host:port``, ``serial:///dev/ttyUSB0?baud=2400&parity=even``,
-``rfc2217://host:port?baud=2400``, ``listen://0.0.0.0:9000?terminal=111111111111``, ``listen://...?device=DTU-7``.
+``rfc2217://host:port?baud=2400``, ``listen://0.0.0.0:9000?terminal=111111111111``, or ``?device=DTU-7``.
 """
 
 from __future__ import annotations

@@ -67,13 +67,12 @@ class Calls:
             acknowledge: confirms it.
 
         """
-        octets = link.encode(call.frame)
         try:
             parts = self._parts(call, main_node, received_at)
         except Exception as error:  # noqa: BLE001 (it is kept as its octets, or its module tells it for ever)
-            parts = [_unread(main_node, f"this program broke over it ({type(error).__name__})", octets)]
+            parts = [_unread(main_node, f"this program broke over it ({type(error).__name__})", call)]
         if not 1 <= len(parts) <= PARTS_MAX:
-            parts = [_unread(main_node, f"{len(parts)} parts are too few or too many", octets)]
+            parts = [_unread(main_node, f"{len(parts)} parts are too few or too many", call)]
         told = f"{self._line} {call.frame.info.sequence} {call.frame.dt.hex()} ".encode() + call.frame.data
         return Report(
             terminal=main_node,
@@ -87,9 +86,8 @@ class Calls:
 
     def _parts(self, call: Message, main_node: str, received_at: datetime) -> Sequence[Part]:
         values, fn = call.values, call.frame.fn
-        octets = link.encode(call.frame)
         if not values or call.frame.afn != module.REPORT:
-            return [_unread(main_node, "its layout is not known, or it ends too early", octets)]
+            return [_unread(main_node, "its layout is not known, or it ends too early", call)]
         if fn in (1, 4):
             return list(_nodes(values["nodes"]))
         if fn == 3:
@@ -102,7 +100,7 @@ class Calls:
             return told or [_frame_event(whose, values["payload"], "06-F2")]
         if fn == 5:
             return self._slave_event(values, whose, received_at)
-        return [_unread(main_node, "nobody knows this function", octets)]
+        return [_unread(main_node, "nobody knows this function", call)]
 
     def _slave_event(self, values: dict[str, Any], whose: str, received_at: datetime) -> Sequence[Part]:
         """06-F5."""
@@ -170,7 +168,8 @@ def _frame_event(address: str, payload: bytes, function: str) -> ReportedEvent:
     return _event(address, PASSED_ON_FRAMES, [told], function)
 
 
-def _unread(address: str, fault: str, octets: bytes) -> ReportedEvent:
+def _unread(address: str, fault: str, call: Message) -> ReportedEvent:
+    octets = link.encode(call.frame)
     told = [
         EventValue(item="fault", content=fault),
         EventValue(item="octets", content=_shown(octets, module_secret_ranges(octets, inner_secrets))),

@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -23,10 +20,11 @@ from meterlink.bus.dialling import Dialling, Opener
 from meterlink.clock import Clock
 from meterlink.config.carriers import READ_TIMEOUT_MAX_S, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
-from meterlink.drivers.carrier.calls import Calls
+from meterlink.drivers.carrier.counts import Counts
+from meterlink.drivers.carrier.hearing import ModuleHearing
 from meterlink.drivers.carrier.latency import Latencies
-from meterlink.drivers.carrier.notices import notice_of_reset, notices
-from meterlink.drivers.carrier.outstanding import Strays
+from meterlink.drivers.carrier.leading import Leading
+from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.payload import CODES, Outgoing
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.carrier.reading import MeterCall, Reader
@@ -38,51 +36,14 @@ from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkEr
 from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.stream import ByteStream
 from meterwire.errors import LocalProtocolError
-from meterwire.gdw1376.functions import module
-from meterwire.gdw1376.messages.module import Message
 
 READY_WAIT_S: Final = 60.0
 """So long a lane waits for a module that is being started, before its meters are told why not."""
-RESUME_AFTER_S: Final = 100.0
-"""A module that leads goes on so long after the last read of ours. Source: spec gdw1376, A12."""
-LEAVE_MAX_S: Final = 2.0
-"""So long a module may take to be told to go on when the daemon stops."""
-RESET_REPEAT_S: Final = 10.0
-"""The same 03-F10 within this is a repeat whose confirmation was lost, and not another beginning."""
 RESYNC_MIN_S: Final = 3_600.0
 """A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
 RESTART_MIN_S: Final = 3_600.0
 """Its route is restarted no more often than this: a module that forgets its list would never read."""
-RESET_TOLD_S: Final = 60.0
-"""One event in so long says that a module begins anew again and again."""
-CALLS_KEPT: Final = 1_000
-"""Reports that wait for the journal; a repeat of one of them is not kept twice."""
-CALL_WAITS_S: Final = 60.0
-"""A report that was not confirmed for so long is taken again: there may have been no room for it."""
-_DONE_SKIP: Final = 1
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened at one module since the daemon began.
-
-    Attributes:
-        strays: answers that nobody wanted.
-        denied: denials by code.
-        starts: how often it was started.
-        resets: how often it said that it began anew.
-        calls: what it began itself, by AFN and Fn.
-        repeated: reports that it told again while the first waited for the journal.
-
-    """
-
-    strays: Strays = field(default_factory=Strays)
-    denied: Counter[int] = field(default_factory=Counter)
-    starts: int = 0
-    resets: int = 0
-    calls: Counter[str] = field(default_factory=Counter)
-    repeated: int = 0
 
 
 class CarrierOwner:
@@ -139,13 +100,13 @@ class CarrierOwner:
         }
         self._dialling = Dialling(name, opener, rng)
         self._clock = clock
-        self._zone = zone
         self._character_s = character_s
         self._report = report
-        self._calls = Calls(name, zone)
+        self._hearing = ModuleHearing(
+            name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
+        )
         self._window: Window | None = None
         self._reader: Reader | None = None
-        self._port: ModulePort | None = None
         self._asking: Asking | None = None
         self._trouble = ""
         self._ready = asyncio.Event()
@@ -153,16 +114,12 @@ class CarrierOwner:
         self._wanted = asyncio.Event()
         self._is_reset = False
         self._resync = False
-        self._resets: deque[tuple[float, bytes]] = deque(maxlen=1)
+        self._leading: Leading | None = None
         self._resynced_s = self._restarted_s = float("-inf")
-        self._waiting: dict[str, float] = {}
         self._carrying: set[asyncio.Task[None]] = set()
-        self._pausing = asyncio.Lock()
-        self._paused = False
-        self._reset_told_s = float("-inf")
+        self._told = Difference()
         self.syncing: asyncio.Task[None] | None = None
         self.sync_trouble = ""
-        self._read_s = float("-inf")
 
     # --- for lanes -----------------------------------------------------------------------------
 
@@ -234,7 +191,8 @@ class CarrierOwner:
 
     async def _carry_out(self, reader: Reader, call: MeterCall) -> None:
         try:
-            await self._before_read()
+            if self._leading is not None:
+                await self._leading.before_read()
             if not call.answer.done():
                 await reader.carry_out(call)
         except LocalProtocolError as error:
@@ -273,20 +231,22 @@ class CarrierOwner:
     async def _while_open(self, stream: ByteStream) -> str:
         """Use a port until it breaks; why it did."""
         reason = ""
-        port = self._port = ModulePort(
+        port = ModulePort(
             stream,
             self.counts.strays,
             character_s=self._character_s,
-            called=self._called,
+            called=lambda call: self._hearing.take(port, call),
             heard=self._dialling.works,
             late=self.latencies.note,
         )
         self._asking = Asking(port, self.counts.denied)
+        self._leading = Leading(self.name, self._asking)
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 group.create_task(port.run(), name=f"carrier[{self.name}].port")
-                group.create_task(self._lead(port, self._asking), name=f"carrier[{self.name}].leader")
+                group.create_task(self._lead(port, self._asking), name=f"carrier[{self.name}].starter")
+                group.create_task(self._leading.run(), name=f"carrier[{self.name}].leader")
         except* LineError as errors:
             reason = str(next(_leaves(errors)))
             self._trouble = reason
@@ -297,16 +257,15 @@ class CarrierOwner:
 
     def _close(self, reason: str) -> None:
         self._ready.clear()
-        self._reader = self._window = self._group = self._port = self._asking = None
-        self._is_reset = self._paused = False
+        self._reader = self._window = self._group = self._asking = self._leading = None
+        self._is_reset = False
         self.stage = reason
-        self._waiting.clear()
+        self._hearing.forget()
 
     # --- the module ----------------------------------------------------------------------------
 
     async def _lead(self, port: ModulePort, asking: Asking) -> None:
         """Start the module, and again when it has begun anew; compare it again when it lacks a meter."""
-        loop = asyncio.get_running_loop()
         while True:
             self._wanted.clear()
             self._is_reset = False
@@ -316,14 +275,7 @@ class CarrierOwner:
                 await asyncio.wait([one])
                 watch.cancel()
             while not self._is_reset:
-                wait_s = RESUME_AFTER_S if self._paused else None
-                try:
-                    async with asyncio.timeout(wait_s):
-                        await self._wanted.wait()
-                except TimeoutError:
-                    if loop.time() - self._read_s >= RESUME_AFTER_S:
-                        await self._resume(asking)
-                    continue
+                await self._wanted.wait()
                 self._wanted.clear()
                 if self._resync and not self._is_reset:
                     self._resync = False
@@ -352,6 +304,7 @@ class CarrierOwner:
         try:
             async with asyncio.timeout(START_MAX_S):
                 self.facts = await begun.facts()
+                self._hearing.main_node = self.facts.main_node
                 await self._sync(begun, self.facts)
                 troubles = await begun.begin(self.facts)
         except TimeoutError:
@@ -360,6 +313,8 @@ class CarrierOwner:
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
             raise LineLost(str(error)) from None
         self._open_window(port, self.facts)
+        if self._leading is not None:
+            self._leading.begin(leads=self.facts.leads)
         for trouble in troubles:
             _log.info("carrier_trouble", line=self.name, reason=trouble)
         self._at_stage("")
@@ -397,8 +352,10 @@ class CarrierOwner:
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
             _log.warning("carrier_table", line=self.name, reason=str(error))
             return
-        for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
-            self._report(notice)
+        if table.difference != self._told:  # once, for as long as it stays so
+            self._told = table.difference
+            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
+                self._report(notice)
 
     async def _compare(self, asking: Asking) -> None:
         assert self.facts is not None
@@ -429,6 +386,15 @@ class CarrierOwner:
             await (self.compared() if dry_run else self.sync())
         except MeterlinkError as error:
             self.sync_trouble = str(error)
+
+    async def leave(self) -> None:
+        """Before ``run`` is cancelled: a module that was paused goes on by itself."""
+        if self._leading is not None:
+            await self._leading.leave()
+
+    def _began_anew(self) -> None:
+        self._is_reset = True
+        self._wanted.set()
 
     async def compared(self) -> Difference:
         """Read the module's table now, and change nothing.
@@ -477,110 +443,6 @@ class CarrierOwner:
             self._resynced_s = now_s
             self._resync = True
             self._wanted.set()
-
-    # --- who leads -----------------------------------------------------------------------------
-
-    async def _before_read(self) -> None:
-        """Pause a module that leads (12-F2)."""
-        self._read_s = asyncio.get_running_loop().time()
-        facts, asking = self.facts, self._asking
-        if facts is None or asking is None or not facts.leads:
-            return
-        async with self._pausing:
-            if self._paused:
-                return
-            try:
-                await asking.ask(0x12, 2)
-            except (ModuleDenied, ReplyTimeout) as error:
-                _log.info("carrier_not_paused", line=self.name, reason=str(error))
-            self._paused = True
-            self._wanted.set()
-
-    async def leave(self) -> None:
-        """Before ``run`` is cancelled: a module that was paused goes on by itself."""
-        asking = self._asking
-        if self._paused and asking is not None:
-            with suppress(TimeoutError, MeterlinkError):
-                async with asyncio.timeout(LEAVE_MAX_S):
-                    await self._resume(asking)
-
-    async def _resume(self, asking: Asking) -> None:
-        self._paused = False
-        try:
-            await asking.ask(0x12, 3)
-        except (ModuleDenied, ReplyTimeout) as error:
-            _log.info("carrier_not_resumed", line=self.name, reason=str(error))
-
-    # --- what the module begins ----------------------------------------------------------------
-
-    def _called(self, call: Message) -> None:
-        """Answer, or keep and then confirm, what the module began."""
-        frame, port = call.frame, self._port
-        if port is None:
-            return
-        known = f"{frame.afn:02X}-F{frame.fn}" if call.function is not None else "other"
-        self.counts.calls[known] += 1
-        try:
-            if frame.afn == module.ROUTE_READ:
-                self._asked_what_to_read(port, call)
-            elif frame.afn == module.REPORT:
-                self._reported(port, call)
-            elif (frame.afn, frame.fn) == (module.QUERY, 10):
-                self._began_anew(port, call)
-        except LocalProtocolError as error:
-            _log.info("carrier_call_refused", line=self.name, call=known, reason=str(error))
-
-    def _asked_what_to_read(self, port: ModulePort, call: Message) -> None:
-        """AFN 14: what is due is read by us, so the module goes on to the next meter."""
-        answers: dict[int, dict[str, Any]] = {
-            1: {
-                "read_flag": _DONE_SKIP,
-                "delay_related": 0,
-                "len": 0,
-                "payload": b"",
-                "sub_nodes": 0,
-                "sub_node_addrs": [],
-            },
-            2: {"time": f"{self._clock.utc_now().astimezone(self._zone):%y%m%d%H%M%S}"},
-            3: {"len": 0, "payload": b""},
-        }
-        if (values := answers.get(call.frame.fn)) is not None:
-            port.reply(call, values)
-
-    def _reported(self, port: ModulePort, call: Message) -> None:
-        now_s = asyncio.get_running_loop().time()
-
-        def kept() -> None:
-            self._waiting.pop(report.key, None)
-            if self._port is port:  # else it was closed since, and the module tells it again
-                port.confirm(call)
-
-        main_node = self.facts.main_node if self.facts is not None else ""
-        report = self._calls.report_of(call, main_node or "000000000000", self._clock.utc_now(), kept)
-        if now_s - self._waiting.get(report.key, float("-inf")) < CALL_WAITS_S:
-            self.counts.repeated += 1
-            return
-        if len(self._waiting) >= CALLS_KEPT:
-            self._waiting = {key: at for key, at in self._waiting.items() if now_s - at < CALL_WAITS_S}
-        if len(self._waiting) < CALLS_KEPT:
-            self._waiting[report.key] = now_s
-            self._report(report)
-
-    def _began_anew(self, port: ModulePort, call: Message) -> None:
-        """03-F10 by itself: it was reset, and all must be done again."""
-        now_s, told = asyncio.get_running_loop().time(), bytes((call.frame.info.sequence,)) + call.frame.data
-        port.confirm(call)
-        if self._resets and self._resets[0][1] == told and now_s - self._resets[0][0] < RESET_REPEAT_S:
-            return
-        self._resets.append((now_s, told))
-        self.counts.resets += 1
-        _log.warning("carrier_reset", line=self.name)
-        if now_s - self._reset_told_s >= RESET_TOLD_S:
-            self._reset_told_s = now_s
-            main_node = self.facts.main_node if self.facts else str(call.values.get("main_node", ""))
-            self._report(notice_of_reset(self.name, main_node, self._clock.utc_now()))
-        self._is_reset = True
-        self._wanted.set()
 
 
 def _leaves(errors: BaseExceptionGroup[LineError]) -> Any:
