@@ -26,7 +26,7 @@ from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.sessions.transfer import Sizes
 
 PAUSE_S_MAX: Final = 86_400
-APDU_OCTETS_MIN: Final = 128
+APDU_OCTETS_MIN: Final = 256
 PORTS: Final = {"carrier": CARRIER, "rs485": FIRST_RS485}
 
 
@@ -56,7 +56,8 @@ class ConcentratorRow:
             says so.
         silent_reply: how a frame comes back that it passed on and nobody answered: ``dar`` (33), or
             ``empty``.
-        apdu_octets: longest answer that it gives in one piece, 128 to 2,000 octets; more goes into blocks.
+        apdu_octets: longest answer that it gives in one piece, 256 to 2,000 octets; more of its own goes into
+            blocks, and more of a meter is refused.
         reset_at_block: it is reset, once, when it would give the block of an answer that is so many; left
             out: never.
         reset_s: how long it takes to be there again, 0 to 3,600 s.

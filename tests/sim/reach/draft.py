@@ -29,8 +29,9 @@ from tests.sim.soak.spans import Span
 START: Final = datetime(2026, 12, 1, tzinfo=PLANT_TIME)
 DAY_S: Final = 86_400.0
 HOUR_S: Final = 3_600.0
-TAIL_S: Final = 10 * HOUR_S
-"""Quiet time at the end, in which everything that can still be had is fetched."""
+TAIL_S: Final = 14 * HOUR_S
+"""Quiet time at the end, in which everything that can still be had is fetched: the last curves are gathered
+at 08:00, and a meter that did not answer is asked again an hour later."""
 SETTLING_S: Final = 2 * HOUR_S
 METERS_MIN: Final = 40
 CABLE_METERS: Final = 32
@@ -292,7 +293,7 @@ class Draft:
             heartbeat_s=600,
             longest_s=30.0,
             loss=0.03,
-            apdu_octets=chance.choice((128, 256)),
+            apdu_octets=chance.choice((256, 512)),
             reset_at_block=2,
             meters=meters,
         )
