@@ -65,6 +65,11 @@ class CarrierPart:
         for lane in self._lanes:
             lane.stop()
 
+    def stop_opening(self) -> None:
+        """See ``LinePart.stop_opening``."""
+        for lane in self._lanes:
+            lane.stop_opening()
+
     def look_at_clock(self) -> None:
         """See ``LinePart.look_at_clock``."""
         for lane in self._lanes:

@@ -38,6 +38,9 @@ class Part(Protocol):
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
 
+    def stop_opening(self) -> None:
+        """Open it no more, where it is down."""
+
     def look_at_clock(self) -> None:
         """The wall clock was set."""
 
