@@ -23,7 +23,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.model.line_url import TcpUrl
 from meterlink.transports.open import open_line
 

@@ -29,7 +29,7 @@ from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 
 ROUNDS = 5
 CONNECTIONS = 100

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meterlink.drivers.dlt645_events import Counted645
-from meterlink.drivers.dlt645_events import counted_kinds as counted_645
-from meterlink.drivers.dlt698_events import counted_kinds as counted_698
+from meterlink.drivers.dlt645.events import Counted645
+from meterlink.drivers.dlt645.events import counted_kinds as counted_645
+from meterlink.drivers.dlt698.events import counted_kinds as counted_698
 from meterlink.model.event_kinds import EVENT_KINDS, base_of
 from meterwire.dlt645 import dictionary
 

@@ -22,7 +22,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.modbus import ModbusDriver
+from meterlink.drivers.modbus.driver import ModbusDriver
 from meterlink.errors import Refused
 from meterlink.model.line_url import TcpUrl
 from meterlink.transports.tcp_client import open_tcp

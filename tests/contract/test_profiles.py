@@ -12,7 +12,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Measured
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import BadAnswer, Refused
 from meterlink.transports.memory import memory_line
 from meterprofiles import Profile, load_profile, packaged

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer
-from meterlink.drivers.dlt645_numbered import PROVED_TOGETHER_MAX
+from meterlink.drivers.dlt645.numbered import PROVED_TOGETHER_MAX
 from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME

@@ -22,7 +22,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import BadAnswer
 from meterlink.model.line_url import SerialUrl, TcpUrl, parse_line_url
 from meterlink.transports.open import open_line

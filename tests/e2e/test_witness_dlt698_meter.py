@@ -25,7 +25,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.base import MeterAnswer, StoredAnswer, StoredRecord, Window
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE

@@ -12,7 +12,7 @@ import pytest
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.control import Cause, ControlAnswer, Verdict
-from meterlink.drivers.control645 import CODES
+from meterlink.drivers.dlt645.control import CODES
 from meterlink.drivers.proving import Security
 from meterlink.errors import NoControl, SecurityFailed
 from meterlink.model.order import OrderKind

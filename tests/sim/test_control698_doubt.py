@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from meterlink.bus.line import Line
 from meterlink.drivers.control import ControlAnswer, Verdict
-from meterlink.drivers.control698 import Prepared698
-from meterlink.drivers.control698_session import NUMBERS_AN_ORDER
+from meterlink.drivers.dlt698.control import Prepared698
+from meterlink.drivers.dlt698.control_session import NUMBERS_AN_ORDER
 from meterlink.errors import MeterlinkError, ReplyTimeout, SecurityFailed
 from meterlink.model.order import OrderKind
 from meterlink.security.external import ExternalProvider

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from meterlink.drivers.dlt645_talk import Talk645
+from meterlink.drivers.dlt645.talk import Talk645
 from metersim import NO_FAULTS, Faults, Meter, Station
 from metersim.line.fault_kinds import AROUND, IN_PLACE
 from meterwire.dlt645 import ReadSession

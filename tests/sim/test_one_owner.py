@@ -18,7 +18,7 @@ from meterlink.bus.dialling import REOPEN_FIRST_S, REOPEN_MAX_S
 from meterlink.bus.exchange import EXCHANGE_MAX_S, Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import BusFull, LineClosed, LineLost, MeterlinkError, ReplyTimeout
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream

@@ -18,9 +18,9 @@ from meterlink.bus.queue import Priority
 from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
 from meterlink.drivers.base import Driver
-from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.drivers.dlt698_ear import LineSession
+from meterlink.drivers.dlt645.driver import Dlt645Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
+from meterlink.drivers.dlt698.ear import LineSession
 from meterlink.drivers.reports import Report
 from meterlink.errors import JournalError
 from meterlink.journal.journal import Journal

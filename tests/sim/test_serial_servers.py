@@ -16,7 +16,7 @@ from meterlink.bus.line import Line as BusLine
 from meterlink.bus.queue import Priority
 from meterlink.config import Settings
 from meterlink.daemon.serial_servers import SerialServers
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import LineLost, ReplyTimeout
 from meterlink.transports.hall import Hall
 from meterlink.transports.memory_server import dial

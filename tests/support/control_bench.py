@@ -14,7 +14,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.control import Command, ControlAnswer
-from meterlink.drivers.control645 import Dlt645ControlDriver, Prepared645
+from meterlink.drivers.dlt645.control import Dlt645ControlDriver, Prepared645
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import LineLost
 from meterlink.model.order import OrderKind

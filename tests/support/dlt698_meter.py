@@ -13,7 +13,7 @@ from typing import Any
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import LineClosed, LineLost, MeterlinkError
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream

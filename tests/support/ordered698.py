@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.drivers.control import Command, ControlAnswer, Purse, Standing
-from meterlink.drivers.control698 import Dlt698ControlDriver
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.control import Dlt698ControlDriver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.proving import Begun645, Begun698, Envelope698, Plain, Purse698, Security
 from meterlink.errors import LineClosed, LineLost, SecurityFailed
 from meterlink.model.order import OrderKind

@@ -13,7 +13,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import StoredAnswer
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.gdw1376.driver import Gdw1376Driver
 from meterlink.drivers.gdw1376.reporter import Reporter
 from meterlink.drivers.gdw1376.session import StationSession

@@ -17,8 +17,8 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.choose import control_driver_for
 from meterlink.drivers.control import Cause, Command, ControlAnswer, Verdict
-from meterlink.drivers.control645 import CODES, Dlt645ControlDriver
-from meterlink.drivers.control645_verdict import CAUSES, EXECUTED
+from meterlink.drivers.dlt645.control import CODES, Dlt645ControlDriver
+from meterlink.drivers.dlt645.control_verdict import CAUSES, EXECUTED
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import BadAnswer, NoControl, SecurityFailed
 from meterlink.model.order import OrderKind

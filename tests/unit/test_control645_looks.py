@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from meterlink.bus.line import Line
 from meterlink.drivers.control import Identity, Purse, Standing, SwitchRecord
-from meterlink.drivers.control645 import Dlt645ControlDriver
-from meterlink.drivers.control645_looks import StatusWord
+from meterlink.drivers.dlt645.control import Dlt645ControlDriver
+from meterlink.drivers.dlt645.control_looks import StatusWord
 from meterlink.errors import BadAnswer, Refused, SecurityFailed
 from meterlink.model.order import OrderKind
 from meterprofiles import generic

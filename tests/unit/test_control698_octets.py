@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from meterlink.drivers.control import Command, Standing
-from meterlink.drivers.control698_looks import (
+from meterlink.drivers.dlt698.control_looks import (
     COMMAND,
     GUARANTEE,
     OVERDRAFT,
@@ -23,8 +23,15 @@ from meterlink.drivers.control698_looks import (
     purse,
     standing,
 )
-from meterlink.drivers.control698_orders import METHODS, TAG_UNITS_MAX, TASKS, action_item, check, time_tag
-from meterlink.drivers.control698_verdict import CAUSES, ERROR_CAUSES, UNDECIDED
+from meterlink.drivers.dlt698.control_orders import (
+    METHODS,
+    TAG_UNITS_MAX,
+    TASKS,
+    action_item,
+    check,
+    time_tag,
+)
+from meterlink.drivers.dlt698.control_verdict import CAUSES, ERROR_CAUSES, UNDECIDED
 from meterlink.errors import BadAnswer
 from meterlink.model.order import OrderKind
 from meterlink.model.zone import CHINA_TIME

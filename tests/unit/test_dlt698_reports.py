@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from meterlink.drivers.dlt698_reports import PARTS_MAX, Told
+from meterlink.drivers.dlt698.reports import PARTS_MAX, Told
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     PASSED_ON_FRAMES,

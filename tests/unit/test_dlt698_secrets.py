@@ -16,7 +16,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from meterlink.clock import SystemClock
-from meterlink.drivers.dlt698_reports import Told
+from meterlink.drivers.dlt698.reports import Told
 from meterlink.explain import dlt698
 from meterlink.explain.hexadecimal import NotHexadecimal, octets_of
 from meterlink.explain.parts import Language

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from meterlink.drivers.dlt698_reports import Told
-from meterlink.drivers.dlt698_terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
+from meterlink.drivers.dlt698.reports import Told
+from meterlink.drivers.dlt698.terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import (
     REPORTS_MAX,

@@ -13,7 +13,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import BadAnswer, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.transports.memory import memory_line

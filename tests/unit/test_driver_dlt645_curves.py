@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.base import StoredAnswer
-from meterlink.drivers.dlt645_curves import BAD_ANSWERS_MAX, CurveReader, curve_table
-from meterlink.drivers.dlt645_talk import Told
+from meterlink.drivers.dlt645.curves import BAD_ANSWERS_MAX, CurveReader, curve_table
+from meterlink.drivers.dlt645.talk import Told
 from meterlink.drivers.stored import StoredFindings
 from meterlink.errors import BadAnswer, ClockFarAhead, MeterlinkError, NoFreeze, Refused, ReplyTimeout
 from meterlink.model.data_classes import CURVE

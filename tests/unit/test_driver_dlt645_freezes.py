@@ -10,9 +10,9 @@ from decimal import Decimal
 import pytest
 
 from meterlink.drivers.base import StoredAnswer, StoredRecord
-from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.drivers.dlt645_identifiers import READS_MAX, freeze_tables
-from meterlink.drivers.dlt645_numbered import NumberedReader
+from meterlink.drivers.dlt645.driver import Dlt645Driver
+from meterlink.drivers.dlt645.identifiers import READS_MAX, freeze_tables
+from meterlink.drivers.dlt645.numbered import NumberedReader
 from meterlink.drivers.stored import StoredFindings
 from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE

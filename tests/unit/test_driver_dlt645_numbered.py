@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.base import StoredAnswer
-from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.drivers.dlt645_identifiers import READS_MAX, freeze_tables
-from meterlink.drivers.dlt645_numbered import NUMBER_MAX, PROVED_TOGETHER_MAX, NumberedReader
+from meterlink.drivers.dlt645.driver import Dlt645Driver
+from meterlink.drivers.dlt645.identifiers import READS_MAX, freeze_tables
+from meterlink.drivers.dlt645.numbered import NUMBER_MAX, PROVED_TOGETHER_MAX, NumberedReader
 from meterlink.drivers.stored import StoredFindings
 from meterlink.errors import BadAnswer, BusFull, MeterlinkError, NoFreeze, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, MONTHLY_FREEZE

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.base import StoredAnswer
-from meterlink.drivers.dlt645_identifiers import READS_MAX
-from meterlink.drivers.dlt645_settlements import SettlementReader
+from meterlink.drivers.dlt645.identifiers import READS_MAX
+from meterlink.drivers.dlt645.settlements import SettlementReader
 from meterlink.drivers.stored import StoredFindings
 from meterlink.errors import BadAnswer, NoFreeze, Refused, ReplyTimeout
 from meterlink.model.data_classes import MONTHLY_FREEZE

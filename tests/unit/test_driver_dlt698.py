@@ -14,7 +14,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import BadAnswer, ConfigError, NoRecord, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
@@ -533,7 +533,7 @@ def test_a_record_read_that_is_refused_says_why() -> None:
 
 def test_more_meters_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of many meters would grow without end; the one forgotten is simply connected again."""
-    monkeypatch.setattr("meterlink.drivers.dlt698_talk.ASSOCIATIONS_MAX", 1)
+    monkeypatch.setattr("meterlink.drivers.dlt698.talk.ASSOCIATIONS_MAX", 1)
     meter = ScriptedMeter(contents=_energies(), needs_connect=True)
 
     async def program(driver: Dlt698Driver, line: Line) -> None:

@@ -11,8 +11,8 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.drivers.dlt698_items import asked
+from meterlink.drivers.dlt698.driver import Dlt698Driver
+from meterlink.drivers.dlt698.items import asked
 from meterlink.errors import UnknownItem
 from meterlink.explain import catalogue
 from meterlink.model.zone import CHINA_TIME

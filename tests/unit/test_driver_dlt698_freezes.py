@@ -12,7 +12,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import StoredAnswer, StoredRecord
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import NoFreeze, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterprofiles import AssociationTraits

@@ -10,7 +10,7 @@ import pytest
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt698 import Dlt698Driver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import BadAnswer, NoRecord
 from meterlink.model.zone import CHINA_TIME
 from meterwire.dlt698.axdr.selection import SelectRange

@@ -15,8 +15,8 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer
-from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.drivers.dlt698_tables import BAD_ANSWERS_MAX
+from meterlink.drivers.dlt698.driver import Dlt698Driver
+from meterlink.drivers.dlt698.tables import BAD_ANSWERS_MAX
 from meterlink.drivers.stored import check_asked
 from meterlink.errors import BadAnswer, NoFreeze, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, MONTHLY_FREEZE, DataClass

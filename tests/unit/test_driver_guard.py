@@ -10,7 +10,7 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.errors import BadAnswer, MeterlinkError, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE

@@ -17,9 +17,9 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
 from meterlink.drivers.choose import control_driver_for, driver_for
-from meterlink.drivers.modbus import ModbusDriver
-from meterlink.drivers.modbus_plan import blocks
-from meterlink.drivers.modbus_sunspec import MODELS_MAX
+from meterlink.drivers.modbus.driver import ModbusDriver
+from meterlink.drivers.modbus.plan import blocks
+from meterlink.drivers.modbus.sunspec import MODELS_MAX
 from meterlink.errors import (
     BadAnswer,
     ConfigError,

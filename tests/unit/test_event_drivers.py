@@ -14,9 +14,9 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.choose import driver_for
-from meterlink.drivers.dlt645_events import Events645
-from meterlink.drivers.dlt645_talk import REFUSALS_BELIEVED, Talk645, Told
-from meterlink.drivers.dlt698_events import OADS_AT_ONCE, Events698, counted_kinds
+from meterlink.drivers.dlt645.events import Events645
+from meterlink.drivers.dlt645.talk import REFUSALS_BELIEVED, Talk645, Told
+from meterlink.drivers.dlt698.events import OADS_AT_ONCE, Events698, counted_kinds
 from meterlink.drivers.events import EventRecords, ReportedEvent
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.zone import CHINA_TIME

@@ -14,7 +14,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Measured
-from meterlink.drivers.modbus import ModbusDriver
+from meterlink.drivers.modbus.driver import ModbusDriver
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.memory import memory_line

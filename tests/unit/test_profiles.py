@@ -19,7 +19,7 @@ from meterlink.bus.exchange import Timing as BusTiming
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import MeterAnswer, Window
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.model.marks import Marks

@@ -12,7 +12,7 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.dlt645 import Dlt645Driver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import LineLost
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream

@@ -20,9 +20,9 @@ from meterlink.config import LineSettings, Settings
 from meterlink.daemon.serial_servers import SerialServers
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.terminal_line import terminal_settings
-from meterlink.drivers.dlt698_ear import LineSession
-from meterlink.drivers.dlt698_items import PROTOCOL
-from meterlink.drivers.dlt698_terminal import TerminalSession
+from meterlink.drivers.dlt698.ear import LineSession
+from meterlink.drivers.dlt698.items import PROTOCOL
+from meterlink.drivers.dlt698.terminal import TerminalSession
 from meterlink.drivers.gdw1376.session import Concerned, StationSession
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.reports import Report, ReportQueue, heard_on

@@ -37,7 +37,7 @@ from meterlink.drivers.base import Driver
 from meterlink.drivers.behind698.concentrator import Concentrator698
 from meterlink.drivers.behind698.ways import REPLY_TIMEOUT_S, Behind
 from meterlink.drivers.choose import answer_octets_max, driver_for
-from meterlink.drivers.dlt698_talk import no_password
+from meterlink.drivers.dlt698.talk import no_password
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.guard import GuardedDriver

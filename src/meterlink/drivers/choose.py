@@ -10,13 +10,13 @@ from meterlink.bus.exchange import ANSWER_OCTETS_MAX
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.drivers.control import ControlDriver, FactsOf, nothing_known
-from meterlink.drivers.control645 import Dlt645ControlDriver
-from meterlink.drivers.control698 import Dlt698ControlDriver
-from meterlink.drivers.dlt645 import Dlt645Driver
-from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.drivers.dlt698_items import PROTOCOL as DLT698
-from meterlink.drivers.dlt698_talk import PasswordOf, no_password
-from meterlink.drivers.modbus import ModbusDriver
+from meterlink.drivers.dlt645.control import Dlt645ControlDriver
+from meterlink.drivers.dlt645.driver import Dlt645Driver
+from meterlink.drivers.dlt698.control import Dlt698ControlDriver
+from meterlink.drivers.dlt698.driver import Dlt698Driver
+from meterlink.drivers.dlt698.items import PROTOCOL as DLT698
+from meterlink.drivers.dlt698.talk import PasswordOf, no_password
+from meterlink.drivers.modbus.driver import ModbusDriver
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import NoControl
 from meterlink.model.zone import CHINA_TIME

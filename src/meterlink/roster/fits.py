@@ -9,7 +9,7 @@ from typing import Final
 from meterlink.config import LineSettings, MeterSettings
 from meterlink.config.meters import World
 from meterlink.config.security import PASSWORD
-from meterlink.drivers.modbus_talk import framing_of, unit_of
+from meterlink.drivers.modbus.talk import framing_of, unit_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.roster.faults import Words

@@ -15,7 +15,7 @@ from typing import Any, Final
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind
-from meterlink.drivers.dlt698_talk import Talk, refusal
+from meterlink.drivers.dlt698.talk import Talk, refusal
 from meterlink.drivers.terminal_archive import OTHER_PROTOCOL, ArchivedMeter, RosterSide, TerminalArchive
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt698.apdus.action import ActionRequestNormal, ActionResponseNormal

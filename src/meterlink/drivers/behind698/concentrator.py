@@ -17,10 +17,10 @@ from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.control import ControlDriver
-from meterlink.drivers.dlt698 import Dlt698Driver
-from meterlink.drivers.dlt698_along import Asides
-from meterlink.drivers.dlt698_items import PROTOCOL
-from meterlink.drivers.dlt698_talk import PasswordOf, Talk
+from meterlink.drivers.dlt698.along import Asides
+from meterlink.drivers.dlt698.driver import Dlt698Driver
+from meterlink.drivers.dlt698.items import PROTOCOL
+from meterlink.drivers.dlt698.talk import PasswordOf, Talk
 from meterlink.drivers.reports import Report
 from meterlink.drivers.terminal_archive import Archivist
 from meterprofiles import Profile, generic

@@ -23,7 +23,7 @@ from meterlink.drivers.behind698.joined import Joined
 from meterlink.drivers.behind698.store import TerminalStore, Wanted
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind, Way
-from meterlink.drivers.dlt698_items import PROTOCOL
+from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.drivers.stored import check_asked
 from meterlink.errors import (

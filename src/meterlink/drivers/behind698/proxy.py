@@ -14,7 +14,7 @@ from typing import Any, Final
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind, Patiently
-from meterlink.drivers.dlt698_talk import RequestOf, Talk, code_words
+from meterlink.drivers.dlt698.talk import RequestOf, Talk, code_words
 from meterlink.errors import BadAnswer, ReplyTimeout
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import (

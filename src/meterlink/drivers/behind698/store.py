@@ -28,9 +28,9 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Measured, StoredRecord
 from meterlink.drivers.behind698.ways import Behind
-from meterlink.drivers.dlt698_memory import tables_of
-from meterlink.drivers.dlt698_rows import sort_item
-from meterlink.drivers.dlt698_talk import Talk, code_words
+from meterlink.drivers.dlt698.memory import tables_of
+from meterlink.drivers.dlt698.rows import sort_item
+from meterlink.drivers.dlt698.talk import Talk, code_words
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR
 from meterlink.errors import BadAnswer, NoFreeze, Refused

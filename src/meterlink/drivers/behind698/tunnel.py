@@ -21,7 +21,7 @@ from meterlink.bus.exchange import Session
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind, Patiently
-from meterlink.drivers.dlt698_talk import Talk, code_words
+from meterlink.drivers.dlt698.talk import Talk, code_words
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 from meterprofiles import Profile
 from meterwire.dlt698.apdus.parts import Dar

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from meterlink.drivers.carrier.payload import incoming, inner_secrets
 from meterlink.drivers.carrier.told645 import told_by_645
-from meterlink.drivers.dlt698_reports import Told
+from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import PASSED_ON_FRAMES, UNREAD_REPORT, Part, Report
 from meterlink.model.event import EventValue

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from meterlink.drivers.carrier.payload import CODES, frames_645, inner_secrets
-from meterlink.drivers.dlt698_event_rows import clean
+from meterlink.drivers.dlt698.event_rows import clean
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import REPORTED_VALUES, Part
 from meterlink.model.event import EventValue

@@ -17,8 +17,8 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Final, NamedTuple
 
-from meterlink.drivers.dlt645_identifiers import READS_MAX, Ask, read_entry
-from meterlink.drivers.dlt645_talk import has_no_such
+from meterlink.drivers.dlt645.identifiers import READS_MAX, Ask, read_entry
+from meterlink.drivers.dlt645.talk import has_no_such
 from meterlink.drivers.freezes import AHEAD_MAX, FreezeFindings
 from meterlink.drivers.stored import StoredFindings, one_silence
 from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused

@@ -10,9 +10,9 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
-from meterlink.drivers.dlt645_events import Events645
-from meterlink.drivers.dlt645_memory import Memory645
-from meterlink.drivers.dlt645_talk import Talk645
+from meterlink.drivers.dlt645.events import Events645
+from meterlink.drivers.dlt645.memory import Memory645
+from meterlink.drivers.dlt645.talk import Talk645
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.near import near
 from meterlink.drivers.status import no_status, with_bits

@@ -14,10 +14,10 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
-from meterlink.drivers.modbus_plan import Block, blocks
-from meterlink.drivers.modbus_sunspec import HEAD_REGISTERS, Ask, find_models, head_of
-from meterlink.drivers.modbus_talk import TalkModbus
-from meterlink.drivers.modbus_values import Image, measured
+from meterlink.drivers.modbus.plan import Block, blocks
+from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, find_models, head_of
+from meterlink.drivers.modbus.talk import TalkModbus
+from meterlink.drivers.modbus.values import Image, measured
 from meterlink.drivers.near import near
 from meterlink.drivers.status import no_status
 from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem

@@ -16,8 +16,8 @@ from typing import Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.drivers.control import Cause
-from meterlink.drivers.control645_looks import PRIORITY
-from meterlink.drivers.control645_verdict import cause_of
+from meterlink.drivers.dlt645.control_looks import PRIORITY
+from meterlink.drivers.dlt645.control_verdict import cause_of
 from meterlink.drivers.proving import Provider
 from meterlink.errors import BadAnswer, MeterlinkError, Refused, SecurityFailed
 from meterwire.dlt645 import AbnormalReply

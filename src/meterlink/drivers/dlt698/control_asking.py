@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from meterlink.bus.line import Exchanging
-from meterlink.drivers.control698_looks import Seen
-from meterlink.drivers.control698_session import PRIORITY
-from meterlink.drivers.dlt698_talk import Talk, refusal
+from meterlink.drivers.dlt698.control_looks import Seen
+from meterlink.drivers.dlt698.control_session import PRIORITY
+from meterlink.drivers.dlt698.talk import Talk, refusal
 from meterlink.drivers.one_meter import of_one_meter
 from meterlink.errors import Refused
 from meterwire.dlt698.apdus.apdu import Apdu

@@ -11,13 +11,13 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Window
-from meterlink.drivers.dlt698_along import Asides
-from meterlink.drivers.dlt698_events import Events698, counted_kinds
-from meterlink.drivers.dlt698_items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
-from meterlink.drivers.dlt698_memory import MemoryReader698, tables_of
-from meterlink.drivers.dlt698_rows import freezes_once, rows_asked
-from meterlink.drivers.dlt698_tables import TableReader
-from meterlink.drivers.dlt698_talk import Asking, PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.dlt698.along import Asides
+from meterlink.drivers.dlt698.events import Events698, counted_kinds
+from meterlink.drivers.dlt698.items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
+from meterlink.drivers.dlt698.memory import MemoryReader698, tables_of
+from meterlink.drivers.dlt698.rows import freezes_once, rows_asked
+from meterlink.drivers.dlt698.tables import TableReader
+from meterlink.drivers.dlt698.talk import Asking, PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.status import no_status, with_bits

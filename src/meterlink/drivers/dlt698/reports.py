@@ -16,7 +16,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from meterlink.drivers.base import Measured
-from meterlink.drivers.dlt698_event_rows import PROTOCOL, clean, event_of, event_value, is_number
+from meterlink.drivers.dlt698.event_rows import PROTOCOL, clean, event_of, event_value, is_number
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.freezes import freeze_instant
 from meterlink.drivers.reports import (

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meterlink.drivers.dlt645_talk import Told, has_no_such
+from meterlink.drivers.dlt645.talk import Told, has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
 from meterlink.drivers.stored import StoredFindings
 from meterlink.drivers.values import each_once, measured

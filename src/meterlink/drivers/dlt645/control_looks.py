@@ -25,7 +25,7 @@ from meterlink.drivers.control import (
     opening_limit,
     opens_within,
 )
-from meterlink.drivers.dlt645_talk import Talk645, Told
+from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt645 import Dictionary, ItemValue
 

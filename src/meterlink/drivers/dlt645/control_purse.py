@@ -14,8 +14,8 @@ from typing import Final
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import Purse
-from meterlink.drivers.control645_looks import Looks645
-from meterlink.drivers.control645_proof import STATE, Desk645, authenticate, ended_if_it_fails
+from meterlink.drivers.dlt645.control_looks import Looks645
+from meterlink.drivers.dlt645.control_proof import STATE, Desk645, authenticate, ended_if_it_fails
 from meterlink.drivers.proving import Provider
 from meterlink.errors import Refused
 

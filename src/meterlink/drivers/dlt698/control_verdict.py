@@ -15,9 +15,9 @@ import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.drivers.control import Cause, ControlAnswer, Verdict
-from meterlink.drivers.control698_looks import ERROR_WORD, error_names
-from meterlink.drivers.control698_session import PRIORITY, Agreement
-from meterlink.drivers.dlt698_talk import code_words
+from meterlink.drivers.dlt698.control_looks import ERROR_WORD, error_names
+from meterlink.drivers.dlt698.control_session import PRIORITY, Agreement
+from meterlink.drivers.dlt698.talk import code_words
 from meterlink.errors import BusFull, LineError, ReplyTimeout, SecurityFailed
 from meterwire.dlt698.apdus.action import ActionRequestNormal, ActionResponseNormal
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetResponseNormal

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698_along import Asides
+from meterlink.drivers.dlt698.along import Asides
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
 from meterwire.dlt698.apdus.apdu import Apdu

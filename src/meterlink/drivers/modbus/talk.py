@@ -8,7 +8,7 @@ from typing import Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.modbus_plan import Block
+from meterlink.drivers.modbus.plan import Block
 from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout
 from meterprofiles import Profile
 from meterprofiles.registers import Table

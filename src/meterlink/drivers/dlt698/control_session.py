@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.control698_looks import METER_NUMBER, Seen, meter_number
-from meterlink.drivers.control698_orders import LEVEL
-from meterlink.drivers.dlt698_talk import code_words, whole_answer
+from meterlink.drivers.dlt698.control_looks import METER_NUMBER, Seen, meter_number
+from meterlink.drivers.dlt698.control_orders import LEVEL
+from meterlink.drivers.dlt698.talk import code_words, whole_answer
 from meterlink.drivers.proving import Plain, Provider
 from meterlink.errors import BadAnswer, MeterlinkError, SecurityFailed
 from meterprofiles import AssociationTraits

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from meterlink.drivers.dlt698_tables import TableReader
+from meterlink.drivers.dlt698.tables import TableReader
 from meterlink.drivers.stored import StoredFindings
 from meterlink.errors import NoFreeze
 from meterlink.model.data_classes import CURVE, MONTHLY_FREEZE, DataClass

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from datetime import tzinfo
 
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698_terminal import TerminalSession
+from meterlink.drivers.dlt698.terminal import TerminalSession
 from meterlink.drivers.reports import Report, heard_on
 from meterwire.dlt698.link.deframer import Found
 from meterwire.dlt698.link.frame import FUNCTION_LINK

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from meterlink.drivers.modbus_plan import Block
+from meterlink.drivers.modbus.plan import Block
 from meterlink.errors import BadAnswer
 
 BASE: Final = 40_000

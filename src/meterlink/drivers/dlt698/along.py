@@ -18,7 +18,7 @@ from typing import Final
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698_reports import Told
+from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import EVENTS_WAIT, Report
 from meterwire.dlt698.apdus.apdu import encode_apdu

@@ -21,7 +21,6 @@ import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers import control698_looks as looks
 from meterlink.drivers.control import (
     ClockLook,
     Command,
@@ -35,15 +34,17 @@ from meterlink.drivers.control import (
     Verdict,
     nothing_known,
 )
-from meterlink.drivers.control698_asking import Asking698
-from meterlink.drivers.control698_orders import (
+from meterlink.drivers.dlt698 import control_looks as looks
+from meterlink.drivers.dlt698.along import Asides
+from meterlink.drivers.dlt698.control_asking import Asking698
+from meterlink.drivers.dlt698.control_orders import (
     TASK_OTHER,
     TASKS,
     action_item,
     check,
     time_tag,
 )
-from meterlink.drivers.control698_session import (
+from meterlink.drivers.dlt698.control_session import (
     NUMBERS_AN_ORDER,
     PRIORITY,
     Agreement,
@@ -52,10 +53,9 @@ from meterlink.drivers.control698_session import (
     agree_by_password,
     ended_if_it_fails,
 )
-from meterlink.drivers.control698_verdict import answer_of, explained, ours
-from meterlink.drivers.dlt698_along import Asides
-from meterlink.drivers.dlt698_items import PROTOCOL
-from meterlink.drivers.dlt698_talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.dlt698.control_verdict import answer_of, explained, ours
+from meterlink.drivers.dlt698.items import PROTOCOL
+from meterlink.drivers.dlt698.talk import PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.one_meter import of_one_meter
 from meterlink.drivers.proving import Plain, Provider, Security
 from meterlink.drivers.reports import nobody_keeps

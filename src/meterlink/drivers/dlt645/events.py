@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.dlt645_talk import Talk645, Told
+from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, aware, end_of
 from meterlink.errors import BadAnswer, BusFull, LineError, MeterlinkError, Refused, ReplyTimeout
 from meterlink.model.event import NUMBER, EventContent, EventValue

@@ -19,7 +19,7 @@ from datetime import tzinfo
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698_reports import Told
+from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.reports import Report
 from meterwire.dlt698.apdus.secret_ranges import secret_ranges
 from meterwire.dlt698.axdr.values import DateTime

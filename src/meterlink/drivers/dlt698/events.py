@@ -17,9 +17,9 @@ from typing import Final, NamedTuple, Protocol
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.dlt698_event_rows import event_of, kind_of
-from meterlink.drivers.dlt698_rows import rows_asked
-from meterlink.drivers.dlt698_talk import code_words
+from meterlink.drivers.dlt698.event_rows import event_of, kind_of
+from meterlink.drivers.dlt698.rows import rows_asked
+from meterlink.drivers.dlt698.talk import code_words
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, end_of
 from meterlink.errors import BadAnswer, BusFull, LineError, MeterlinkError, Refused, ReplyTimeout
 from meterlink.model.event import NUMBER, EventValue

@@ -15,8 +15,8 @@ from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Final
 
-from meterlink.drivers.dlt645_identifiers import READS_MAX, Ask, FreezeTable, read_entry
-from meterlink.drivers.dlt645_talk import has_no_such
+from meterlink.drivers.dlt645.identifiers import READS_MAX, Ask, FreezeTable, read_entry
+from meterlink.drivers.dlt645.talk import has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings, one_silence
 from meterlink.errors import BadAnswer, NoFreeze, Refused

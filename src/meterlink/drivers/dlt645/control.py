@@ -32,7 +32,7 @@ from meterlink.drivers.control import (
     Standing,
     nothing_known,
 )
-from meterlink.drivers.control645_looks import (
+from meterlink.drivers.dlt645.control_looks import (
     PRIORITY,
     STANDARD_BITS,
     STATUS_BITS,
@@ -40,7 +40,7 @@ from meterlink.drivers.control645_looks import (
     StatusBits,
     StatusWord,
 )
-from meterlink.drivers.control645_proof import (
+from meterlink.drivers.dlt645.control_proof import (
     TOP_UP,
     Authentication,
     Desk645,
@@ -48,9 +48,9 @@ from meterlink.drivers.control645_proof import (
     authenticate,
     ended_if_it_fails,
 )
-from meterlink.drivers.control645_purse import Purses645
-from meterlink.drivers.control645_verdict import answer_of
-from meterlink.drivers.dlt645_talk import Talk645
+from meterlink.drivers.dlt645.control_purse import Purses645
+from meterlink.drivers.dlt645.control_verdict import answer_of
+from meterlink.drivers.dlt645.talk import Talk645
 from meterlink.drivers.one_meter import of_one_meter
 from meterlink.drivers.proving import Plain, Security
 from meterlink.errors import BusFull, LineError, NoControl, ReplyTimeout, SecurityFailed

@@ -9,11 +9,11 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, StoredAnswer
-from meterlink.drivers.dlt645_curves import CurveReader, curve_table
-from meterlink.drivers.dlt645_identifiers import freeze_tables, numbers_of
-from meterlink.drivers.dlt645_numbered import NumberedReader
-from meterlink.drivers.dlt645_settlements import SettlementReader, settlement_entries
-from meterlink.drivers.dlt645_talk import Talk645, Told
+from meterlink.drivers.dlt645.curves import CurveReader, curve_table
+from meterlink.drivers.dlt645.identifiers import freeze_tables, numbers_of
+from meterlink.drivers.dlt645.numbered import NumberedReader
+from meterlink.drivers.dlt645.settlements import SettlementReader, settlement_entries
+from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.stored import StoredFindings, check_asked, depths
 from meterlink.errors import NoFreeze, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass

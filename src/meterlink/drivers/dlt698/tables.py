@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meterlink.drivers.dlt698_rows import sort_item
-from meterlink.drivers.dlt698_talk import refusal
+from meterlink.drivers.dlt698.rows import sort_item
+from meterlink.drivers.dlt698.talk import refusal
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings
 from meterlink.drivers.values import each_once

@@ -1,0 +1,1 @@
+"""Meters of Modbus: maps of registers, read in blocks."""
