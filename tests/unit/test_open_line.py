@@ -191,13 +191,14 @@ class _Over:
 
 
 @pytest.mark.asyncio
-async def test_octets_without_end_wait_in_the_network() -> None:
+async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that babbles while nobody reads would fill the memory through the library's queue."""
+    monkeypatch.setattr(rfc2217, "QUEUED_OCTETS_MAX", 4_096)  # the library takes them one by one
     async with serving(Port()) as (number, came):
         ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
         assert isinstance(ours, ProtocolStream)
         assert isinstance(ours.transport, rfc2217.ThreadedTransport)
-        theirs, sent = await came.get(), 2 * rfc2217.QUEUED_OCTETS_MAX
+        theirs, sent = await came.get(), 32 * rfc2217.QUEUED_OCTETS_MAX
         babbling = asyncio.create_task(theirs.send(bytes(sent)))
         while (kept := ours.transport.queued) < rfc2217.QUEUED_OCTETS_MAX:  # noqa: ASYNC110
             await asyncio.sleep(0)

@@ -88,6 +88,13 @@ class _Port(rfc2217.Serial):
         """Octets that it keeps."""
         return 0 if self._read_buffer is None else self._read_buffer.qsize()
 
+    def rest(self) -> bytes:
+        """What came before the connection ended, and was not read: the library gives none of it any more."""
+        octets = b""
+        while self._read_buffer is not None and not self._read_buffer.empty():
+            octets += self._read_buffer.get_nowait() or b""
+        return octets
+
     def close(self) -> None:
         """Let its reading thread go on to the end, which may wait for room; close a lost one too."""
         connection = self._socket
@@ -196,6 +203,8 @@ class ThreadedTransport(asyncio.Transport):
                     self._may_read.wait()
                     self._call(self._arrived, octets)
         except (serial.SerialException, OSError) as error:
+            if rest := self._port.rest():
+                self._call(self._arrived, rest)
             self._call(self._end, error)
 
     def _call(self, what: Callable[..., None], *arguments: object) -> None:
