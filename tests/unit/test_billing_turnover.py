@@ -11,11 +11,20 @@ import pytest
 
 from meterlink.billing.consumption import Consumption
 from meterlink.billing.days import end_of
+from meterlink.daemon.enrolment import book_of
+from meterlink.errors import BadRequest
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.roster.correction import WORD_MAX, Correction
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.turns import Turn
-from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
+from meterlink.validation.judge import Judge
+from meterlink.validation.validator import Validator
+from tests.support.billing import FIRST_DAY, TOTAL, AnyFacts, Plant, plant
+from tests.support.rosters import SETTINGS
+from tests.support.rules import PROFILES
+from tests.support.web import served
 
 _DAY = timedelta(days=1)
 _DAYS = 20
@@ -118,3 +127,104 @@ async def test_the_usual_day_is_multiplied_and_of_the_meter_before(tmp_path: Pat
         await at.book.exchange(told, actor="li")
         await _next(at, 1, "15")
         assert (Decimal(30), "valid") == (_of(at, "n1").amount, _of(at, "n1").quality)
+
+
+def _corrected(meter: str, end: Any, value: str, word: str = "typed wrongly") -> Correction:
+    return Correction(meter=meter, end=end, registers={TOTAL: Decimal(value)}, word=word)
+
+
+@pytest.mark.asyncio
+async def test_a_register_that_was_told_wrongly_is_told_again(tmp_path: Path) -> None:
+    """A bill that was wrong would stay so for ever; and who follows consumption would never know."""
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        await _begun(at, "100", area="east")
+        await at.book.exchange(_exchange(1, "219.5", "0.4"), actor="li")
+        await _next(at, 1, "0.5")
+        async with api.client(api.token()) as client:
+            day = FIRST_DAY + _DAYS * _DAY
+            url = f"/v1/consumption?from={day}&to={day}"
+            page = (await client.get(url)).json()
+            assert ["100.6"] == [row["amount"] for row in page["consumption"]]
+            await at.book.correct(_corrected("m1", "last", "119.5"), actor="li")
+            await at.book.correct(_corrected("n1", "first", "0.3"), actor="li")
+            since = (await client.get(f"{url}&since={page['as_of']}")).json()
+        rows = [(row["meter"], row["amount"], row["quality"]) for row in since["consumption"]]
+        assert [("n1", "0.7", "valid")] == rows
+        told = await at.journal.roster.changes_of("m1")
+        assert ["apply", "exchange", "correct"] == [one.verb for one in told], "nothing is overwritten"
+
+
+@pytest.mark.asyncio
+async def test_the_freeze_behind_a_corrected_register_is_judged_anew(tmp_path: Path) -> None:
+    """A sound first freeze would be suspect for ever, because of a digit that was mistyped before it."""
+    async with plant(tmp_path) as at:
+        at.journal.judge = Judge(Validator(AnyFacts()), {})
+        await _begun(at, "100")
+        await at.book.exchange(_exchange(1, "119.5", "5.0"), actor="li")
+        await _next(at, 1, "0.9")
+        await _next(at, 1, "1.9", _DAYS + 1)
+        with at.freezes() as freezes:
+            rows, cursor = freezes.after(0)
+            assert "reg_back" in rows[-2].registers[0].marks.names
+            await at.book.correct(_corrected("n1", "first", "0.5"), actor="li")
+            anew, _ = freezes.after(cursor)
+        assert [("n1", ("restated",), rows[-2].seq)] == [
+            (row.meter, row.registers[0].marks.names, row.supersedes) for row in anew
+        ], "only the one behind it"
+        assert (Decimal("0.9"), "valid") == (_of(at, "n1").amount, _of(at, "n1").quality)
+
+
+@pytest.mark.asyncio
+async def test_what_can_be_corrected(tmp_path: Path) -> None:
+    """A correction of nothing, or without a word, would be a way to change bills unseen."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100")
+        await at.book.exchange(_exchange(1, "219.5"), actor="li")
+        for wrong, why in (
+            (_corrected("m3", "last", "1"), "no meter"),
+            (_corrected("m2", "last", "119.5"), "nothing to correct"),
+            (_corrected("m1", "last", "119.5", word=" "), "say why"),
+            (_corrected("m1", "last", "119.5", word="x" * (WORD_MAX + 1)), "at most"),
+            (_corrected("m1", "last", "118.5"), "was read with 119"),
+        ):
+            with pytest.raises(BadRequest, match=why):
+                await at.book.correct(wrong, actor="li")
+        await at.book.correct(_corrected("m1", "last", "119.5", word="x" * WORD_MAX), actor="li")
+
+
+@pytest.mark.asyncio
+async def test_a_doubtful_register_raises_an_alarm(tmp_path: Path) -> None:
+    """Nobody would look at the photo again before the bill is out."""
+    async with plant(tmp_path) as at:
+        book = book_of(SETTINGS, PROFILES, at.journal, at.clock)
+        await _begun(at, "100", "100")
+        told = [
+            await book.exchange(_exchange(n, last), actor="li") for n, last in ((1, "119.5"), (2, "219.5"))
+        ]
+        assert [0, 1] == [len(one.as_json().get("doubts", ())) for one in told]
+        [alarm] = await Alarms(at.journal.acts, at.clock, zone=CHINA_TIME).list()
+        assert ("METER_CHANGE", "m2", "VEE-12") == (alarm.seen.rule, alarm.seen.meter, alarm.seen.origin)
+        assert ("forward_active_energy 219.5", "119 + 2") == (alarm.seen.value, alarm.seen.threshold)
+
+
+@pytest.mark.asyncio
+async def test_a_register_may_have_rolled_over_before_it_was_told(tmp_path: Path) -> None:
+    """A meter near the end of its register could be neither exchanged nor taken out."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "999980", "999980")
+        await at.book.exchange(_exchange(1, "0.25"), actor="li")
+        await at.book.turn(Turn(meter="m2", at=_WHEN, registers={TOTAL: Decimal("0.25")}), actor="li")
+        await _next(at, 1, "0.5")
+        assert (Decimal("1.75"), "valid") == (_of(at, "n1").amount, _of(at, "n1").quality)
+        with pytest.raises(BadRequest, match="read with"):
+            await at.book.correct(_corrected("m2", "last", "999000"), actor="li")
+
+
+@pytest.mark.asyncio
+async def test_a_rejected_reading_stands_in_nobodys_way(tmp_path: Path) -> None:
+    """A reading that billing never takes would keep a meter from being exchanged."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100")
+        last = FIRST_DAY + (_DAYS - 1) * _DAY
+        await at.keep("m1", last, {TOTAL: "99999"}, marks=Marks.CLOCK_FAR, at=timedelta(hours=3))
+        await at.book.exchange(_exchange(1, "119.5"), actor="li")

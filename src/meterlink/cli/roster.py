@@ -278,6 +278,45 @@ def remove(
     raise typer.Exit(changing.turn({"meter": meter, "evidence": evidence}, at, register))
 
 
+@app.command()
+def correct(
+    meter: _METER,
+    word: Annotated[str, typer.Option(help="Why: what was wrong with what was told.")],
+    last_register: Annotated[
+        list[str] | None,
+        typer.Option(help="What it showed when it was taken out: VALUE or ITEM=VALUE. May be repeated."),
+    ] = None,
+    first_register: Annotated[
+        list[str] | None,
+        typer.Option(help="What it showed when it was put in: VALUE or ITEM=VALUE. May be repeated."),
+    ] = None,
+    evidence: _EVIDENCE = "",
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+) -> None:
+    """Tell again what a meter showed when it was taken out or put in: it was told wrongly. 更正止码或起码。
+
+    What was told first stays in the log. Consumption is made of what was told last, also that of days that
+    are billed already: `/v1/consumption?since=` brings it.
+
+    \b
+    Examples:
+      meterlink roster correct m1 --last-register 119.50 --word "typed 219.50" --evidence "photo 4711"
+      meterlink roster correct m2 --first-register 0.50 --word "photo read wrongly"
+
+    \b
+    Exit codes: 0 noted; 2 it cannot have been so; 7 journal; 8 you may not, or somebody was first.
+    """
+    from meterlink.cli.roster_change import RosterChanging
+
+    if bool(last_register) == bool(first_register):
+        raise typer.BadParameter("--last-register or --first-register: one of them")
+    changing = RosterChanging(config, as_json=as_json, lang=lang)
+    told = {"meter": meter, "word": word, "evidence": evidence}
+    raise typer.Exit(changing.correct(told, last_register or (), first_register or ()))
+
+
 @app.command("list")
 def list_all(
     area: Annotated[str, typer.Option(help="Of one transformer area only.", show_default=False)] = "",

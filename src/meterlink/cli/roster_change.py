@@ -132,6 +132,13 @@ class RosterChanging:
             outcome = way.turn(args)
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
 
+    def correct(self, told: Mapping[str, str], last: Sequence[str], first: Sequence[str]) -> int:
+        """Tell a last or first register again; the exit code."""
+        end, registers = ("last", last) if last else ("first", first)
+        with self._way() as way:
+            outcome = way.correct({**told, "end": end, "registers": self._registers(registers)})
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
+
     def _with_ratios(self, told: Mapping[str, str]) -> dict[str, str]:
         """The same with ratios as numbers: 30 for 150/5."""
         ratios = {key: self._cell(Ratio(), told[key]) for key in ("ct", "pt") if told.get(key)}
@@ -202,6 +209,9 @@ class RosterChanging:
         elif "refused" not in outcome:
             counts = (outcome[key] for key in ("revision", "added", "changed", "retired"))
             print(said(self._lang, "done", *counts))
+            for one in outcome.get("doubts", ()):
+                doubt = (one[key] for key in ("meter", "item", "told", "newest", "most"))
+                typer.echo(said(self._lang, "doubt", *doubt), err=True)
             if is_daemon:
                 print(said(self._lang, "daemon"))
         else:

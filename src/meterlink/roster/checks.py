@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.config.lines import LineFinder, check_listeners
 from meterlink.config.meters import METERS_MAX
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.registers import capacities
+from meterlink.errors import ConfigError
 from meterlink.roster.entries import Meters, is_gone
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
 from meterlink.roster.saying import Saying
+from meterlink.validation.facts import MeterFacts
 
 _NAMED_MAX: Final = 5
 """Lines that a message names."""
@@ -38,7 +42,22 @@ class Checks:
 
     def __init__(self, settings: Settings, profiles: MeterProfiles) -> None:
         self._lines = settings.lines
+        self._profiles = profiles
+        self._zone = settings.gateway.plant_time
         self._fits = Fits(profiles, frozenset(one.name for one in settings.security_providers))
+
+    def facts(self, meter: MeterSettings) -> MeterFacts | None:
+        """What the registers of a meter are judged by; ``None``: no profile knows it.
+
+        Args:
+            meter: its entry.
+
+        """
+        try:
+            profile = self._profiles.find(meter.protocol, meter.model)
+        except ConfigError:
+            return None
+        return MeterFacts.of(meter, profile, capacities=partial(capacities, meter.protocol), zone=self._zone)
 
     def faults(
         self, meters: Meters, touched: Sequence[MeterSettings], at: datetime, rows: Mapping[str, int]
