@@ -334,6 +334,22 @@ class Points:
             return (meter,)
         return (*self._walk(meter, lambda one: self._told[one].newest.replaces)[::-1], meter)
 
+    def is_one_hand(self, meter: str, since: datetime, until: datetime) -> bool:
+        """Whether a place had one customer and one multiplier all the time between two others.
+
+        Args:
+            meter: our id of any meter of the place.
+            since: from when on is looked; aware.
+            until: changes of this time and later are left out.
+
+        """
+        chain = self.stood(meter, since, until)
+        if not chain or self.taken_over(chain, since, until) is not None:
+            return False
+        if any(since < self.same_since(one, until) for one in chain):
+            return False
+        return 1 == len({self.last_place(one, until).multiplier for one in chain})
+
     def line(self, meter: str) -> tuple[str, ...]:
         """The meters of the place of a meter, oldest first: those before it, itself, and those behind it."""
         before = self._walk(meter, lambda one: self._told[one].newest.replaces)

@@ -1,4 +1,4 @@
-"""What people tell that a meter showed last, against what was read of it: impossible, doubtful, or neither."""
+"""What people tell that a meter showed last, against what was read of it: impossible, or doubtful."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """What people tell that a meter showed when it came or went, against what is usual in a day.
 
-Nobody reads the register of that moment a second time: a digit that was mistyped is a bill that is wrong, and
-both neighbours of it look sound. So what was counted up to it, and from it on, may be no more than twice what
-is usual, for each day that lies between; where nothing is known to be usual, no more than the meter can count.
+Nobody reads the register of that moment a second time: a digit that was mistyped is a bill that is wrong,
+and both neighbours of it look sound. So what was counted up to it, and from it on, may be no more than twice
+what is usual, for each day that lies between; where nothing is known to be usual, no more than the meter can
+count.
 
 Source: VEE-12, VEE-06.
 """
