@@ -109,6 +109,9 @@ class ConsumptionPage(BaseModel):
     """Consumption of some meters."""
 
     consumption: list[ConsumptionView]
+    gone: list[str] = Field(
+        description="with `since`: meters in whose place there is no row any more; drop what you have of them"
+    )
     cursor: str
     more: bool
     as_of: str = Field(description="ask with `since` for what has become another behind it")
