@@ -18,6 +18,8 @@ from meterlink.model.zone import CHINA_TIME
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.roster.correction import WORD_MAX, Correction
 from meterlink.roster.exchange import Exchange
+from meterlink.roster.faults import RosterRefused
+from meterlink.roster.saying import Saying
 from meterlink.roster.turns import Turn
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
@@ -228,3 +230,64 @@ async def test_a_rejected_reading_stands_in_nobodys_way(tmp_path: Path) -> None:
         last = FIRST_DAY + (_DAYS - 1) * _DAY
         await at.keep("m1", last, {TOTAL: "99999"}, marks=Marks.CLOCK_FAR, at=timedelta(hours=3))
         await at.book.exchange(_exchange(1, "119.5"), actor="li")
+
+
+@pytest.mark.asyncio
+async def test_a_late_ratio_is_told_of_the_meter_that_came_since_too(tmp_path: Path) -> None:
+    """The new meter stands behind the same transformers, and would go on with the old ratio unseen."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", ct="30")
+        await at.book.exchange(_exchange(1, "119.5"), actor="li")
+        await _next(at, 1, "0.5")
+        since = end_of(FIRST_DAY + 9 * _DAY, CHINA_TIME)
+        late = Turn(meter="m1", at=since, ct=Decimal(40), registers={})
+        with pytest.raises(BadRequest, match="'n1', which has the ratio 30") as refused:
+            await at.book.turn(late, actor="li")
+        assert f'roster ratio n1 --ct 40 --at "{_WHEN.isoformat()}"' in str(refused.value)
+        behind = Turn(meter="n1", at=_WHEN, ct=Decimal(40), registers={TOTAL: Decimal(0)})
+        await at.book.turn(behind, actor="li")
+        await at.book.turn(late, actor="li")
+        assert [Decimal(30), Decimal(40), Decimal(40)] == [
+            _of(at, meter, day).amount for meter, day in (("m1", 9), ("m1", 10), ("n1", _DAYS))
+        ]
+
+
+@pytest.mark.asyncio
+async def test_a_late_ratio_of_the_old_meter_only(tmp_path: Path) -> None:
+    """With the new meter came new transformers: the old ones' ratio is none of it."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", ct="30")
+        await at.book.exchange(_exchange(1, "119.5"), actor="li")
+        await _next(at, 1, "0.5")
+        since = end_of(FIRST_DAY + 9 * _DAY, CHINA_TIME)
+        await at.book.turn(Turn(meter="m1", at=since, ct=Decimal(40), registers={}, only=True), actor="li")
+        parts = {meter: ratio for meter, _, ratio in _of(at, "n1").parts}
+        assert {"m1": Decimal(40), "n1": Decimal(30)} == parts
+
+
+@pytest.mark.asyncio
+async def test_a_meter_that_had_its_last_bill_is_not_put_back(tmp_path: Path) -> None:
+    """Days that are billed would become others, and the last bill of who moved out would be no more."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100", "100", "100", customer_number="000000000001")
+        await at.book.turn(Turn(meter="m1", at=_WHEN, registers={TOTAL: Decimal("119.5")}), actor="li")
+        await at.book.exchange(_exchange(2, "119.5"), actor="li")
+        gone = {"customer_number": "000000000001", "in_service_until": _WHEN}
+        await at.put(3, 4, **gone)
+        before = _of(at, "m1")
+        at.after(FIRST_DAY + 25 * _DAY)
+        new = {"customer_number": "000000000009", "saying": Saying.NEW_CUSTOMERS}
+        same = {"customer_number": "000000000001"}
+        for number, keys, why in (
+            (1, new, "its last bill"),
+            (1, same, "its last bill"),
+            (2, same, "replaced by 'n2'"),
+            (3, new, "of customer '000000000001'"),
+        ):
+            with pytest.raises(RosterRefused) as refused:
+                await at.put(number, **keys)  # type: ignore[arg-type]
+            assert why in refused.value.faults[0].words.en
+            assert "another id" in refused.value.faults[0].words.en
+        assert before == _of(at, "m1")
+        await at.put(4, **same)
+        assert (await at.book.held()).meters["m4"].in_service(at.clock.now), "it was retired by mistake"

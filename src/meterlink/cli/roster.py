@@ -223,6 +223,9 @@ def ratio(
         str, typer.Option(help="Voltage transformers since then; default: as they were.", show_default=False)
     ] = "",
     register: _REGISTERS = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="The meter that came in its place has transformers of its own.")
+    ] = False,
     evidence: _EVIDENCE = "",
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
@@ -232,7 +235,8 @@ def ratio(
 
     What was told of that time and later is void: so a ratio that was told too late, or wrongly, is put right,
     and consumption of the days since then is made with it. With what the registers showed, the day of the
-    change has an amount too; at midnight its freeze tells that.
+    change has an amount too; at midnight its freeze tells that. Where the meter was replaced since, the new
+    one is told first, from when it came, or `--only` says that it has transformers of its own.
 
     \b
     Examples:
@@ -246,7 +250,7 @@ def ratio(
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     told = {"meter": meter, "ct": ct, "pt": pt, "evidence": evidence}
-    raise typer.Exit(changing.turn(told, at, register or ()))
+    raise typer.Exit(changing.turn(told, at, register or (), only=only))
 
 
 @app.command()

@@ -219,6 +219,7 @@ def turn_in(args: Args) -> Turn:
         ct=_ratio(args, "ct"),
         pt=_ratio(args, "pt"),
         evidence=text(args, "evidence", ""),
+        only=args.get("only") is True,
     )
 
 

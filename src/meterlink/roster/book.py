@@ -16,7 +16,7 @@ from meterlink.errors import StepTaken
 from meterlink.journal.roster_log import CHANGES_MAX, RosterLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.roster_change import DIGEST, SUBJECT, EntryChange, KeptRoster, digest
-from meterlink.roster.checks import Checks, overwritten
+from meterlink.roster.checks import Checks, overwritten, put_back
 from meterlink.roster.correction import CORRECT, Correction, corrected
 from meterlink.roster.entries import Meters, is_gone, meters_of
 from meterlink.roster.exchange import Exchange, exchanged
@@ -167,6 +167,12 @@ class RosterBook:
         held = await self._held_as(revision)
         said = {CORRECTED: True} if saying is Saying.CORRECTED else {}
         told = {"note": note[:NOTE_MAX], **said, **({SAYING: saying.value} if saying else {})}
+        now = self._clock.utc_now()
+        back = [one for one in touched if one.id in held.meters and is_gone(held.meters[one.id], now)]
+        if back:
+            gone = await self._log.told_gone()
+            if faults := list(put_back(held.meters, back, rows, now, gone)):
+                raise RosterRefused.of(faults)
         return await self._keep(held, touched, actor, verb, told, rows)
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
