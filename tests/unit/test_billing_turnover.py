@@ -272,12 +272,12 @@ async def test_a_meter_that_had_its_last_bill_is_not_put_back(tmp_path: Path) ->
         await _begun(at, "100", "100", "100", "100", customer_number="000000000001")
         await at.book.turn(Turn(meter="m1", at=_WHEN, registers={TOTAL: Decimal("119.5")}), actor="li")
         await at.book.exchange(_exchange(2, "119.5"), actor="li")
-        gone = {"customer_number": "000000000001", "in_service_until": _WHEN}
+        gone: dict[str, Any] = {"customer_number": "000000000001", "in_service_until": _WHEN}
         await at.put(3, 4, **gone)
         before = _of(at, "m1")
         at.after(FIRST_DAY + 25 * _DAY)
-        new = {"customer_number": "000000000009", "saying": Saying.NEW_CUSTOMERS}
-        same = {"customer_number": "000000000001"}
+        new: dict[str, Any] = {"customer_number": "000000000009", "saying": Saying.NEW_CUSTOMERS}
+        same: dict[str, Any] = {"customer_number": "000000000001"}
         for number, keys, why in (
             (1, new, "its last bill"),
             (1, same, "its last bill"),
@@ -285,9 +285,41 @@ async def test_a_meter_that_had_its_last_bill_is_not_put_back(tmp_path: Path) ->
             (3, new, "of customer '000000000001'"),
         ):
             with pytest.raises(RosterRefused) as refused:
-                await at.put(number, **keys)  # type: ignore[arg-type]
+                await at.put(number, **keys)
             assert why in refused.value.faults[0].words.en
             assert "another id" in refused.value.faults[0].words.en
         assert before == _of(at, "m1")
         await at.put(4, **same)
         assert (await at.book.held()).meters["m4"].in_service(at.clock.now), "it was retired by mistake"
+
+
+@pytest.mark.asyncio
+async def test_a_reading_again_that_is_rejected_hides_no_good_one(tmp_path: Path) -> None:
+    """The customer's day would have no amount, and no seal count it, though its freeze is there."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", area="east")
+        day = FIRST_DAY + 5 * _DAY
+        settler = at.settler(formats=("csv",))
+        await at.keep("m1", day, {TOTAL: "150"}, marks=Marks.CLOCK_FAR)
+        await at.keep("m1", day, {TOTAL: None}, marks=Marks.ABSENT)
+        assert (Decimal(1), "valid") == (_of(at, "m1", 5).amount, _of(at, "m1", 5).quality)
+        sealed = (await settler.settle(day, "east")).manifest
+        assert sealed is not None and 1 == sealed.counts.valid
+        await at.keep("m1", day, {TOTAL: "105.5"})
+        assert Decimal("1.5") == _of(at, "m1", 5).amount, "a good one does"
+
+
+@pytest.mark.asyncio
+async def test_a_reading_again_behind_a_late_ratio_is_no_news(tmp_path: Path) -> None:
+    """Each night that is read again would come to billing as one more correction of nothing."""
+    async with plant(tmp_path) as at:
+        at.journal.judge = Judge(Validator(AnyFacts()), {})
+        await _begun(at, "100", ct="30")
+        since = end_of(FIRST_DAY + 9 * _DAY, CHINA_TIME)
+        await at.book.turn(Turn(meter="m1", at=since, ct=Decimal(40), registers={}), actor="li")
+        with at.freezes() as freezes:
+            _, cursor = freezes.after(0)
+            await at.keep("m1", FIRST_DAY + 12 * _DAY, {TOTAL: Decimal(112)})
+            assert [] == freezes.after(cursor)[0]
+            await at.keep("m1", FIRST_DAY + 12 * _DAY, {TOTAL: Decimal("112.5")})
+            assert 1 == len(freezes.after(cursor)[0])

@@ -181,7 +181,9 @@ async def test_a_freeze_that_is_kept_and_good_for_nothing_is_no_valid_one(tmp_pa
         await home.keep("m2", DAYS[0], {TOTAL: "100"}, marks=Marks.CLOCK_FAR)
         await home.keep("m3", DAYS[0], {TOTAL: None}, marks=Marks.ABSENT)
         await home.keep("m5", DAYS[0], {TOTAL: "100"})
-        sealed = (await home.settler(formats=("csv",)).settle(DAYS[0], "east")).manifest.counts
+        manifest = (await home.settler(formats=("csv",)).settle(DAYS[0], "east")).manifest
+        assert manifest is not None
+        sealed = manifest.counts
         found = [
             (await client.get(f"/v1/completeness?day={DAYS[0]}{area}")).json()["freeze_valid"]
             for area in ("&area=east", "", "&area=nowhere")

@@ -39,7 +39,9 @@ class DayStanding:
         """One more, in the order of the log: what it tells of a register of its freeze holds from here on."""
         told = self._told.setdefault(row.meter, {})
         freeze = told.pop(row.frozen_at, {})
-        freeze |= {one.item: one.marks for one in row.registers}
+        for one in row.registers:
+            if not one.marks & UNUSABLE or freeze.get(one.item, UNUSABLE) & UNUSABLE:
+                freeze[one.item] = one.marks  # a reading again that is good for nothing hides no good one
         told[row.frozen_at] = freeze  # behind the others: it is the newest
 
     def counts(self, in_service: list[str]) -> Counts:

@@ -66,8 +66,7 @@ def held(
 
 
 def _held(rows: Iterable[tuple[Any, ...]]) -> HeldFreeze:
-    """Of one day: of each slot the newest row; one of nine o'clock that is rejected hides no midnight."""
-    of_slots = {row[_SLOT]: row for row in rows}
-    row = max(of_slots.values(), key=lambda row: (not row[_MARKS] & _UNUSABLE, row[_LOG_ID]))
+    """Of one day: the newest row that may be used; neither another slot nor a reading again hides it."""
+    row = max(rows, key=lambda row: (not row[_MARKS] & _UNUSABLE, row[_LOG_ID]))
     seq, value, marks, slot = row
     return HeldFreeze(seq, decimal(value), Marks(marks), instant(slot))

@@ -273,7 +273,8 @@ class RosterBook:
             revision = await self._log.apply(act, made.changes, held.kept)
         else:
             revision = held.revision
-        return Applied(revision=revision, meters=made.meters, **made.counts)
+        added, changed, retired = (made.counts[key] for key in ("added", "changed", "retired"))
+        return Applied(revision=revision, meters=made.meters, added=added, changed=changed, retired=retired)
 
 
 @dataclass(frozen=True, slots=True)
