@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meterlink.billing.consumption import Consumption
+from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
 from meterlink.daemon.enrolment import book_of
 from meterlink.errors import BadRequest
@@ -305,6 +305,8 @@ async def test_a_reading_again_that_is_rejected_hides_no_good_one(tmp_path: Path
         assert (Decimal(1), "valid") == (_of(at, "m1", 5).amount, _of(at, "m1", 5).quality)
         sealed = (await settler.settle(day, "east")).manifest
         assert sealed is not None and 1 == sealed.counts.valid
+        await at.keep("m1", day, {TOTAL: "105.00"}, marks=Marks.CLOCK_FAR)
+        assert Lack.END_REJECTED is _of(at, "m1", 5).lack, "another judgement of the same value"
         await at.keep("m1", day, {TOTAL: "105.5"})
         assert Decimal("1.5") == _of(at, "m1", 5).amount, "a good one does"
 
