@@ -52,7 +52,8 @@ class _Life:
             if rng.random() < 0.1 and number:
                 await self.correct(FIRST_DAY + rng.randrange(number) * _DAY)
         if number == 13:
-            await self._remove()
+            with suppress(MeterlinkError):  # it may have come only since
+                await self._remove()
         happens: list[Callable[[], Awaitable[object]]] = [self._moves, self._ratio, self._exchange]
         for event in rng.sample([*happens, self._estimate, self._reverse], 2):
             if rng.random() < 0.4:
@@ -147,12 +148,13 @@ def _take(held: dict[str, Row], rows: list[Row], gone: list[str]) -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("url", [_MONTH, f"{_MONTH}&area=east", _GUESSED])
-async def test_the_news_alone_are_as_good_as_all(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize("seed", [20261122, 1, 2, 3])
+async def test_the_news_alone_are_as_good_as_all(tmp_path: Path, url: str, seed: int) -> None:
     """A correction, an exchange or a ratio that was told late would never reach the bill."""
     held: dict[str, Row] = {}
     since, asked, taken, lost = "", 0, 0, 0
     async with plant(tmp_path) as at, served(tmp_path) as api, api.client(api.token()) as client:
-        life = _Life(at, Random(20261122))
+        life = _Life(at, Random(seed))
         at.after(FIRST_DAY - 2 * _DAY)
         await at.put(1, 2, 3, 4, area="east", ct="30")
         life.registers = {f"m{number}": Decimal("100.00") for number in range(1, 5)}
@@ -168,7 +170,7 @@ async def test_the_news_alone_are_as_good_as_all(tmp_path: Path, url: str) -> No
         everything = (await client.get(url)).json()["consumption"]
     assert {row["meter"]: row for row in everything} == held
     assert life.exchanged and asked > 10
-    assert lost or url == _GUESSED, "some rows are gone"
+    assert lost or url == _GUESSED or seed != 20261122, "some rows are gone"
     assert taken < asked * 4 * 0.8, "and it is not all of it, each time"
 
 
