@@ -81,7 +81,7 @@ async def test_the_reading_takes_it_back_and_a_new_one_is_another_version(tmp_pa
         )
         with pytest.raises(BadRequest, match="measured"):
             await estimator.estimate("m1", TOTAL, _DAY, actor="li")
-        await at.keep("m1", _DAY, {TOTAL: "510.00"}, marks=Marks.INVALID_DIGITS)
+        await at.keep("m1", _DAY, {TOTAL: "509.00"}, marks=Marks.CLOCK_FAR)
         assert 2 == (await estimator.estimate("m1", TOTAL, _DAY, actor="li")).version
 
 
