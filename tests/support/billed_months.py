@@ -1,9 +1,9 @@
 """A seeded plant over months, as billing meets it: what customers really used, and what came of it and when.
 
 Freezes are missed and come late or never, are wrong at first and corrected, registers roll over, meters are
-exchanged at noon. A register loses what it showed, transformers are changed for some days and nobody tells
-what the register showed, or tells it late; a house gets another customer, a silent meter is exchanged.
-The model knows the truth; the journal knows what it was told.
+exchanged at any hour, at midnight and near a roll-over too. A register loses what it showed, transformers are
+changed for some days and nobody tells what the register showed, or tells it late; a house gets another
+customer, a silent meter is exchanged. The model knows the truth; the journal knows what it was told.
 """
 
 from __future__ import annotations
@@ -121,14 +121,20 @@ class Months:
 
     async def day(self, day: date) -> None:
         """A day goes by, and the night in which its freezes are read."""
+        noon = self.plant.clock.now = end_of(day, CHINA_TIME) - timedelta(hours=12)
+        for one in self.customers[:4]:
+            if self.rng.random() < 0.02:  # at the very midnight at which the day begins
+                await self._exchange(one, end_of(day - _DAY, CHINA_TIME))
         for one in self.customers:
             one.use(self.rng)
-        noon = self.plant.clock.now = end_of(day, CHINA_TIME) - timedelta(hours=12)
         for event in self.noons.pop(day, []):
             await event(noon)
-        for one in self.customers[1:4]:
-            if self.rng.random() < 0.04:
-                await self._exchange(one, noon)
+        for one in self.customers[:4]:
+            # The first one's register rolls over within the first days: an exchange falls before or behind.
+            if self.rng.random() < (0.12 if one.number == 1 and day < FIRST_DAY + 8 * _DAY else 0.04):
+                at = end_of(day, CHINA_TIME) - timedelta(minutes=self.rng.randrange(1, 24 * 60))
+                self.plant.clock.now = max(noon, at)
+                await self._exchange(one, at)
         for one in self.customers:
             one.use(self.rng)
             one.truth[day] = (one.meter, dict(one.used))

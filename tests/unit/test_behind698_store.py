@@ -114,7 +114,6 @@ def test_a_row_is_its_meters_at_the_time_that_the_meter_says() -> None:
         (_row(5, address=None),),
         (_row(5, address=CARRIER_645),),
         (_row(5, at=MIDNIGHT - timedelta(days=1)),),
-        (_row(5, at=MIDNIGHT + timedelta(seconds=1)),),
         (_row(5, at=MIDNIGHT + timedelta(days=400)),),
         (_row(5), _row(6)),
         (_row(5, stored=MIDNIGHT - timedelta(hours=23)),),
@@ -126,6 +125,11 @@ def test_what_is_doubtful_is_not_there(rows: Sequence[tuple[Data, ...]]) -> None
     """A night of another meter, of another day, or of nobody would stand on a bill."""
     answer = _answer(_stocked(*rows))
     assert isinstance(answer, MeterlinkError), answer
+
+
+def test_a_night_with_seconds_is_that_of_its_minute() -> None:
+    """A meter that freezes some seconds behind the minute would have no night in the store."""
+    assert 1 == len(_values(_answer(_stocked(_row(5, at=MIDNIGHT + timedelta(seconds=45))))))
 
 
 def test_the_same_row_twice_is_one() -> None:

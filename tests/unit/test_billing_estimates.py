@@ -18,6 +18,7 @@ from meterlink.model.act import Topic
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.exchange import Exchange
+from meterlink.roster.saying import Saying
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 from tests.support.web import served
 
@@ -80,7 +81,7 @@ async def test_the_reading_takes_it_back_and_a_new_one_is_another_version(tmp_pa
         )
         with pytest.raises(BadRequest, match="measured"):
             await estimator.estimate("m1", TOTAL, _DAY, actor="li")
-        await at.keep("m1", _DAY, {TOTAL: "510.00"}, marks=Marks.INVALID_DIGITS)
+        await at.keep("m1", _DAY, {TOTAL: "509.00"}, marks=Marks.CLOCK_FAR)
         assert 2 == (await estimator.estimate("m1", TOTAL, _DAY, actor="li")).version
 
 
@@ -215,4 +216,38 @@ async def test_a_reading_takes_it_back_whatever_it_says_and_whenever(
         found = await _last(at)
         assert told == (found["measured"], found["lack"])
         with pytest.raises(BadRequest, match="reading has come"):
+            await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("told", "days", "is_made"),
+    [
+        ({"customer_number": "000000000099"}, 10, False),
+        ({"customer_number": "000000000099"}, 17, True),
+        ({"ct": "30"}, 10, False),
+        ({"ct": "30"}, 17, True),
+    ],
+)
+async def test_an_estimate_rests_on_days_of_its_own_customer(
+    tmp_path: Path, told: Mapping[str, str], days: int, is_made: bool
+) -> None:
+    """Who moved in four days ago would be billed what the one before him used."""
+    async with plant(tmp_path) as at:
+        estimator = Estimator(at.freezes, at.journal.acts, at.clock)
+        at.after(FIRST_DAY - 3 * _ONE)
+        await at.put(1, customer_number="000000000001", ct="1")
+        before = {"customer_number": "000000000001", "ct": "1"}
+        for number in range(28):
+            day = FIRST_DAY + number * _ONE
+            if number == 28 - days:
+                await at.put(1, saying=Saying.NEW_CUSTOMERS, **{**before, **told})
+            at.after(day)
+            await at.keep("m1", day, {TOTAL: Decimal(100 * number if number < 28 - days else 3000 + number)})
+        at.after(_DAY)
+        if is_made:
+            made = await estimator.estimate("m1", TOTAL, _DAY, actor="li")
+            assert (Decimal(told.get("ct", 1)), 2) == (made.amount, len(made.basis))
+            return
+        with pytest.raises(BadRequest, match=r"1 are valid.*3 are of before the customer"):
             await estimator.estimate("m1", TOTAL, _DAY, actor="li")

@@ -149,7 +149,7 @@ async def _estimates_end(at: Plant, months: Months) -> int:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize(("seed", "told_again"), [(1, True), (7, False)])
+@pytest.mark.parametrize(("seed", "told_again"), [(1, True), (2, True), (3, True), (7, False), (11, True)])
 async def test_what_billing_gets_is_what_was_kept_and_adds_up(
     tmp_path: Path, seed: int, told_again: bool
 ) -> None:

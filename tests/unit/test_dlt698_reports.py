@@ -217,13 +217,24 @@ def test_a_freeze_is_readings_and_what_is_no_number_an_event() -> None:
     assert {"freeze_number": Decimal(7), "forward_active_max_demand_at": demand_at} == _contents(rest)
 
 
-@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "2026-01-01 00:00:01", "0001-01-01 00:00:00"])
+@pytest.mark.parametrize("frozen_at", ["2026-01-09 00:00:00", "0001-01-01 00:00:00"])
 def test_a_freeze_whose_time_cannot_be_true_is_no_reading(frozen_at: str) -> None:
     """A reading's time is its key for ever."""
     row: dict[str, Content] = {"frozen_at": frozen_at, "forward_active_energy": Decimal("123.45")}
     [part] = _parts(told(freezes(row, items=["forward_active_energy.*"])))
     assert "daily_freeze" == _event(part).kind
     assert Decimal("123.45") == _contents(part)["forward_active_energy"]
+
+
+def test_a_reported_freeze_with_seconds_is_that_of_its_minute() -> None:
+    """Reported, it would be another night than read, or none."""
+    row: dict[str, Content] = {
+        "frozen_at": "2026-01-01 00:00:45",
+        "forward_active_energy": Decimal("123.45"),
+    }
+    parts = _parts(told(freezes(row, items=["forward_active_energy.*"])))
+    [frozen] = [part for part in parts if isinstance(part, ReportedReadings)]
+    assert datetime(2025, 12, 31, 16, tzinfo=UTC) == frozen.slot
 
 
 _ENERGY = Data("array", (Data("double-long-unsigned", 12345),))

@@ -122,10 +122,10 @@ def _without_record(meter: ScriptedMeter) -> dict[datetime, str]:
     return dict(answer.unfit_slots)
 
 
-def test_a_time_between_two_minutes_is_none() -> None:
-    """Its time is the key of the readings for ever."""
-    told = _without_record(ScriptedMeter(records=[_night(_NIGHT + timedelta(seconds=1))]))
-    assert "without a time of its own" in told[_FROZEN_AT]
+def test_a_time_between_two_minutes_is_that_of_its_minute() -> None:
+    """Through 645 the same night has no seconds: it would be two rows, or through 698.45 none at all."""
+    night = _read_night(ScriptedMeter(records=[_night(_NIGHT + timedelta(seconds=45))]))
+    assert [10, 11, 12, 13, 14] == [value.value for value in night.values][:5]
 
 
 def test_a_time_of_year_one_is_none() -> None:

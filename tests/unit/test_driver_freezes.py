@@ -20,12 +20,17 @@ def test_how_far_ahead_a_freeze_may_be() -> None:
     assert _NOW + AHEAD_MAX == freeze_instant(latest, **who)  # type: ignore[arg-type]
     for moment in (
         latest + timedelta(minutes=1),
-        latest.replace(second=1),
-        latest.replace(microsecond=1),
         None,
     ):
         with pytest.raises(NoFreeze, match="meter: its time"):
             freeze_instant(moment, **who)  # type: ignore[arg-type]
+
+
+def test_the_key_of_a_freeze_is_its_minute() -> None:
+    """A meter that freezes some seconds behind the minute would have no freezes, or one night two rows."""
+    moment = datetime.fromisoformat("2026-11-22T00:12:59.999999")
+    found = freeze_instant(moment, zone=CHINA_TIME, now=_NOW, who="meter")
+    assert datetime(2026, 11, 22, 0, 12, tzinfo=CHINA_TIME) == found
 
 
 @pytest.mark.parametrize(("moment", "hours"), [("0001-01-01T00:00", 8), ("9999-12-31T23:59", -8)])

@@ -25,6 +25,7 @@ def test_a_bit_never_changes() -> None:
         "conflict": 12,
         "backfill": 13,
         "restated": 14,
+        "meter_change": 15,
     }
     assert bits == {mark.names[0]: mark.bit_length() - 1 for mark in Marks}
 

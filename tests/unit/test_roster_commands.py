@@ -201,6 +201,26 @@ def test_the_whole_story_of_a_meter(place: Place) -> None:
     assert err.endswith("换表未登记。请改正新表的信息后重试\n")
 
 
+def test_a_last_register_is_told_again(place: Place) -> None:
+    """A digit that was mistyped at an exchange would stay in the bill: nobody could put it right."""
+    place.run("apply", place.file(_TWO), "--yes")
+    told = ("--removed-at", "2026-11-01 10:30", "--last-register", "219.5", "--first-register", "0")
+    place.told("exchange", "m1", "--new-number", "000000000009", *told)
+    right = ("correct", "m1", "--last-register", "119.5", "--word", "typed 219.5")
+    assert {"revision": 3, "added": 0, "changed": 0, "retired": 0} == place.told(*right)
+    story = place.run("history", "m1")[1]
+    assert "219.5 -> 0" in story and "2026-11-01T02:30:00Z  forward_active_energy: 119.5" in story
+    for wrong in (("correct", "m1", "--word", "x"), (*right, "--first-register", "1"), (*right[:-1], " ")):
+        assert 2 == place.run(*wrong)[0]
+    at = ("--ct", "40", "--at", "2026-10-30")
+    code, _, err = place.run("ratio", "m1", *at)
+    assert (2, True) == (code, "`--only`" in err)
+    assert 4 == place.told("ratio", "m1", *at, "--only")["revision"]
+    code, _, err = place.run("apply", place.file(_TWO), "--yes", "--partial")
+    assert (2, True) == (code, "was replaced by '000000000009'" in err), err
+    assert (0, True) == (place.run("verify")[0], place.run("verify")[1].startswith("whole: 4"))
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.xlsx"])
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_what_is_exported_changes_nothing(place: Place, name: str, lang: str) -> None:

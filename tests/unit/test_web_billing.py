@@ -170,6 +170,29 @@ async def test_completeness(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_freeze_that_is_kept_and_good_for_nothing_is_no_valid_one(tmp_path: Path) -> None:
+    """FRZ-01: a day would be told to be whole of which billing can use a quarter."""
+    async with plant(tmp_path) as home, served(tmp_path) as api, api.client(api.token()) as client:
+        home.after(DAYS[0], hours=-30)
+        await home.put(1, 2, 3, 4, area="east")
+        await home.put(5, area="west")
+        home.after(DAYS[0])
+        await home.keep("m1", DAYS[0], {TOTAL: "100"})
+        await home.keep("m2", DAYS[0], {TOTAL: "100"}, marks=Marks.CLOCK_FAR)
+        await home.keep("m3", DAYS[0], {TOTAL: None}, marks=Marks.ABSENT)
+        await home.keep("m5", DAYS[0], {TOTAL: "100"})
+        manifest = (await home.settler(formats=("csv",)).settle(DAYS[0], "east")).manifest
+        assert manifest is not None
+        sealed = manifest.counts
+        found = [
+            (await client.get(f"/v1/completeness?day={DAYS[0]}{area}")).json()["freeze_valid"]
+            for area in ("&area=east", "", "&area=nowhere")
+        ]
+        assert (sealed.in_service, sealed.valid, sealed.shares["valid"]) == (4, 1, "0.2500")
+        assert [(4, 1, 0.25), (5, 2, 0.4), (0, 0, None)] == [tuple(one.values()) for one in found]
+
+
+@pytest.mark.asyncio
 async def test_who_follows_what_is_sealed_hears_of_each_seal_once(tmp_path: Path) -> None:
     """A supplement of a day long ago would never be taken: whoever looks at days has seen that one."""
     heard: list[tuple[str, str, int]] = []

@@ -270,6 +270,10 @@ async def test_a_body_is_packed_for_whom_takes_it(tmp_path: Path) -> None:
             async with client.stream("GET", PATH, headers={"Accept-Encoding": "br, gzip;q=0.5"}) as packed:
                 octets = b"".join([piece async for piece in packed.aiter_raw()])
             plain = await client.get(PATH, headers={"Accept-Encoding": "gzip;q=0, identity"})
+            refused = await client.get(PATH, headers={"Accept-Encoding": "gzip;q=0, *"})
+            taken = await client.get(PATH, headers={"Accept-Encoding": "*;q=0, gzip"})
+        assert "content-encoding" not in refused.headers, "what is said of gzip counts, not the star"
+        assert "gzip" == taken.headers["content-encoding"]
         assert "gzip" == packed.headers["content-encoding"]
         assert "content-encoding" not in plain.headers
         assert plain.content == gzip.decompress(octets)

@@ -7,6 +7,7 @@ of a day is passed over by the amount of a month.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import partial
@@ -17,8 +18,10 @@ from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.points import Points
 from meterlink.journal import held_rows, history_rows
 from meterlink.journal.reader import JournalReader
-from meterlink.model.history import Told
+from meterlink.model.history import Shown, Told
+from meterlink.model.marks import Standing
 from meterlink.validation.facts import MeterFacts
+from meterlink.validation.turnover import USUAL_DAYS, Usual, usual_day
 from meterlink.validation.validator import FactsOfMeters
 
 DAYS_AT_ONCE: Final = 400
@@ -59,11 +62,11 @@ class Between:
             told = self._reader.look(partial(history_rows.exchanges, meter=one))
             begins, ends = self._turns(one)
             if number or (begins is not None and begins >= since):
-                start = self._turn(one, item, begins, told) if begins else End(at=since, value=None)
+                start = self._change(one, item, begins, told) if begins else End(at=since, value=None)
             else:
                 start = self._held(one, item, first - _DAY)
             if number < len(chain) - 1 or (ends is not None and ends <= until):
-                end = self._turn(one, item, ends, told) if ends else End(at=until, value=None)
+                end = self._change(one, item, ends, told) if ends else End(at=until, value=None)
             else:
                 end = self._held(one, item, last)
             stretches += self._stretches(one, item, start, end, told)
@@ -154,6 +157,34 @@ class Between:
         found = self._held(meter, item, day_of(at, self._zone))
         is_midnight = at == end_of(day_of(at, self._zone), self._zone)
         return found if found is not None and (is_midnight or found.at == at) else End(at=at, value=None)
+
+    def _change(self, meter: str, item: str, at: datetime, told: tuple[Told, ...]) -> End:
+        """The same of the meter's coming or going, with what it is to be held against (VEE-12)."""
+        end = self._turn(meter, item, at, told)
+        if end.seq is not None or end.value is None:
+            return end
+        return replace(end, usual=Usual(self._usual_day(meter, item, at)))
+
+    def _usual_day(self, meter: str, item: str, at: datetime) -> Decimal | None:
+        """What is usual in the place of a meter, multiplied, as the days before tell it; ``None``: too few.
+
+        Those of a meter before it count where it was too short there itself; never those of another customer,
+        or with another multiplier.
+        """
+        for one in self._points.line_to(meter)[::-1]:
+            begin = max(at - USUAL_DAYS * _DAY, self._points.same_since(one, at))
+            first, last = day_of(begin, self._zone), day_of(at, self._zone)
+            valid = [
+                Shown(end.at, end.value)
+                for end in self._days(one, item, first, last)
+                if begin <= end.at <= at and end.value is not None and end.marks.standing is Standing.VALID
+            ]
+            facts = self._facts.get(one)
+            if facts is None or self._points.taken_over([one, meter], begin, at) is not None:
+                return None
+            if (counted := usual_day(valid, item, facts)) is not None:
+                return counted * self._points.last_place(one, at).multiplier
+        return None
 
     def _within(self, meter: str, item: str, start: End, end: End) -> Iterator[End]:
         """What holds of the days between two ends, those themselves left out."""

@@ -21,8 +21,9 @@ from meterlink.model.history import Shown
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
 from meterlink.model.register import EXACT, QUALITY
 from meterlink.model.slot import Lang
-from meterlink.validation.case import step
+from meterlink.validation.case import Step, step
 from meterlink.validation.facts import MeterFacts
+from meterlink.validation.turnover import Usual, is_doubtful
 
 
 class Lack(enum.Enum):
@@ -78,6 +79,7 @@ class End:
         marks: of the reading; none of what people told.
         seq: of the freeze in the log; ``None``: the end is when the meter was put in or taken out, or when
             its multiplier became another, and people tell what it showed, or nobody does.
+        usual: where people tell what a meter showed when it came or went; ``None``: it is no such end.
 
     """
 
@@ -85,6 +87,7 @@ class End:
     value: Decimal | None
     marks: Marks = NO_MARKS
     seq: int | None = None
+    usual: Usual | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -197,9 +200,18 @@ def _way(one: Stretch, item: str) -> tuple[Decimal | None, Marks]:
         made = step(_shown(before), _shown(end), item, one.facts)
         if made.counted < 0:
             return None, marks | Marks.REG_BACK
-        marks |= end.marks & _OF_A_STEP
+        marks |= end.marks & _OF_A_STEP | _of_a_turn(one, before, end, made)
         total, before = EXACT.add(total, made.counted), end
     return total, marks
+
+
+def _of_a_turn(one: Stretch, before: End, end: End, made: Step) -> Marks:
+    """The mark of a step to or from what people told of the meter's coming or going (VEE-12)."""
+    assert one.multiplier is not None, "nothing lacks"
+    told = [usual for usual in (before.usual, end.usual) if usual is not None]
+    if any(is_doubtful(made, usual, one.facts, one.multiplier) for usual in told):
+        return Marks.METER_CHANGE
+    return NO_MARKS
 
 
 def _shown(end: End) -> Shown:

@@ -4,7 +4,8 @@ An estimate is never a reading, nor part of an amount: it is an act of the chain
 day, with the days it was made of. One is made only where the freeze that ends the day cannot be used, and the
 one that begins it can; so the day behind it, which has no beginning, has none: never two in a row.
 
-Source: VEE-02. What is expected of a day is the median of what was consumed on the same weekday.
+Source: VEE-02. What is expected of a day is the median of what was consumed on the same weekday by its own
+customer, with its own multiplier: what somebody else used tells nothing of him.
 """
 
 from __future__ import annotations
@@ -117,16 +118,26 @@ def expected(freezes: Freezes, meter: str, item: str, day: date) -> tuple[Decima
             f"{meter} {day}: nothing is estimated: a reading has come that tells of it: ask for "
             f"--from {known.first} --to {known.last} / 请查询该区间的实测用电量"
         )
+    end = freezes.end_of(day)
+    days = [day - weeks * _WEEK for weeks in range(1, WEEKS + 1)]
+    his = [then for then in days if freezes.points.is_one_hand(meter, freezes.end_of(then - _DAY), end)]
     basis = [
         (then, made.amount)
-        for then in (day - weeks * _WEEK for weeks in range(1, WEEKS + 1))
+        for then in his
         if (made := freezes.consumption(meter, item, then, then)).amount is not None
         and made.quality == "valid"
     ]
     if len(basis) < DAYS_MIN:
+        others = len(days) - len(his)
+        why = (
+            f", and {others} are of before the customer or the multiplier became another"
+            " (之前的日期属其他用户或其他倍率)"
+            if others
+            else ""
+        )
         raise BadRequest(
             f"{meter} {day}: nothing is estimated: of the last {WEEKS} same weekdays {len(basis)} are valid, "
-            f"and it takes {DAYS_MIN} / 同星期有效日不足,无法估算"
+            f"and it takes {DAYS_MIN}{why} / 同星期有效日不足,无法估算"
         )
     return _median([amount for _, amount in basis if amount is not None]), tuple(then for then, _ in basis)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final, NamedTuple, Protocol, Self
 
 from meterlink.billing.freezes import Place
@@ -23,6 +24,8 @@ CHAIN_MAX: Final = 100
 _INSTANT: Final = timedelta(microseconds=1)
 NOWHERE: Final = Place()
 """Of a meter that the roster never knew."""
+_EVER: Final = datetime(1, 1, 2, tzinfo=UTC)
+"""Before anything was told."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -122,6 +125,16 @@ class _Told:
             return place
         held = next((one.ratio for one in reversed(late) if one.at <= moment), late[0].ratio)
         return place if held == place.multiplier else replace(place, multiplier=held)
+
+    def same_since(self, until: datetime) -> datetime:
+        """See ``Points.same_since``."""
+        turns = [one.at for one in self._ratios[1:]]
+        turns += [
+            after.at
+            for before, after in pairwise(self.entries)
+            if _is_another(before.settings, after.settings)
+        ]
+        return max((at for at in turns if at < until), default=_EVER)
 
     def _place(self, number: int) -> Place:
         if number not in self._places:
@@ -303,6 +316,39 @@ class Points:
                     return meter
                 before = entry
         return None
+
+    def same_since(self, meter: str, until: datetime) -> datetime:
+        """Since when a meter had the customer and the multiplier that it had before a time; aware.
+
+        Args:
+            meter: our id of it; one that the roster does not know was never another.
+            until: changes of this time and later are left out.
+
+        """
+        told = self._told.get(meter)
+        return _EVER if told is None else told.same_since(until)
+
+    def line_to(self, meter: str) -> tuple[str, ...]:
+        """The meters before one in its place, oldest first, and itself."""
+        if meter not in self._told:
+            return (meter,)
+        return (*self._walk(meter, lambda one: self._told[one].newest.replaces)[::-1], meter)
+
+    def is_one_hand(self, meter: str, since: datetime, until: datetime) -> bool:
+        """Whether a place had one customer and one multiplier all the time between two others.
+
+        Args:
+            meter: our id of any meter of the place.
+            since: from when on is looked; aware.
+            until: changes of this time and later are left out.
+
+        """
+        chain = self.stood(meter, since, until)
+        if not chain or self.taken_over(chain, since, until) is not None:
+            return False
+        if any(since < self.same_since(one, until) for one in chain):
+            return False
+        return 1 == len({self.last_place(one, until).multiplier for one in chain})
 
     def line(self, meter: str) -> tuple[str, ...]:
         """The meters of the place of a meter, oldest first: those before it, itself, and those behind it."""

@@ -14,6 +14,7 @@ from meterlink.billing.manifest import Counts, Missing
 from meterlink.billing.source import Freezes
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import UNUSABLE, Marks, Standing
+from meterlink.model.register import Register
 
 UNPLANNED: Final = "unplanned"
 """Reason of a meter of which nothing was due."""
@@ -33,13 +34,16 @@ class DayStanding:
 
     day: date
     area: str
-    _told: dict[str, dict[datetime, dict[str, Marks]]] = field(default_factory=dict)
+    _told: dict[str, dict[datetime, dict[str, Register]]] = field(default_factory=dict)
 
     def add(self, row: FreezeRow) -> None:
         """One more, in the order of the log: what it tells of a register of its freeze holds from here on."""
         told = self._told.setdefault(row.meter, {})
         freeze = told.pop(row.frozen_at, {})
-        freeze |= {one.item: one.marks for one in row.registers}
+        for one in row.registers:
+            before = freeze.get(one.item)
+            if before is None or not _is_worthless(one, before):
+                freeze[one.item] = one
         told[row.frozen_at] = freeze  # behind the others: it is the newest
 
     def counts(self, in_service: list[str]) -> Counts:
@@ -87,11 +91,17 @@ class DayStanding:
         )
 
 
-def _held(told: Mapping[datetime, Mapping[str, Marks]]) -> Mapping[str, Marks]:
+def _is_worthless(again: Register, before: Register) -> bool:
+    """Whether a reading again is rejected and shows something else than the good one before it."""
+    is_worse = bool(again.marks & UNUSABLE) and not before.marks & UNUSABLE
+    return is_worse and again.value != before.value
+
+
+def _held(told: Mapping[datetime, Mapping[str, Register]]) -> Mapping[str, Marks]:
     """Of each register what holds: of several freezes of a day, one that is not rejected, then the newest."""
     held: dict[str, Marks] = {}
     for freeze in told.values():
-        for item, marks in freeze.items():
+        for item, marks in ((item, one.marks) for item, one in freeze.items()):
             if item not in held or held[item] & UNUSABLE or not marks & UNUSABLE:
                 held[item] = marks
     return held

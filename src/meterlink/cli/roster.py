@@ -223,6 +223,9 @@ def ratio(
         str, typer.Option(help="Voltage transformers since then; default: as they were.", show_default=False)
     ] = "",
     register: _REGISTERS = None,
+    only: Annotated[
+        bool, typer.Option("--only", help="The meter that came in its place has transformers of its own.")
+    ] = False,
     evidence: _EVIDENCE = "",
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
@@ -232,7 +235,8 @@ def ratio(
 
     What was told of that time and later is void: so a ratio that was told too late, or wrongly, is put right,
     and consumption of the days since then is made with it. With what the registers showed, the day of the
-    change has an amount too; at midnight its freeze tells that.
+    change has an amount too; at midnight its freeze tells that. Where the meter was replaced since, the new
+    one is told first, from when it came, or `--only` says that it has transformers of its own.
 
     \b
     Examples:
@@ -246,7 +250,7 @@ def ratio(
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     told = {"meter": meter, "ct": ct, "pt": pt, "evidence": evidence}
-    raise typer.Exit(changing.turn(told, at, register or ()))
+    raise typer.Exit(changing.turn(told, at, register or (), only=only))
 
 
 @app.command()
@@ -276,6 +280,45 @@ def remove(
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     raise typer.Exit(changing.turn({"meter": meter, "evidence": evidence}, at, register))
+
+
+@app.command()
+def correct(
+    meter: _METER,
+    word: Annotated[str, typer.Option(help="Why: what was wrong with what was told.")],
+    last_register: Annotated[
+        list[str] | None,
+        typer.Option(help="What it showed when it was taken out: VALUE or ITEM=VALUE. May be repeated."),
+    ] = None,
+    first_register: Annotated[
+        list[str] | None,
+        typer.Option(help="What it showed when it was put in: VALUE or ITEM=VALUE. May be repeated."),
+    ] = None,
+    evidence: _EVIDENCE = "",
+    config: Config = FIRST_CONFIG,
+    as_json: AsJson = False,
+    lang: Language = None,
+) -> None:
+    """Tell again what a meter showed when it was taken out or put in: it was told wrongly. 更正止码或起码。
+
+    What was told first stays in the log. Consumption is made of what was told last, also that of days that
+    are billed already: `/v1/consumption?since=` brings it.
+
+    \b
+    Examples:
+      meterlink roster correct m1 --last-register 119.50 --word "typed 219.50" --evidence "photo 4711"
+      meterlink roster correct m2 --first-register 0.50 --word "photo read wrongly"
+
+    \b
+    Exit codes: 0 noted; 2 it cannot have been so; 7 journal; 8 you may not, or somebody was first.
+    """
+    from meterlink.cli.roster_change import RosterChanging
+
+    if bool(last_register) == bool(first_register):
+        raise typer.BadParameter("--last-register or --first-register: one of them")
+    changing = RosterChanging(config, as_json=as_json, lang=lang)
+    told = {"meter": meter, "word": word, "evidence": evidence}
+    raise typer.Exit(changing.correct(told, last_register or (), first_register or ()))
 
 
 @app.command("list")

@@ -25,11 +25,12 @@ from meterlink.clock import SystemClock
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.journal import roster_rows
 from meterlink.journal.reader import JournalReader
 from meterlink.model.roster_change import KeptRoster
 from meterlink.roster.book import Held
 from meterlink.roster.cells import Ratio, Time
-from meterlink.roster.checks import Checks, many_retired, overwritten
+from meterlink.roster.checks import Checks, many_retired, overwritten, put_back
 from meterlink.roster.faults import CellRefused, Fault, Words
 from meterlink.roster.files import Wanted, read_file
 from meterlink.roster.plan import Plan, plan, result
@@ -121,15 +122,23 @@ class RosterChanging:
             outcome = way.exchange(args)
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
 
-    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str]) -> int:
+    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str], *, only: bool = False) -> int:
         """Note another ratio, or that a meter was taken out; the exit code."""
         args = {
             **self._with_ratios(told),
             "at": self._cell(Time(), at),
             "registers": self._registers(registers),
+            "only": only,
         }
         with self._way() as way:
             outcome = way.turn(args)
+        return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
+
+    def correct(self, told: Mapping[str, str], last: Sequence[str], first: Sequence[str]) -> int:
+        """Tell a last or first register again; the exit code."""
+        end, registers = ("last", last) if last else ("first", first)
+        with self._way() as way:
+            outcome = way.correct({**told, "end": end, "registers": self._registers(registers)})
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon)
 
     def _with_ratios(self, told: Mapping[str, str]) -> dict[str, str]:
@@ -148,6 +157,7 @@ class RosterChanging:
         faults = [*wanted.faults]
         faults += checks.faults(result(held.meters, found.touched), found.touched, now, wanted.rows)
         faults += overwritten(held.meters, found.touched, wanted.rows, saying)
+        faults += put_back(held.meters, found.touched, wanted.rows, now, self._told_gone())
         if not retire_many:
             faults += many_retired(held.meters, len(found.retired), now, named=len(wanted.meters))
         return _Planned(
@@ -166,6 +176,14 @@ class RosterChanging:
         with JournalReader(path) as reader:
             reader.check()
             return Held.of(reader.roster())
+
+    def _told_gone(self) -> set[str]:
+        """Meters of which it was told that they were taken out; none where there is no journal yet."""
+        path = data_dir(self._settings) / JOURNAL_FILE
+        if not path.exists():
+            return set()
+        with JournalReader(path) as reader:
+            return reader.look(roster_rows.told_gone)
 
     def _show(self, planned: _Planned) -> None:
         if self._as_json:
@@ -202,6 +220,9 @@ class RosterChanging:
         elif "refused" not in outcome:
             counts = (outcome[key] for key in ("revision", "added", "changed", "retired"))
             print(said(self._lang, "done", *counts))
+            for one in outcome.get("doubts", ()):
+                doubt = (one[key] for key in ("meter", "item", "told", "newest", "most"))
+                typer.echo(said(self._lang, "doubt", *doubt), err=True)
             if is_daemon:
                 print(said(self._lang, "daemon"))
         else:

@@ -29,6 +29,7 @@ from meterlink.model.roster_change import SUBJECT, KeptChange
 from meterlink.model.zone import CHINA_TIME
 from meterlink.roster.book import EXCHANGE, Held
 from meterlink.roster.columns import COLUMNS
+from meterlink.roster.correction import CORRECT
 from meterlink.roster.entries import entry_of, is_gone
 from meterlink.roster.files import headers_of, table_of
 from meterlink.roster.history import fault_in
@@ -137,7 +138,7 @@ class RosterLook:
         """Show every change of an entry."""
         self._meter(meter_id)
         for kept in self._reader.roster_changes_of(meter_id):
-            exchange, turn = self._body(kept, {EXCHANGE}), self._body(kept, {RATIO, REMOVE})
+            exchange, turn = self._body(kept, {EXCHANGE}), self._body(kept, {RATIO, REMOVE, CORRECT})
             if self._as_json:
                 told = {**_change_json(kept), "exchange": exchange, "turn": turn}
                 print(json.dumps(told, ensure_ascii=False))

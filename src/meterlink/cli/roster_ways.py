@@ -19,7 +19,7 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import REQUEST_OCTETS_MAX, SOCKET_FILE
 from meterlink.daemon.enrolment import book_of
 from meterlink.daemon.refusals import told
-from meterlink.daemon.roster_requests import PUT_MAX, check_may_change, exchange_in, turn_in
+from meterlink.daemon.roster_requests import PUT_MAX, check_may_change, correction_in, exchange_in, turn_in
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
@@ -63,6 +63,9 @@ class Way(Protocol):
 
     def turn(self, args: Mapping[str, Any]) -> Outcome:
         """Note a turn; the same errors."""
+
+    def correct(self, args: Mapping[str, Any]) -> Outcome:
+        """Tell a last or first register again; the same errors."""
 
     @property
     def is_daemon(self) -> bool:
@@ -114,6 +117,10 @@ class DaemonWay:
         """See ``Way``."""
         return self._desk.ask("roster.turn", **args)
 
+    def correct(self, args: Mapping[str, Any]) -> Outcome:
+        """See ``Way``."""
+        return self._desk.ask("roster.correct", **args)
+
 
 class FileWay:
     """On the journal itself, with the lock that a daemon would have.
@@ -156,6 +163,10 @@ class FileWay:
     def turn(self, args: Mapping[str, Any]) -> Outcome:
         """See ``Way``."""
         return self._changed(lambda book: book.turn(turn_in(args), actor=self._user))
+
+    def correct(self, args: Mapping[str, Any]) -> Outcome:
+        """See ``Way``."""
+        return self._changed(lambda book: book.correct(correction_in(args), actor=self._user))
 
     def _changed(self, change: Callable[[RosterBook], Any]) -> Outcome:
         async def work() -> Applied:

@@ -47,6 +47,12 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "done: the roster is of revision {0} ({1} new, {2} changed, {3} of them out of service)",
         "完成:档案为第 {0} 版(新增 {1},变更 {2},其中退运 {3})",
     ),
+    "doubt": (
+        "look again: {0} {1}: {2} was told, {3} was read last, and no more than {4} is usual since: what is "
+        "billed of it is suspect until somebody has looked (`meterlink roster correct`)",
+        "请复核:表 {0} {1} 登记示数 {2},最近抄见 {3},其间通常不超过 {4};核实前相关电量标为存疑"
+        "(更正:`meterlink roster correct`)",
+    ),
     "daemon": (
         "rules of orders know it now; the lines that it concerns begin anew after what they have in hand, "
         "and until then no order goes to a meter that came, went or is reached otherwise",

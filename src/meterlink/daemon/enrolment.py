@@ -7,12 +7,14 @@ something else, that is told at each start, and what to do; it is neither applie
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
 
 from meterlink.clock import Clock
 from meterlink.config import Settings
+from meterlink.daemon.turnover_alarms import raise_doubts
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
 from meterlink.journal.journal import Journal
@@ -36,7 +38,9 @@ _log = structlog.get_logger(__name__)
 
 def book_of(settings: Settings, profiles: MeterProfiles, journal: Journal, clock: Clock) -> RosterBook:
     """The roster of a journal, held against a configuration."""
-    return RosterBook(journal.roster, Checks(settings, profiles), clock)
+    zone = settings.gateway.plant_time
+    doubted = partial(raise_doubts, acts=journal.acts, clock=clock, zone=zone)
+    return RosterBook(journal.roster, Checks(settings, profiles), clock, doubted)
 
 
 async def enrolled(settings: Settings, book: RosterBook, clock: Clock) -> Meters:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
@@ -19,6 +20,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import MeterlinkError
 from meterlink.roster.book import Applied, RosterBook
 from meterlink.roster.checks import Checks
+from meterlink.roster.correction import Correction
 from meterlink.roster.entries import Meters
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.roster import Roster
@@ -97,6 +99,11 @@ class LiveRoster:
     async def turn(self, turn: Turn, *, actor: str) -> Applied:
         """See ``RosterBook.turn``."""
         return await self._change([turn.meter], lambda: self._book.turn(turn, actor=actor))
+
+    async def correct(self, correction: Correction, *, actor: str) -> Applied:
+        """See ``RosterBook.correct``."""
+        change = partial(self._book.correct, correction, actor=actor)
+        return await self._change([correction.meter], change)
 
     async def tell(self) -> None:
         """Let rules know the roster as it is now, by what holds; who calls has ``Held.changing``.

@@ -22,6 +22,7 @@ from meterlink.journal.roster_log import CHANGES_MAX
 from meterlink.model.payload import time_in
 from meterlink.orders.people import Deed, People
 from meterlink.roster.book import Applied
+from meterlink.roster.correction import Correction
 from meterlink.roster.entries import meter_of
 from meterlink.roster.exchange import Exchange
 from meterlink.roster.faults import RosterRefused
@@ -80,6 +81,7 @@ class RosterDesk:
             "roster.commit": self._commit,
             "roster.exchange": self._exchange,
             "roster.turn": self._turn,
+            "roster.correct": self._correct,
         }
 
     async def answer(self, user: str, op: str, args: Args) -> Answer:
@@ -142,6 +144,10 @@ class RosterDesk:
     async def _turn(self, user: str, args: Args) -> Answer:
         turn = turn_in(args)
         return await self._noted(lambda: self._book.turn(turn, actor=user))
+
+    async def _correct(self, user: str, args: Args) -> Answer:
+        correction = correction_in(args)
+        return await self._noted(lambda: self._book.correct(correction, actor=user))
 
     async def _noted(self, note: Callable[[], Awaitable[Applied]]) -> Answer:
         try:
@@ -212,6 +218,26 @@ def turn_in(args: Args) -> Turn:
         registers=_registers(args, "registers"),
         ct=_ratio(args, "ct"),
         pt=_ratio(args, "pt"),
+        evidence=text(args, "evidence", ""),
+        only=args.get("only") is True,
+    )
+
+
+def correction_in(args: Args) -> Correction:
+    """The correction of a request.
+
+    Raises:
+        BadRequest: that is none; the message says why.
+
+    """
+    end = text(args, "end")
+    if end not in {"first", "last"}:
+        raise BadRequest("end must be first or last")
+    return Correction(
+        meter=text(args, "meter"),
+        end="last" if end == "last" else "first",
+        registers=_registers(args, "registers"),
+        word=text(args, "word"),
         evidence=text(args, "evidence", ""),
     )
 

@@ -231,7 +231,8 @@ def _with_news(db: sqlite3.Connection, kept: KeptFreeze) -> KeptFreeze:
 
 def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]:
     """Whether a row tells something new, and the newest earlier row with a value for one of its keys."""
-    asked = {"row": seq, "again": Marks.DUPLICATE.value, "aside": (Marks.DUPLICATE | Marks.BACKFILL).value}
+    aside = Marks.DUPLICATE | Marks.BACKFILL | Marks.RESTATED
+    asked = {"row": seq, "again": Marks.DUPLICATE.value, "aside": aside.value}
     same, before = db.execute(_AGAINST_BEFORE, asked).fetchone()
     return not same, before
 

@@ -18,7 +18,7 @@ _KEPT: Final = """
     AND EXISTS (SELECT 1 FROM log WHERE id = log_id AND data_class = 'daily_freeze')
     ORDER BY slot, log_id
     """
-_LOG_ID, _MARKS, _SLOT = 0, 2, 3
+_LOG_ID, _VALUE, _MARKS, _SLOT = range(4)
 """Places in a row."""
 _UNUSABLE: Final = UNUSABLE.value
 
@@ -67,7 +67,21 @@ def held(
 
 def _held(rows: Iterable[tuple[Any, ...]]) -> HeldFreeze:
     """Of one day: of each slot the newest row; one of nine o'clock that is rejected hides no midnight."""
-    of_slots = {row[_SLOT]: row for row in rows}
+    of_slots: dict[int, tuple[Any, ...]] = {}
+    for row in rows:
+        before = of_slots.get(row[_SLOT])
+        if before is None or not _is_worthless(row, before):
+            of_slots[row[_SLOT]] = row
     row = max(of_slots.values(), key=lambda row: (not row[_MARKS] & _UNUSABLE, row[_LOG_ID]))
     seq, value, marks, slot = row
     return HeldFreeze(seq, decimal(value), Marks(marks), instant(slot))
+
+
+def _is_worthless(row: tuple[Any, ...], before: tuple[Any, ...]) -> bool:
+    """Whether a reading again is rejected and shows something else: it says nothing of the good one before.
+
+    With the same value it is another judgement of that one, and holds.
+    """
+    if not row[_MARKS] & _UNUSABLE or before[_MARKS] & _UNUSABLE:
+        return False
+    return row[_VALUE] is None or decimal(row[_VALUE]) != decimal(before[_VALUE])

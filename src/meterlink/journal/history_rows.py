@@ -25,9 +25,9 @@ HEADS_MAX: Final = 4 * PAST_MAX
 WALK_MAX: Final = 200
 """Readings of one item that are passed by in search of one of the same class; among values of the moment
 there are few others."""
-EXCHANGES_MAX: Final = 10
-"""Exchanges of one meter, and times at which its ratio changed or it was taken out, that are looked at; it
-takes part in two exchanges, when it comes and when it goes."""
+EXCHANGES_MAX: Final = 30
+"""Exchanges of one meter, times at which its ratio changed or it was taken out, and corrections of what was
+told of them, that are looked at; it takes part in two exchanges, when it comes and when it goes."""
 
 # The list of classes stands in the queries, so that SQLite sees that the index holds all that is asked for;
 # and `CROSS JOIN` keeps their order: by the index, so that the first rows are there without the others.
@@ -57,7 +57,8 @@ _THE_SAME: Final = _OF_OTHERS.format(which="= :slot ORDER BY reading.slot")
 _EXCHANGES: Final = """
     SELECT body FROM roster_change
     JOIN act ON topic = 'roster' AND subject = 'roster' AND step = revision
-    WHERE roster_change.meter = ? AND verb IN ('exchange', 'ratio', 'remove') ORDER BY revision DESC LIMIT ?
+    WHERE roster_change.meter = ? AND verb IN ('exchange', 'ratio', 'remove', 'correct')
+    ORDER BY revision DESC LIMIT ?
     """
 
 Row = tuple[Any, ...]
@@ -209,7 +210,10 @@ def _reading(row: Row) -> Reading | None:
 
 
 def exchanges(db: sqlite3.Connection, meter: str) -> tuple[Told, ...]:
-    """What was told of what a meter showed when it came, went or got another ratio, oldest first."""
+    """What was told of what a meter showed when it came, went or got another ratio, oldest first.
+
+    Of one time that was told several times, what was told last stands first: it holds.
+    """
     found = []
     for (body,) in db.execute(_EXCHANGES, (meter, EXCHANGES_MAX)):
         try:

@@ -89,7 +89,9 @@ class Journal:
         self.mark = SentMark(path, self.acts)
         self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
-        self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)
+        self.roster = RosterLog(
+            ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth, lambda: self.judge
+        )
         self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)

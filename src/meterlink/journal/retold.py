@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
-from meterlink.journal import rows
+from meterlink.journal import judged, rows
 from meterlink.journal.cells import instant, micros, reading_of
+from meterlink.journal.judged import Judge
 from meterlink.model.data_classes import DAILY_FREEZE
-from meterlink.model.marks import Marks
+from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading, Record
 
 # One look into the index of keys for each item of the meter: others would read the freezes of all meters.
@@ -35,6 +36,7 @@ _SINCE: Final = """
     ORDER BY reading.slot, log.id, reading.n
     """
 _SLOT: Final = 0
+_OF_A_STEP: Final = Marks.REG_BACK | Marks.ROLL_OVER | Marks.SUDDEN_CHANGE
 
 
 def tell_again(db: sqlite3.Connection, boot: int, meter: str, since: datetime, kept_at: int) -> int:
@@ -55,6 +57,46 @@ def tell_again(db: sqlite3.Connection, boot: int, meter: str, since: datetime, k
         if readings := tuple(_held(meter, told)):
             record = Record(meter=meter, data_class=DAILY_FREEZE, readings=readings)
             rows.insert(db, boot, rows.encode(record, instant(kept_at)))
+            count += 1
+    return count
+
+
+def judge_again(
+    db: sqlite3.Connection, boot: int, meter: str, since: datetime, kept_at: int, judge: Judge
+) -> int:
+    """Keep the first freeze of a meter again where it has other marks by now; how many. In the transaction.
+
+    It was judged by what people told that the meter showed when it came, and they tell something else now.
+    Only the marks of that step become others: what the meter's clock shows today says nothing of that night.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        meter: our id of it.
+        since: when it came; aware.
+        kept_at: microseconds, of the new row.
+        judge: marks readings.
+
+    """
+    asked = {"meter": meter, "since": micros(since), "data_class": DAILY_FREEZE}
+    first: dict[str, Reading] = {}
+    for _, told in groupby(db.execute(_SINCE, asked), key=itemgetter(_SLOT)):
+        for one in _held(meter, told):
+            if not one.marks & UNUSABLE:
+                first.setdefault(one.item, one)
+    count = 0
+    for _, of_slot in groupby(sorted(first.values(), key=attrgetter("slot")), key=attrgetter("slot")):
+        before = list(of_slot)
+        bare = tuple(replace(one, marks=one.marks & ~_OF_A_STEP) for one in before)
+        record = Record(meter=meter, data_class=DAILY_FREEZE, readings=bare)
+        verdict = judged.marked(db, record, judge).readings
+        anew = tuple(
+            replace(one, marks=one.marks & ~_OF_A_STEP | found.marks & _OF_A_STEP)
+            for one, found in zip(before, verdict, strict=True)
+        )
+        if others := tuple(new for new, one in zip(anew, before, strict=True) if new.marks != one.marks):
+            again = Record(meter=meter, data_class=DAILY_FREEZE, readings=others)
+            rows.insert(db, boot, rows.encode(again, instant(kept_at)))
             count += 1
     return count
 

@@ -12,23 +12,30 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from meterlink.clock import Clock
 from meterlink.errors import JournalError, StepTaken
-from meterlink.journal import act_rows, roster_rows
+from meterlink.journal import act_rows, held_rows, roster_rows
 from meterlink.journal.acts import Growth, Read
 from meterlink.journal.cells import micros
+from meterlink.journal.judged import Judge
 from meterlink.journal.store import Step
 from meterlink.model.act import Act, Topic
+from meterlink.model.history import Shown
+from meterlink.model.marks import Standing
 from meterlink.model.roster_change import SUBJECT, EntryChange, KeptChange, KeptRoster
 
 CHANGES_MAX: Final = 200_000
 """Changes in one revision: every meter of one roster goes, and every one of another comes."""
 HISTORY_MAX: Final = 1_000
 """Changes of one meter that one look brings, at most."""
+
+
+def _nobody() -> Judge | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,7 @@ class RosterLog:
         clock: gives ``kept_at``.
         boot: number of the daemon's start.
         growth: of the acts; is told of one more.
+        judge: gives who marks readings; ``None``: nobody does.
 
     """
 
@@ -49,6 +57,7 @@ class RosterLog:
     clock: Clock
     boot: Callable[[], int]
     growth: Growth
+    judge: Callable[[], Judge | None] = _nobody
 
     async def kept(self) -> KeptRoster:
         """The roster, with its revision.
@@ -84,7 +93,7 @@ class RosterLog:
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
-            return roster_rows.insert(db, self.boot(), revision, kept_at)
+            return roster_rows.insert(db, self.boot(), revision, kept_at, self.judge())
 
         log_id = await self.change(step)
         if log_id == act_rows.TAKEN:
@@ -104,12 +113,38 @@ class RosterLog:
         look = partial(roster_rows.changes_of, meter=meter, limit=min(limit, HISTORY_MAX))
         return await self.read(lambda store: store.look(look))
 
-    async def newest_value(self, meter: str, item: str) -> Decimal | None:
-        """The newest value of an item that was kept of a meter; ``None``: there is none.
+    async def newest_shown(self, meter: str, item: str) -> Shown | None:
+        """What a meter showed last of an item, as far as billing may use it; ``None``: there is nothing.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        look = partial(roster_rows.newest_value, meter=meter, item=item)
+        look = partial(roster_rows.newest_shown, meter=meter, item=item)
         return await self.read(lambda store: store.look(look))
+
+    async def valid_days(self, meter: str, item: str, slots: tuple[datetime, datetime]) -> list[Shown]:
+        """What a meter showed in its freezes with nothing doubtful about it, oldest first.
+
+        Args:
+            meter: our id of it.
+            item: the register.
+            slots: from the first on and before the second; some months at most, aware.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        look = partial(held_rows.held, meter=meter, item=item, slots=slots, day_of=datetime.date)
+        found = await self.read(lambda store: store.look(look))
+        sound = [one for one in found if one.marks.standing is Standing.VALID]
+        return [Shown(one.slot, one.value) for one in sound if one.value is not None]
+
+    async def told_gone(self) -> set[str]:
+        """Our ids of the meters of which it was ever told that they were taken out, and what they showed.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(roster_rows.told_gone))

@@ -14,7 +14,10 @@ from typing import Any, Final
 from meterlink.errors import JournalError
 from meterlink.journal import act_rows, retold
 from meterlink.journal.cells import instant, text
+from meterlink.journal.judged import Judge
 from meterlink.model.act import Act, Topic
+from meterlink.model.history import Shown
+from meterlink.model.marks import UNUSABLE
 from meterlink.model.payload import time_in
 from meterlink.model.roster_change import (
     SUBJECT,
@@ -41,8 +44,15 @@ _CHANGED_BEHIND: Final = """
     SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
     WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.log_id > ?
     """
-_NEWEST_VALUE: Final = """
-    SELECT value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL ORDER BY slot DESC LIMIT 1
+_NEWEST_SHOWN: Final = """
+    SELECT slot, value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL AND marks & ? = 0
+    ORDER BY slot DESC, log_id DESC LIMIT 1
+    """
+_TOLD_GONE: Final = """
+    SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
+    WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.verb IN ('exchange', 'remove')
+    AND json_valid(act.body)
+    AND roster_change.meter IN (json_extract(act.body, '$.old'), json_extract(act.body, '$.meter'))
     """
 _KEPT: Final = "INSERT INTO roster_change (revision, n, meter, old, new) VALUES (?, ?, ?, ?, ?)"
 _STATE: Final = (
@@ -52,6 +62,8 @@ _STATE: Final = (
 
 _RATIO: Final = "ratio"
 """Verb of a revision that tells since when a ratio holds; see ``KeptChange``."""
+_CORRECT: Final = "correct"
+"""Verb of one that tells again what a meter showed when it came or went."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +99,20 @@ def prepared(act: Act, changes: Sequence[EntryChange], before: KeptRoster) -> Pr
     )
 
 
-def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) -> int:
+def insert(
+    db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int, judge: Judge | None = None
+) -> int:
     """Keep a revision, all of it; the log id of its act. In the writer's transaction.
 
     One that tells a ratio tells the freezes since then again: what they are multiplied by has become another.
+    One that tells a register again has the freeze behind it judged anew.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        revision: prepared.
+        kept_at: microseconds, of the new rows.
+        judge: marks readings; ``None``: nobody does.
 
     Returns:
         ``act_rows.TAKEN`` when there is a later revision than the one that it stands behind, or
@@ -106,6 +128,10 @@ def insert(db: sqlite3.Connection, boot: int, revision: Prepared, kept_at: int) 
         since = _time_in(revision.act.body["at"], "the revision")
         for meter, _ in revision.entries:
             retold.tell_again(db, boot, meter, since, kept_at)
+    if revision.act.verb == _CORRECT and judge is not None:
+        since = _time_in(revision.act.body["at"], "the revision")
+        for meter, _ in revision.entries:
+            retold.judge_again(db, boot, meter, since, kept_at, judge)
     return log_id
 
 
@@ -163,13 +189,23 @@ def changed_behind(db: sqlite3.Connection, after: int) -> set[str]:
     return {meter for (meter,) in db.execute(_CHANGED_BEHIND, (after,))}
 
 
-def newest_value(db: sqlite3.Connection, meter: str, item: str) -> Decimal | None:
-    """The value of the newest slot of an item that has one."""
-    row = db.execute(_NEWEST_VALUE, (meter, item)).fetchone()
+def newest_shown(db: sqlite3.Connection, meter: str, item: str) -> Shown | None:
+    """What the newest slot of an item shows that billing may use; ``None``: there is none.
+
+    Raises:
+        JournalError: it is damaged.
+
+    """
+    row = db.execute(_NEWEST_SHOWN, (meter, item, UNUSABLE.value)).fetchone()
     try:
-        return Decimal(row[0]) if row else None
+        return Shown(instant(row[0]), Decimal(row[1])) if row else None
     except InvalidOperation:
-        raise JournalError(f"a reading of meter {meter!r} is damaged: {row[0]!r} is no number") from None
+        raise JournalError(f"a reading of meter {meter!r} is damaged: {row[1]!r} is no number") from None
+
+
+def told_gone(db: sqlite3.Connection) -> set[str]:
+    """Our ids of the meters of which it was ever told that they were taken out, and what they showed."""
+    return {meter for (meter,) in db.execute(_TOLD_GONE)}
 
 
 @contextmanager

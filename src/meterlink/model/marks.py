@@ -51,6 +51,9 @@ class Marks(IntFlag):
     RESTATED = 1 << 14
     """The value was kept before; a reading from before it, or its meter's ratio, was told since."""
 
+    METER_CHANGE = 1 << 15
+    """What was told of the meter's coming or going is far from what was read, or from the usual day."""
+
     @property
     def names(self) -> tuple[str, ...]:
         """The marks that are set, lower case, in bit order."""
@@ -160,6 +163,12 @@ MARK_WORDS: Final[Mapping[Marks, MarkWords]] = {
         _V,
         "the value was kept before with other marks or another ratio, until what is before it came late",
         "较早数据补抄或倍率补登后,该值已重新判定",
+    ),
+    Marks.METER_CHANGE: MarkWords(
+        _S,
+        "what was told that the meter showed when it came or went is more than two usual days from what was "
+        "read",
+        "装拆换表登记的止码或起码与抄见值之差超过两倍日均用电量",
     ),
 }
 """What each mark means, for people and for billing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,14 +12,16 @@ from typing import Any, Final
 
 from meterlink.clock import Clock
 from meterlink.config.meters import MeterSettings
-from meterlink.errors import BadRequest, StepTaken
+from meterlink.errors import StepTaken
 from meterlink.journal.roster_log import CHANGES_MAX, RosterLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.roster_change import DIGEST, SUBJECT, EntryChange, KeptRoster, digest
-from meterlink.roster.checks import Checks, overwritten
+from meterlink.roster.checks import Checks, overwritten, put_back
+from meterlink.roster.correction import CORRECT, Correction, corrected
 from meterlink.roster.entries import Meters, is_gone, meters_of
 from meterlink.roster.exchange import Exchange, exchanged
 from meterlink.roster.faults import Fault, RosterRefused, Words
+from meterlink.roster.last_registers import Doubt, check_last
 from meterlink.roster.plan import changes, result
 from meterlink.roster.saying import Saying, followed
 from meterlink.roster.turns import RATIO, REMOVE, Turn, turned
@@ -35,6 +37,8 @@ SAYING: Final = "saying"
 NOTE_MAX: Final = 200
 """Characters of a note."""
 
+Doubted = Callable[[Sequence[Doubt]], Awaitable[None]]
+"""Lets people know of registers that were told."""
 _NO_ROWS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
@@ -77,6 +81,7 @@ class Applied:
         changed: entries of which something became other, those that went among them.
         retired: entries that went out of service.
         meters: the roster after it.
+        doubts: registers that were told, and that a person has to look at.
 
     """
 
@@ -85,6 +90,7 @@ class Applied:
     changed: int
     retired: int
     meters: Meters = field(repr=False)
+    doubts: tuple[Doubt, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -93,6 +99,7 @@ class Applied:
             "added": self.added,
             "changed": self.changed,
             "retired": self.retired,
+            **({"doubts": [one.as_json() for one in self.doubts]} if self.doubts else {}),
         }
 
 
@@ -103,13 +110,15 @@ class RosterBook:
         log: of the journal.
         checks: what a roster must be.
         clock: wall time.
+        doubted: is told of registers that cannot be believed unseen; ``None``: nobody is.
 
     """
 
-    def __init__(self, log: RosterLog, checks: Checks, clock: Clock) -> None:
+    def __init__(self, log: RosterLog, checks: Checks, clock: Clock, doubted: Doubted | None = None) -> None:
         self._log = log
         self._checks = checks
         self._clock = clock
+        self._doubted = doubted
 
     def check_by(self, checks: Checks) -> None:
         """Hold the next changes against something else."""
@@ -158,6 +167,12 @@ class RosterBook:
         held = await self._held_as(revision)
         said = {CORRECTED: True} if saying is Saying.CORRECTED else {}
         told = {"note": note[:NOTE_MAX], **said, **({SAYING: saying.value} if saying else {})}
+        now = self._clock.utc_now()
+        back = [one for one in touched if one.id in held.meters and is_gone(held.meters[one.id], now)]
+        if back:
+            gone = await self._log.told_gone()
+            if faults := list(put_back(held.meters, back, rows, now, gone)):
+                raise RosterRefused.of(faults)
         return await self._keep(held, touched, actor, verb, told, rows)
 
     async def exchange(self, exchange: Exchange, *, actor: str) -> Applied:
@@ -171,8 +186,9 @@ class RosterBook:
         """
         held = await self.held()
         touched = exchanged(held.meters, exchange, self._clock.utc_now())
-        await self._check_last(exchange.old, exchange.last)
-        return await self._keep(held, touched, actor, EXCHANGE, exchange.body(), _NO_ROWS)
+        doubts = await self._doubts(held, exchange.old, exchange.last, exchange.removed_at)
+        applied = await self._keep(held, touched, actor, EXCHANGE, exchange.body(), _NO_ROWS)
+        return await self._with_doubts(applied, doubts)
 
     async def turn(self, turn: Turn, *, actor: str) -> Applied:
         """Note since when the ratio of a meter's transformers holds, or when it was taken out.
@@ -187,25 +203,39 @@ class RosterBook:
         """
         held = await self.held()
         touched = turned(held.meters, turn, self._clock.utc_now())
+        doubts: tuple[Doubt, ...] = ()
         if turn.verb == REMOVE:
-            await self._check_last(turn.meter, turn.registers)
-        return await self._keep(held, [touched], actor, turn.verb, turn.body(), _NO_ROWS)
+            doubts = await self._doubts(held, turn.meter, turn.registers, turn.at)
+        applied = await self._keep(held, [touched], actor, turn.verb, turn.body(), _NO_ROWS)
+        return await self._with_doubts(applied, doubts)
 
-    async def _check_last(self, meter: str, registers: Mapping[str, Decimal]) -> None:
-        """Refuse a last register that was passed before.
+    async def correct(self, correction: Correction, *, actor: str) -> Applied:
+        """Tell again what a meter showed when it came or went; what was told before stays in the log.
 
         Raises:
-            BadRequest: one was.
-            JournalError: the file cannot be read.
+            BadRequest: it cannot have been so.
+            StepTaken, RosterRefused, JournalError: as of ``apply``.
 
         """
-        for item, value in registers.items():
-            newest = await self._log.newest_value(meter, item)
-            if newest is not None and newest > value:
-                raise BadRequest(
-                    f"{item}: meter {meter!r} was read with {newest} already, so it cannot have shown "
-                    f"{value} at the end: look at the photo again / 止码小于已抄示数"
-                )
+        held = await self.held()
+        entry, at = corrected(held.meters, correction)
+        doubts: tuple[Doubt, ...] = ()
+        if correction.end == "last":
+            doubts = await self._doubts(held, entry.id, correction.registers, at)
+        applied = await self._keep(held, [entry], actor, CORRECT, correction.body(at), _NO_ROWS)
+        return await self._with_doubts(applied, doubts)
+
+    async def _doubts(
+        self, held: Held, meter: str, registers: Mapping[str, Decimal], at: datetime
+    ) -> tuple[Doubt, ...]:
+        """See ``check_last``."""
+        return await check_last(self._log, self._checks.facts(held.meters[meter]), meter, registers, at)
+
+    async def _with_doubts(self, applied: Applied, doubts: tuple[Doubt, ...]) -> Applied:
+        """Tell of what cannot be believed unseen, once it is kept."""
+        if doubts and self._doubted is not None:
+            await self._doubted(doubts)
+        return replace(applied, doubts=doubts)
 
     async def _held_as(self, revision: int) -> Held:
         held = await self.held()
@@ -228,7 +258,7 @@ class RosterBook:
         now = self._clock.utc_now()
         saying = Saying(str(told.get(SAYING, "")))
         made = await asyncio.to_thread(_made, self._checks, held, touched, now, rows, saying)
-        if verb in {RATIO, REMOVE} and not made.changes:
+        if verb in {RATIO, REMOVE, CORRECT} and not made.changes:
             made = _only_told(made, touched)
         if made.changes:
             act = Act(
@@ -243,7 +273,8 @@ class RosterBook:
             revision = await self._log.apply(act, made.changes, held.kept)
         else:
             revision = held.revision
-        return Applied(revision=revision, meters=made.meters, **made.counts)
+        added, changed, retired = (made.counts[key] for key in ("added", "changed", "retired"))
+        return Applied(revision=revision, meters=made.meters, added=added, changed=changed, retired=retired)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,22 @@ and limits are found by a meter's id, so that under a second one all of them wou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.config.lines import LineFinder, check_listeners
 from meterlink.config.meters import METERS_MAX
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.registers import capacities
+from meterlink.errors import ConfigError
 from meterlink.roster.entries import Meters, is_gone
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.fits import Fits
 from meterlink.roster.saying import Saying
+from meterlink.validation.facts import MeterFacts
 
 _NAMED_MAX: Final = 5
 """Lines that a message names."""
@@ -38,7 +42,22 @@ class Checks:
 
     def __init__(self, settings: Settings, profiles: MeterProfiles) -> None:
         self._lines = settings.lines
+        self._profiles = profiles
+        self._zone = settings.gateway.plant_time
         self._fits = Fits(profiles, frozenset(one.name for one in settings.security_providers))
+
+    def facts(self, meter: MeterSettings) -> MeterFacts | None:
+        """What the registers of a meter are judged by; ``None``: no profile knows it.
+
+        Args:
+            meter: its entry.
+
+        """
+        try:
+            profile = self._profiles.find(meter.protocol, meter.model)
+        except ConfigError:
+            return None
+        return MeterFacts.of(meter, profile, capacities=partial(capacities, meter.protocol), zone=self._zone)
 
     def faults(
         self, meters: Meters, touched: Sequence[MeterSettings], at: datetime, rows: Mapping[str, int]
@@ -124,6 +143,51 @@ def overwritten(
                 "如原表号录入有误,请加 `--correct-numbers`",
             )
             yield _fault(rows, meter, "meter_number", words)
+
+
+def put_back(
+    before: Meters,
+    touched: Sequence[MeterSettings],
+    rows: Mapping[str, int],
+    at: datetime,
+    told_gone: Collection[str] = (),
+) -> Iterator[Fault]:
+    """Meters out of service that would come back so that days on which they were gone become others.
+
+    Who was taken out of a table by mistake comes back under his id. Whose end was told with what the meter
+    showed has had his last bill; whose place another meter has would be billed beside it.
+
+    Args:
+        before: the roster as it is, with those out of service.
+        touched: the entries that become other.
+        rows: by id, the row that names a meter.
+        at: now.
+        told_gone: our ids of the meters of which it was told that they were taken out, and what they showed.
+
+    """
+    after = {one.replaces: one.id for one in before.values() if one.replaces}
+    for meter in touched:
+        old = before.get(meter.id)
+        if old is None or not is_gone(old, at) or _ends_no_later(meter, old):
+            continue
+        if meter.id in after:
+            why, zh = f"was replaced by {after[meter.id]!r}", f"已换装为 {after[meter.id]!r}"
+        elif meter.id in told_gone:
+            why, zh = "was taken out, and its last bill is made of what it showed", "已登记拆表止码"
+        elif old.customer_number not in {"", meter.customer_number, *meter.customer_was}:
+            why, zh = f"was that of customer {old.customer_number!r} when it went", "退运时属其他用户"
+        else:
+            continue
+        words = Words(
+            f"this meter {why}: put back, it would make days that are billed into others; give it another id",
+            f"该表{zh},恢复在运会改变已计费的日期:请使用新的标识",
+        )
+        yield _fault(rows, meter, "in_service_until", words)
+
+
+def _ends_no_later(meter: MeterSettings, old: MeterSettings) -> bool:
+    assert old.in_service_until is not None, "it is out of service"
+    return meter.in_service_until is not None and meter.in_service_until <= old.in_service_until
 
 
 def many_retired(before: Meters, retired: int, at: datetime, *, named: int) -> Iterator[Fault]:

@@ -34,6 +34,8 @@ class Turn:
         ct: from then on; ``None``: it was taken out.
         pt: the same; ``None`` with ``ct``: as it was.
         evidence: where that is to be seen.
+        only: whether the meter that came in its place since has transformers of its own, so that a ratio is
+            none of it.
 
     """
 
@@ -43,6 +45,7 @@ class Turn:
     ct: Decimal | None = None
     pt: Decimal | None = None
     evidence: str = ""
+    only: bool = False
 
     @property
     def verb(self) -> str:
@@ -86,7 +89,29 @@ def turned(meters: Meters, turn: Turn, now: datetime) -> MeterSettings:
         return _removed(meters, old, turn)
     if old.in_service_until is not None and turn.at >= old.in_service_until:
         raise BadRequest(f"meter {old.id!r} was out of service at that time / 该时刻已退运")
-    return meter_of({**entry_of(old), "ct": turn.ct, "pt": old.pt if turn.pt is None else turn.pt})
+    new = meter_of({**entry_of(old), "ct": turn.ct, "pt": old.pt if turn.pt is None else turn.pt})
+    if not turn.only:
+        _check_behind(meters, new)
+    return new
+
+
+def _check_behind(meters: Meters, meter: MeterSettings) -> None:
+    """Refuse a ratio that the meter which came in its place since has not: it stands behind the same ones.
+
+    Raises:
+        BadRequest: it has another.
+
+    """
+    behind = next((one for one in meters.values() if one.replaces == meter.id), None)
+    if behind is None or behind.ct * behind.pt == meter.ct * meter.pt:
+        return
+    since = "" if behind.in_service_since is None else f' --at "{behind.in_service_since.isoformat()}"'
+    raise BadRequest(
+        f"meter {meter.id!r} was replaced by {behind.id!r}, which has the ratio {behind.ct * behind.pt:f} "
+        f"and would go on with it: tell it first (`meterlink roster ratio {behind.id} --ct {meter.ct:f}"
+        f"{since}`), or say that it has transformers of its own (`--only`) / 已换装为 {behind.id!r},其倍率为 "
+        f"{behind.ct * behind.pt:f}:请先登记新表的倍率;新表确有自己的互感器时请加 --only"
+    )
 
 
 def _removed(meters: Meters, old: MeterSettings, turn: Turn) -> MeterSettings:

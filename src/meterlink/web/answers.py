@@ -49,9 +49,15 @@ def accepted(request: Request, media_type: str) -> None:
 
 
 def takes_gzip(request: Request) -> bool:
-    """Whether the caller takes a compressed body."""
+    """Whether the caller takes a compressed body; what is said of gzip counts before what is said of all."""
     told = request.headers.get("accept-encoding", "")
-    return any(_quality(part, {"gzip", "*"}) for part in told.split(","))
+    named = [part for part in told.split(",") if _name(part) == "gzip"]
+    of_any = [part for part in told.split(",") if _name(part) == "*"]
+    return any(_quality(part, {"gzip", "*"}) for part in named or of_any)
+
+
+def _name(part: str) -> str:
+    return part.split(";", maxsplit=1)[0].strip().lower()
 
 
 def _quality(part: str, names: set[str]) -> bool:

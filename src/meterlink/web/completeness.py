@@ -16,6 +16,8 @@ from meterlink.accounts.tokens import Scope
 from meterlink.acquisition.explaining import completeness as told_of
 from meterlink.acquisition.explaining import spans_of
 from meterlink.billing import days
+from meterlink.billing.manifest import Counts
+from meterlink.billing.standing import DayStanding
 from meterlink.journal import ledger_looks
 from meterlink.journal.ledger import SERIES_AT_ONCE
 from meterlink.journal.ledger_rows import seconds
@@ -27,7 +29,7 @@ from meterlink.web.queries import Limit, only_once
 from meterlink.web.readers import Look
 from meterlink.web.texts import Area, Behind, Day
 from meterlink.web.views import CompletenessPage
-from meterlink.web.world import Here
+from meterlink.web.world import Here, World
 
 PATH: Final = "/v1/completeness"
 PAGE_ROWS: Final = 1_000
@@ -73,7 +75,9 @@ async def completeness(
 ) -> Response:
     """Of the slots that are due: how many are kept, on time or late, and why the others are not.
 
-    `total` is that of all rows, also of those on other pages.
+    `total` is that of all rows, also of those on other pages. Its `completeness` counts slots of all classes
+    that are kept, whatever their marks; `freeze_valid` is that of FRZ-01: meters with a valid daily freeze of
+    the day, of those in service at its end, as a seal of the day counts them.
     """
     accepted(request, JSON)
     day, now = days.parsed(query.day), here.clock.utc_now()
@@ -82,6 +86,7 @@ async def completeness(
     for first, end in ledger_looks.parts(last, SERIES_AT_ONCE):
         tallies += await here.readers.run(partial(_tallies, day, now, first, end))
     found = told_of(tallies, here.places(), day=day, by=query.by, area=query.area)
+    freeze_valid = await _freeze_valid(here, day, query.area)
     limit = query.limit or PAGE_ROWS
     behind = [one for one in found["rows"] if query.cursor is None or one["name"] > query.cursor]
     rows, more = behind[:limit], len(behind) > limit
@@ -90,9 +95,33 @@ async def completeness(
     if more:
         kept = query.model_dump(exclude_none=True, exclude_defaults=True) | {"cursor": cursor}
         heads["Link"] = f'<{PATH}?{urlencode(kept)}>; rel="next"'
-    return whole(
-        request, document({**found, "rows": rows, "cursor": cursor, "more": more}), JSON, headers=heads
-    )
+    page = {**found, "freeze_valid": freeze_valid, "rows": rows, "cursor": cursor, "more": more}
+    return whole(request, document(page), JSON, headers=heads)
+
+
+async def _freeze_valid(here: World, day: date, area: str | None) -> dict[str, int | float | None]:
+    """FRZ-01: how many of the meters in service have a valid freeze; some thousand freezes a look."""
+    standing = DayStanding(day, area or "")
+    until, seq = await here.readers.run(lambda look: look.freezes.newest()), 0
+    while seq < until:
+        take = partial(_add_freezes, standing, seq, until, day, area)
+        seq = await here.readers.run(take)
+    counts = await here.readers.run(lambda look: _counts(standing, day, area, look))
+    share = counts.shares["valid"]
+    rate = None if share is None else float(share)
+    return {"in_service": counts.in_service, "valid": counts.valid, "rate": rate}
+
+
+def _add_freezes(standing: DayStanding, seq: int, until: int, day: date, area: str | None, look: Look) -> int:
+    rows, end = look.freezes.after(seq, until=until, day=day, area=area)
+    for row in rows:
+        standing.add(row)
+    return end
+
+
+def _counts(standing: DayStanding, day: date, area: str | None, look: Look) -> Counts:
+    freezes = look.freezes
+    return standing.counts(freezes.points.in_service(freezes.end_of(day), area))
 
 
 def _tallies(day: date, now: datetime, first: int, last: int, look: Look) -> list[Tally]:

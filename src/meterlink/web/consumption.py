@@ -16,6 +16,7 @@ from meterlink.billing import cursors, days
 from meterlink.billing.changed_since import changed_since, newest
 from meterlink.billing.consumption import LACK_WORDS, Consumption
 from meterlink.billing.estimates import measured, standing
+from meterlink.billing.points import Points
 from meterlink.journal import act_rows
 from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import Topic
@@ -71,6 +72,7 @@ class _Asked:
         first: see ``ConsumptionQuery``.
         last: the same.
         meters: our ids, in order.
+        gone: our ids of those in whose place there is no row any more, in order.
         more: whether there are others behind them.
         newest: the last freeze of the log.
         revision: of the roster.
@@ -83,6 +85,7 @@ class _Asked:
     first: date
     last: date
     meters: tuple[str, ...]
+    gone: tuple[str, ...]
     more: bool
     newest: int
     revision: int
@@ -122,6 +125,8 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
     somebody asked for at the gateway is told with `estimates=true`, and is no part of it.
 
     Whoever has asked for all of it keeps `as_of`: with `since` he gets the rows that may have become others.
+    A row takes the place of those of all meters in `place`. Rows of meters in `gone` are to be dropped: their
+    place has none any more, because it was told late that the meter was taken out, or stood in another area.
     """
     accepted(request, JSON)
     if query.last < query.first:
@@ -138,8 +143,14 @@ async def consumption(request: Request, here: Here, query: Annotated[Consumption
     for start in range(0, len(asked.meters), STEP_METERS):
         some = asked.meters[start : start + STEP_METERS]
         rows += await here.readers.run(partial(_rows, asked, some))
-    cursor = asked.meters[-1] if asked.meters else (query.cursor or "")
-    page = {"consumption": rows, "cursor": cursor, "more": asked.more, "as_of": asked.as_of}
+    cursor = max([*asked.meters, *asked.gone], default=query.cursor or "")
+    page = {
+        "consumption": rows,
+        "gone": list(asked.gone),
+        "cursor": cursor,
+        "more": asked.more,
+        "as_of": asked.as_of,
+    }
     heads = {}
     if asked.more:
         kept = query.model_dump(by_alias=True, exclude_none=True, exclude_defaults=True)
@@ -153,15 +164,20 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
     points, end = look.freezes.points, look.freezes.end_of(last)
     found = points.billed(look.freezes.end_of(first - timedelta(days=1)), end, query.area)
     only = None if query.meter is None else points.last_of(query.meter, end)
-    behind = [one for one in found if (query.cursor is None or one > query.cursor) and only in {None, one}]
+    there = [one for one in found if only in {None, one}]
+    gone: frozenset[str] = frozenset()
     if query.since is not None:
         touched = _touched(query, look, first, last)
-        behind = [one for one in behind if one in touched]
+        gone = _gone(query, points, touched, there)
+        there = [one for one in there if one in touched]
+    behind = sorted(one for one in {*there, *gone} if query.cursor is None or one > query.cursor)
     limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
+    of_page = behind[:limit]
     return _Asked(
         first=first,
         last=last,
-        meters=tuple(behind[:limit]),
+        meters=tuple(one for one in of_page if one not in gone),
+        gone=tuple(one for one in of_page if one in gone),
         more=len(behind) > limit,
         newest=look.freezes.newest_freeze(),
         revision=look.revision,
@@ -175,6 +191,17 @@ def _touched(query: ConsumptionQuery, look: Look, first: date, last: date) -> fr
     since = known(look, cursors.parsed(query.since or ""))
     estimates = query.estimates == "true"
     return changed_since(look.freezes, look.reader, since, first, last, estimates=estimates)
+
+
+def _gone(
+    query: ConsumptionQuery, points: Points, touched: frozenset[str], there: list[str]
+) -> frozenset[str]:
+    """Those of some meters in whose place there is no row any more, of what was asked for."""
+    of_rows = {one for meter in there for one in points.places_of(meter)}
+    asked = touched if query.area is None else touched & points.ever_in(query.area)
+    if query.meter is not None:
+        asked &= {*points.places_of(query.meter)}
+    return asked - of_rows
 
 
 def _as_of(query: ConsumptionQuery, look: Look) -> str:

@@ -109,6 +109,9 @@ class ConsumptionPage(BaseModel):
     """Consumption of some meters."""
 
     consumption: list[ConsumptionView]
+    gone: list[str] = Field(
+        description="with `since`: meters in whose place there is no row any more; drop what you have of them"
+    )
     cursor: str
     more: bool
     as_of: str = Field(description="ask with `since` for what has become another behind it")
@@ -208,6 +211,14 @@ class TallyRow(TallyView):
     name: str
 
 
+class FreezeValidView(BaseModel):
+    """How many meters have a valid daily freeze of the day (FRZ-01)."""
+
+    in_service: int = Field(description="at the end of the day")
+    valid: int = Field(description="of those, with a freeze of the day with nothing doubtful about it")
+    rate: float | None = Field(description="`valid` of `in_service`; null: none is in service")
+
+
 class CompletenessPage(BaseModel):
     """How complete a day is."""
 
@@ -215,6 +226,7 @@ class CompletenessPage(BaseModel):
     area: str | None = Field(description="of the question; null: all")
     by: Literal["meter", "line", "area", "class"]
     total: TallyView
+    freeze_valid: FreezeValidView
     rows: list[TallyRow]
     cursor: str
     more: bool

@@ -1,0 +1,46 @@
+"""The alarm of a last register that was told, and that nobody can believe unseen. Source: VEE-12."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timezone
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.errors import MeterlinkError
+from meterlink.journal.acts import ActLog
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.roster.last_registers import Doubt
+
+RULE: Final = "METER_CHANGE"
+ORIGIN: Final = "VEE-12"
+
+_log = structlog.get_logger(__name__)
+
+
+async def raise_doubts(doubts: Sequence[Doubt], *, acts: ActLog, clock: Clock, zone: timezone) -> None:
+    """Raise the alarm of each; one that cannot be kept is told in the log: the revision stands.
+
+    Args:
+        doubts: of one revision of the roster.
+        acts: of its journal.
+        clock: wall time.
+        zone: of the plant.
+
+    """
+    alarms = Alarms(acts, clock, zone=zone)
+    for one in doubts:
+        seen = Seen(
+            rule=RULE,
+            origin=ORIGIN,
+            meter=one.meter,
+            value=f"{one.item} {one.told:f}",
+            threshold=f"{one.newest:f} + {one.most:f}",
+            estimate_kwh=format(one.told - one.newest, "f") if one.told > one.newest else "",
+        )
+        try:
+            await alarms.raise_(seen)
+        except MeterlinkError as error:
+            _log.error("alarm_not_kept", rule=RULE, meter=one.meter, reason=str(error))
