@@ -224,9 +224,7 @@ def test_a_new_meter_has_no_freeze_until_its_first_midnight(tmp_path: Path) -> N
     told = [entry for entry in logs if entry["event"] == "no_freeze"]
     assert ["m000000000001"] == [entry["meter"] for entry in told]
     vain = 13 * _HOUR_S // _EVERY_S
-    assert vain <= plant.asked(1)[_TIME_DI] <= 2 * vain + 5, (
-        "each no of 11:00 to midnight twice, then whole"
-    )
+    assert vain <= plant.asked(1)[_TIME_DI] <= 2 * vain + 5, "each no of 11:00 to midnight twice, then whole"
     before = plant.standing(1, 0)
     assert (State.EXPIRED, Reason.GONE) == (before.state, before.reason), "it was not there"
 
