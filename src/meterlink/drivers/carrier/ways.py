@@ -18,7 +18,7 @@ CONCURRENT: Final = WAYS[0]
 METERS_DENIED: Final = 3
 """So many different meters denied, and the module is taken for one that has not the function."""
 MODULE_AGAIN_S: Final = 3_600.0
-"""So long after a module seemed to lack a function one read tries it; so long an answer proves that it has it."""
+"""So long after a module seemed to lack a function one read tries it; so long an answer proves it."""
 METER_AGAIN_S: Final = 21_600.0
 """So long a meter goes its own way; longer than the module, so that others try for the module."""
 METERS_MAX: Final = 4_096
