@@ -10,8 +10,10 @@ from meterlink.bus.exchange import NothingHeard
 from meterlink.bus.queue import Priority
 from meterlink.drivers.carrier import owner as owning
 from meterlink.drivers.carrier.tunnel import lane_opener
+from meterlink.drivers.carrier.ways import METERS_DENIED, MODULE_AGAIN_S
 from meterlink.drivers.carrier.window import WINDOW_FIRST
 from meterlink.errors import LineClosed, ReplyTimeout
+from meterwire import dlt645
 from meterwire.dlt645.messages.messages import ReadReply, ReadRequest
 from meterwire.dlt645.sessions.read import ReadSession
 from meterwire.gdw1376.messages.module import Message, denial
@@ -108,19 +110,111 @@ def test_without_concurrent_reading_one_meter_is_read_at_a_time(has_f1: bool, ro
     bench.run(story)
 
 
+async def _denies_f1(module: ScriptedModule, asked: Message) -> Said:
+    return denial(asked.frame, 10) if asked.frame.afn == 0xF1 else await at_once(module, asked)
+
+
 def test_a_module_that_reads_not_concurrently_after_all_is_read_one_by_one() -> None:
     """A module that promises what it denies would never be read."""
+    bench = bench_of(_denies_f1)
 
-    async def denies_f1(module: ScriptedModule, asked: Message) -> Said:
-        return denial(asked.frame, 10) if asked.frame.afn == 0xF1 else await at_once(module, asked)
+    async def story(bench: Bench) -> None:
+        for address in METERS[:METERS_DENIED]:
+            assert energy(address) == await bench.octets(address)
+        assert ("13-F1", METERS_DENIED) == (bench.owner.way, bench.module.asked(0xF1, 1))
+        for address in METERS[: METERS_DENIED + 2]:
+            assert energy(address) == await bench.octets(address)
+        assert METERS_DENIED == bench.module.asked(0xF1, 1)
 
-    bench = bench_of(denies_f1)
+    bench.run(story)
+
+
+def test_a_function_that_came_back_is_used_again() -> None:
+    """A module that denied in its first busy minute would be read one by one for ever."""
+    broken = True
+
+    async def denies_first(module: ScriptedModule, asked: Message) -> Said:
+        return await (_denies_f1 if broken else at_once)(module, asked)
+
+    bench = bench_of(denies_first)
+
+    async def story(bench: Bench) -> None:
+        nonlocal broken
+        for address in METERS[:METERS_DENIED]:
+            await bench.octets(address)
+        await asyncio.sleep(MODULE_AGAIN_S)
+        assert energy(METERS[10]) == await bench.octets(METERS[10])
+        assert ("13-F1", METERS_DENIED + 1) == (bench.owner.way, bench.module.asked(0xF1, 1))
+        broken = False
+        await bench.octets(METERS[11])
+        assert "13-F1" == bench.owner.way, "tried again at once, each read would be denied first"
+        await asyncio.sleep(MODULE_AGAIN_S)
+        await bench.octets(METERS[11])
+        assert "F1-F1" == bench.owner.way
+        asked = bench.module.asked(0x13, 1)
+        for address in METERS[:METERS_DENIED]:
+            await bench.octets(address)
+        assert asked == bench.module.asked(0x13, 1)
+
+    bench.run(story)
+
+
+@pytest.mark.parametrize("code", [1, 4, 5, 10])
+def test_a_denial_of_one_meter_is_not_the_modules_word(code: int) -> None:
+    """One bad meter would silence all others, for a way that denies it may be none that they have."""
+
+    async def denies_one(module: ScriptedModule, asked: Message) -> Said:
+        assert asked.frame.addresses is not None
+        if asked.frame.addresses.destination == ONE:
+            return denial(asked.frame, code)
+        return denial(asked.frame, 10) if asked.frame.afn != 0xF1 else await at_once(module, asked)
+
+    bench = bench_of(denies_one)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        for address in METERS[1:5]:
+            with pytest.raises(ReplyTimeout, match="denies"):
+                await bench.octets(ONE)
+            assert energy(address) == await bench.octets(address)
+        assert "F1-F1" == bench.owner.way
+
+    bench.run(story)
+
+
+def test_bad_meters_go_by_themselves_and_the_others_at_once() -> None:
+    """Meters that are read only one by one would wait in the places of all others, or take their way."""
+
+    async def denies_some(module: ScriptedModule, asked: Message) -> Said:
+        assert asked.frame.addresses is not None
+        await asyncio.sleep(1)
+        if asked.frame.addresses.destination in METERS[5:15]:
+            return await _denies_f1(module, asked)
+        return await at_once(module, asked)
+
+    bench = bench_of(denies_some)
 
     async def story(bench: Bench) -> None:
         assert energy(ONE) == await bench.octets(ONE)
-        assert ("13-F1", 1) == (bench.owner.way, bench.module.asked(0xF1, 1))
-        assert energy(ONE) == await bench.octets(ONE)
-        assert 1 == bench.module.asked(0xF1, 1)
+        for _ in range(2):
+            async with asyncio.TaskGroup() as group:
+                for lane in range(20):
+                    group.create_task(several(bench, lane))
+        assert ("F1-F1", 10) == (bench.owner.way, bench.module.asked(0x13, 1) // 2)
+        assert 1 + 10 + 2 * 30 == bench.module.asked(0xF1, 1)
+
+    bench.run(story)
+
+
+def test_several_frames_that_are_denied_go_one_by_one_in_the_other_way() -> None:
+    """13-F1 takes one frame: the module would carry the first alone, or none."""
+    bench = bench_of(_denies_f1)
+    first, second = asked_for_energy(ONE), dlt645.encode(dlt645.Frame(ONE, 0x11, bytes.fromhex("00010102")))
+
+    async def story(bench: Bench) -> None:
+        for _ in range(2):
+            assert 2 * energy(ONE) == await bench.octets(ONE, request=first + second)
+        assert [first + second, first, second, first, second] == bench.module.frames
 
     bench.run(story)
 

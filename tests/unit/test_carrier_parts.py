@@ -13,11 +13,12 @@ from meterlink.bus.work import Outcome
 from meterlink.config import LineSettings, Settings
 from meterlink.config.carriers import CarrierSettings
 from meterlink.daemon.carrier_part import LANE_REPLY_TIMEOUT_MS, CarrierPart, lane_of, lane_settings
-from meterlink.drivers.carrier import latency, outstanding, window
+from meterlink.drivers.carrier import latency, outstanding, ways, window
 from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.outstanding import Asked, Outstanding, Strays
 from meterlink.drivers.carrier.payload import FRAMES_MAX, OCTETS_MAX, incoming, inner_secrets, outgoing
 from meterlink.drivers.carrier.routes import Difference, Node, changes, difference
+from meterlink.drivers.carrier.ways import Ways
 from meterlink.drivers.carrier.window import Window
 from meterlink.errors import BusFull, LineBusy, ReplyTimeout
 from metersim import Simulation
@@ -122,6 +123,70 @@ def test_no_more_nodes_are_remembered_than_may_be() -> None:
     for number in range(latency.NODES_MAX + 1):
         found.note(f"{number:012d}", 40)
     assert (30, 62) == (found.timeout_s(f"{0:012d}"), found.timeout_s(A))
+
+
+# --- ways ----------------------------------------------------------------------------------------
+
+
+class _Timed:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.changes = 0
+        self.ways = Ways("F1-F1", fixed=False, now_s=lambda: self.now_s, changed=self._changed)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def of(self, address: str) -> str:
+        return self.ways.of(address, is_read=True)
+
+
+def test_a_meters_own_way_ends_after_a_while() -> None:
+    """A meter that was denied once would be read the slow way for ever."""
+    timed = _Timed()
+    assert timed.ways.denied(A, "F1-F1", 5)
+    assert ("13-F1", "F1-F1") == (timed.of(A), timed.of(B))
+    assert timed.ways.denied(A, "13-F1", 5)
+    assert "02-F1" == timed.of(A)
+    assert not timed.ways.denied(A, "02-F1", 5)
+    assert "F1-F1" == timed.of(A), "no way was any good"
+    timed.ways.denied(A, "F1-F1", 5)
+    timed.now_s = ways.METER_AGAIN_S - 1
+    assert "13-F1" == timed.of(A)
+    timed.now_s += 1
+    assert ("F1-F1", 0) == (timed.of(A), timed.changes)
+
+
+def test_only_denials_of_the_function_by_several_meters_count() -> None:
+    """Three requests that were wrong in themselves would cost all meters the better way."""
+    timed = _Timed()
+    for number in range(10):
+        timed.ways.denied(f"{number:012d}", "F1-F1", 1)
+        timed.ways.denied(A, "F1-F1", 10)
+    assert 0 == timed.changes
+    timed.ways.denied(B, "F1-F1", 4)
+    timed.ways.answered("F1-F1")
+    for number in range(10):
+        timed.ways.denied(f"{number:012d}", "F1-F1", 4)
+    assert 0 == timed.changes, "others were answered so"
+    timed.now_s = ways.MODULE_AGAIN_S
+    for number in range(ways.METERS_DENIED):
+        assert (0, "F1-F1") == (timed.changes, timed.ways.module)
+        timed.ways.denied(f"{number:012d}", "F1-F1", 4)
+    assert (1, "13-F1") == (timed.changes, timed.ways.module)
+    timed.now_s += ways.MODULE_AGAIN_S
+    assert "13-F1" == timed.ways.of("9", is_read=False), "what is given once tries nothing out"
+    assert ("F1-F1", "13-F1") == (timed.of("9"), timed.of("9"))
+    timed.ways.answered("F1-F1")
+    assert (2, "F1-F1") == (timed.changes, timed.ways.module)
+
+
+def test_no_more_meters_have_a_way_of_their_own_than_may_be() -> None:
+    """A module that denies all would eat the memory."""
+    timed = _Timed()
+    for number in range(ways.METERS_MAX + 1):
+        timed.ways.denied(f"{number:012d}", "F1-F1", 1)
+    assert ("F1-F1", "13-F1") == (timed.of(f"{0:012d}"), timed.of(A))
 
 
 # --- window --------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ from meterlink.transports.registration import (
     ServerHabits,
     StrippedStream,
 )
+from meterlink.transports.stream import ByteStream
 from metersim.loop import Simulation
+from meterwire import dlt645
 
 REGISTRATION, BEAT = b"DTU7\r\n", b"<beat>"
 KNOWN = {
@@ -35,14 +37,24 @@ ANSWERS = st.lists(
 """Without the octets that a text begins with, so that none of these makes up one with its neighbours."""
 
 
-def _through(pieces: list[bytes], *, heard: bytes = b"") -> tuple[bytes, float]:
+def _through(
+    pieces: list[bytes], *, gap_s: float = 0.0, beats: tuple[bytes, ...] = (BEAT,), **more: bytes
+) -> tuple[bytes, float]:
     """What a reader gets of these pieces, and how many seconds the last octet waited."""
+
+    async def far_end(far: ByteStream) -> None:
+        for piece in pieces[1:]:
+            await asyncio.sleep(gap_s)
+            await far.send(piece)
 
     async def program() -> tuple[bytes, float]:
         near, far = memory_line()
-        stream = StrippedStream(near, (REGISTRATION, BEAT), heard=heard)
-        for piece in pieces:
-            await far.send(piece)
+        stream = StrippedStream(near, beats, **more)
+        if pieces:
+            await far.send(pieces[0])
+        sending = asyncio.create_task(far_end(far))
+        if not gap_s:
+            await sending
         loop, got, last = asyncio.get_running_loop(), b"", 0.0
         while True:
             try:
@@ -64,8 +76,8 @@ def test_what_meters_say_comes_through_whole_and_nothing_else(data: st.DataObjec
     """A heartbeat in the middle of an answer, cut in two by the network, would cost the reading."""
     answers, sent = data.draw(ANSWERS), b""
     for answer in answers:
-        at, text = data.draw(st.integers(0, len(answer))), data.draw(st.sampled_from((BEAT, REGISTRATION)))
-        sent += answer[:at] + text + answer[at:]
+        at = data.draw(st.integers(0, len(answer)))
+        sent += answer[:at] + BEAT + answer[at:]
     cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=8)))
     pieces = [sent[a:b] for a, b in zip([0, *cuts], [*cuts, len(sent)], strict=True)]
     assert b"".join(answers) == _through([piece for piece in pieces if piece])[0]
@@ -77,6 +89,38 @@ def test_what_may_begin_a_heartbeat_waits_for_a_moment_only() -> None:
     assert b"answer<bea" == octets
     assert HELD_S == pytest.approx(waited_s)
     assert (b"answer", 0.0) == _through([b"answer"])
+
+
+@pytest.mark.parametrize("cut", range(len(REGISTRATION) + 1))
+def test_the_registration_of_a_server_that_is_dialled_is_taken_off_the_beginning(cut: int) -> None:
+    """It would be rubbish before the first answer, or be looked for in every answer."""
+    told = BEAT + REGISTRATION
+    pieces = [piece for piece in (told[:cut], told[cut:] + b"ans" + REGISTRATION + b"wer") if piece]
+    if cut >= len(BEAT) or not cut:
+        assert (b"ans" + REGISTRATION + b"wer") == _through(pieces, gap_s=0.01, registration=REGISTRATION)[0]
+    assert b"answer" == _through([b"answer"], registration=REGISTRATION, again=REGISTRATION)[0]
+    assert REGISTRATION[:2] == _through([REGISTRATION[:2]], registration=REGISTRATION)[0]
+
+
+def test_no_registration_is_cut_out_of_an_answer() -> None:
+    """A reading of 5678 kWh over a server of that name would be lost for ever."""
+    frame = dlt645.encode(
+        dlt645.Frame("000000000161", 0x11, bytes.fromhex("00000100 02030405"), from_meter=True)
+    )
+    assert b"5678" in frame
+    at = frame.index(b"5678")
+    for pieces in ([frame], [frame[:at], b"5678", frame[at + 4 :]], [frame[: at + 4], frame[at + 4 :]]):
+        for gap_s in (0.0, HELD_S / 2):
+            assert frame == _through(pieces, gap_s=gap_s, again=b"5678", beats=())[0]
+
+
+def test_a_registration_that_comes_again_alone_is_no_meters() -> None:
+    """A server that tells its name each hour would cost the answer that is waited for."""
+    assert b"answer" == _through([REGISTRATION, b"answer"], gap_s=2 * HELD_S, again=REGISTRATION)[0]
+    assert b"answer" == _through([b"answer", BEAT + REGISTRATION], gap_s=2 * HELD_S, again=REGISTRATION)[0]
+    assert b"answer" == _through([b"answer"], heard=b"", again=REGISTRATION)[0]
+    assert b"" == _through([], heard=REGISTRATION, again=REGISTRATION)[0]
+    assert REGISTRATION == _through([REGISTRATION], heard=b"")[0], "a short one is never looked for again"
 
 
 def test_what_came_with_the_registration_belongs_to_the_line() -> None:
@@ -115,7 +159,8 @@ def test_texts_are_written_as_text_or_as_octets() -> None:
     told = {"registration": "*{device}#\\r\\n", "heartbeats": ["ping", "hex:FFFE0102"]}
     line = _line(serial_server=told)
     assert line.serial_server is not None
-    assert (b"*7#\r\n", b"ping", b"\xff\xfe\x01\x02") == line.serial_server.texts("7")
+    assert b"*7#\r\n" == line.serial_server.registration_of("7")
+    assert (b"ping", b"\xff\xfe\x01\x02") == line.serial_server.heartbeats_of("7")
     assert b"\x00" == octets_of("\\0")
 
 
@@ -156,3 +201,18 @@ def test_registrations_that_begin_alike_are_refused() -> None:
     check_serial_servers([_line(), _line(name="m", url="listen://0.0.0.0:9101?device=71")])
     with pytest.raises(ValueError, match="is no serial server"):
         check_serial_servers([_line(url="serial:///dev/ttyUSB0", serial_server={"heartbeats": ["ping"]})])
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("listen://0.0.0.0:9100?device=7", {"heartbeats": ["x{device}"]}),
+        ("tcp://dtu:9100", {"registration": "DTU"}),
+        ("tcp://dtu:9100", {"registration": "hex:00000000"}),
+    ],
+)
+def test_a_text_that_is_short_with_its_device_is_refused(url: str, told: dict[str, object]) -> None:
+    """It would be taken out of answers that hold it."""
+    with pytest.raises(ValueError, match="can stand in a meter's frame"):
+        check_serial_servers([_line(url=url, serial_server=told)])
+    check_serial_servers([_line(url="listen://0.0.0.0:9100?device=7")])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from meterlink.config.carriers import CarrierSettings
-from meterlink.config.serial_server import SerialServerSettings
+from meterlink.config.serial_server import HEARTBEAT_OCTETS_MIN, SerialServerSettings, is_told_apart
 from meterlink.config.table import Name, Table
 from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.config.terminal1376 import Terminal1376Settings
@@ -297,7 +297,9 @@ def check_serial_servers(lines: Iterable[LineSettings]) -> None:
             raise ValueError(
                 f"line {line.name!r} has `serial_server` settings, but {url} is no serial server"
             )
-        if not (isinstance(url, ListenUrl) and url.device):
+        device = url.device if isinstance(url, ListenUrl) else ""
+        _check_texts(line, device)
+        if not (isinstance(url, ListenUrl) and device):
             continue
         text = registration_of(line)
         there = ports.setdefault(url.endpoint, {})
@@ -311,8 +313,29 @@ def check_serial_servers(lines: Iterable[LineSettings]) -> None:
         there[text] = line
 
 
+def _check_texts(line: LineSettings, device: str) -> None:
+    """Refuse what would be taken out of a meter's answer; what dials in has its registration taken off first.
+
+    Raises:
+        ValueError: a heartbeat with its device, or the registration of one that is dialled, is too short.
+
+    """
+    if (told := line.serial_server) is None:
+        return
+    looked_for = told.heartbeats_of(device)
+    if not device and (registration := told.registration_of("")):
+        looked_for = (registration, *looked_for)
+    for text in looked_for:
+        if not is_told_apart(text):
+            raise ValueError(
+                f"line {line.name!r}: {ascii(text)[1:]} of its serial server can stand in a meter's frame, "
+                f"and would be taken out of it: set one of {HEARTBEAT_OCTETS_MIN} octets or more at the "
+                "serial server, not all the same"
+            )
+
+
 def registration_of(line: LineSettings) -> bytes:
     """What the serial server that a line waits for says first."""
     url = line.parsed_url
     assert isinstance(url, ListenUrl)
-    return (line.serial_server or SerialServerSettings()).texts(url.device)[0]
+    return (line.serial_server or SerialServerSettings()).registration_of(url.device)

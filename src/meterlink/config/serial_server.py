@@ -11,7 +11,7 @@ from meterlink.config.table import Table
 TEXT_OCTETS_MAX: Final = 256
 """Longest registration or heartbeat; the longest that was seen is an IMEI with some words around it."""
 HEARTBEAT_OCTETS_MIN: Final = 4
-"""A shorter heartbeat stands in some frame sooner or later, and would be taken out of it."""
+"""A shorter text stands in some frame sooner or later, and would be taken out of it."""
 HEARTBEATS_MAX: Final = 4
 DEVICE: Final = "{device}"
 _HEX: Final = "hex:"
@@ -45,14 +45,18 @@ def octets_of(text: str) -> bytes:
     return octets
 
 
+def is_told_apart(octets: bytes) -> bool:
+    """Whether a text may be looked for among the octets of meters."""
+    return len(octets) >= HEARTBEAT_OCTETS_MIN and len(set(octets)) > 1
+
+
 def _registration(text: str) -> str:
     octets_of(text.replace(DEVICE, "0"))
     return text
 
 
 def _heartbeat(text: str) -> str:
-    octets = octets_of(text.replace(DEVICE, "0000"))
-    if len(octets) < HEARTBEAT_OCTETS_MIN or len(set(octets)) == 1:
+    if not is_told_apart(octets_of(text.replace(DEVICE, "0000"))):
         raise ValueError(
             f"heartbeat {text!r} can stand in a frame of a meter, and would be taken out of it: set one of "
             f"{HEARTBEAT_OCTETS_MIN} octets or more at the serial server, not all the same"
@@ -81,12 +85,21 @@ class SerialServerSettings(Table):
         "periods and a minute. Default: for a day.",
     )
 
-    def texts(self, device: str) -> tuple[bytes, ...]:
-        """All that may stand among the octets of the meters, the registration first where there is one.
+    def registration_of(self, device: str) -> bytes:
+        """The octets of the registration; empty: there is none.
 
         Args:
-            device: of the line's url; empty: none.
+            device: of the line's url; empty: the server is dialled.
 
         """
-        first = self.registration or (DEVICE if device else "")
-        return tuple(octets_of(text.replace(DEVICE, device)) for text in (first, *self.heartbeats) if text)
+        text = self.registration or (DEVICE if device else "")
+        return octets_of(text.replace(DEVICE, device)) if text else b""
+
+    def heartbeats_of(self, device: str) -> tuple[bytes, ...]:
+        """The octets of the heartbeats.
+
+        Args:
+            device: of the line's url; empty: the server is dialled.
+
+        """
+        return tuple(octets_of(text.replace(DEVICE, device)) for text in self.heartbeats)

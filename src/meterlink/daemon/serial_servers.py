@@ -10,7 +10,7 @@ import structlog
 
 from meterlink.bus.dialling import Opener
 from meterlink.config import LineSettings, Settings
-from meterlink.config.serial_server import SerialServerSettings
+from meterlink.config.serial_server import SerialServerSettings, is_told_apart
 from meterlink.errors import LineLost
 from meterlink.model.line_url import ListenUrl
 from meterlink.transports.hall import STRANGERS_MAX, Hall, PortOpener
@@ -43,7 +43,7 @@ class SerialServers:
         for line, _ in settings.meters_by_line():
             if isinstance(url := line.parsed_url, ListenUrl) and url.device:
                 told = line.serial_server or SerialServerSettings()
-                registration = told.texts(url.device)[0]
+                registration = told.registration_of(url.device)
                 habits = ServerHabits(url.device, registration, told.heartbeat_s)
                 self._known.setdefault(url.endpoint, {})[registration] = habits
 
@@ -57,19 +57,22 @@ class SerialServers:
         """
         url, told = line.parsed_url, line.serial_server or SerialServerSettings()
         if isinstance(url, ListenUrl):
-            texts, hall = told.texts(url.device), self._halls[url.endpoint]
+            beats, hall = told.heartbeats_of(url.device), self._halls[url.endpoint]
+            registration = told.registration_of(url.device)
+            again = registration if is_told_apart(registration) else b""
 
             async def taken() -> ByteStream:
                 if (seat := hall.take(url.device)) is None:
                     raise LineLost(f"{line.name}: serial server {url.device} is not connected: it dials in")
-                return StrippedStream(seat.stream, texts, heard=seat.keeper.rest)
+                return StrippedStream(seat.stream, beats, again=again, heard=seat.keeper.rest)
 
             return taken
-        if not (texts := told.texts("")):
+        beats, registration = told.heartbeats_of(""), told.registration_of("")
+        if not (beats or registration):
             return opener
 
         async def stripped() -> ByteStream:
-            return StrippedStream(await opener(), texts)
+            return StrippedStream(await opener(), beats, registration=registration, again=registration)
 
         return stripped
 

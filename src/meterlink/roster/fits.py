@@ -12,6 +12,7 @@ from meterlink.config.security import PASSWORD
 from meterlink.drivers.modbus.talk import framing_of, unit_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError
+from meterlink.model.line_url import ListenUrl
 from meterlink.roster.faults import Words
 from meterprofiles import Profile
 
@@ -121,7 +122,9 @@ def heartbeat_misfit(meter: MeterSettings, line: LineSettings) -> Misfit | None:
     if told is None or meter.protocol.startswith("modbus-"):
         return None
     head = b"\x68" + bytes.fromhex(meter.address)[::-1] + b"\x68"
-    if not any(text in head for text in told.texts("")[len(told.texts("")) - len(told.heartbeats) :]):
+    url = line.parsed_url
+    device = url.device if isinstance(url, ListenUrl) else ""
+    if not any(text in head for text in told.heartbeats_of(device)):
         return None
     return Misfit(
         "line",

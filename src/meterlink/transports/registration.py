@@ -1,10 +1,11 @@
 """What serial servers say of themselves among the octets of a line: a registration first, heartbeats between.
 
 Such a server has one connection for its own words and for the meters', and no frame around its own. So they
-are told apart by their text alone, exactly: the registration says who calls, and both are taken out wherever
-they stand, amid an answer and cut in two by the network as well. What may be the beginning of one waits for
-the rest, a moment and no longer: it may be the end of an answer.
-A text that a frame of the line's meters could hold is refused by the configuration.
+are told apart by their text alone, exactly. Heartbeats are taken out wherever they stand, amid an answer and
+cut in two by the network as well; what may be the beginning of one waits for the rest, a moment and no
+longer: it may be the end of an answer. One that a frame could hold is refused by the configuration.
+A registration says who calls and may be as short as a number, which stands in some reading sooner or later:
+it is taken off the beginning of a connection, and later only where nothing comes before and behind it.
 Source: field practice, section 3.
 """
 
@@ -97,15 +98,30 @@ class StrippedStream:
 
     Args:
         stream: the connection.
-        texts: registration and heartbeats, at least one, none of them empty.
+        heartbeats: taken out wherever they stand; none of them empty.
+        registration: taken off the beginning; empty: there is none, or it has been taken off.
+        again: taken out where it is a piece of its own with a quiet line around it; empty: nothing.
         heard: octets that came before those that the stream still brings.
 
     """
 
-    def __init__(self, stream: ByteStream, texts: Sequence[bytes], *, heard: bytes = b"") -> None:
+    def __init__(
+        self,
+        stream: ByteStream,
+        heartbeats: Sequence[bytes],
+        *,
+        registration: bytes = b"",
+        again: bytes = b"",
+        heard: bytes = b"",
+    ) -> None:
         self._stream = stream
-        self._texts = sorted(texts, key=len, reverse=True)
-        self._own = re.compile(b"|".join(re.escape(text) for text in self._texts))
+        self._beats = sorted(heartbeats, key=len, reverse=True)
+        self._beat = re.compile(b"|".join(re.escape(text) for text in self._beats))
+        self._first = registration
+        self._again = again
+        self._loop = asyncio.get_running_loop()
+        self._heard_s = -HELD_S
+        self._alone = False
         self._held = b""
         self._ready = b""
         self._take(heard)
@@ -121,7 +137,7 @@ class StrippedStream:
                 async with asyncio.timeout(HELD_S if self._held else None):
                     octets = await self._stream.receive(limit)
             except TimeoutError:
-                self._ready, self._held = self._held, b""
+                self._release()
             else:
                 self._take(octets)
         octets, self._ready = self._ready[:limit], self._ready[limit:]
@@ -137,16 +153,48 @@ class StrippedStream:
         """See ``ByteStream.aclose``."""
         await self._stream.aclose()
 
+    def _release(self) -> None:
+        """Nothing came behind what was held: it is the meter's, but for a registration that stood alone."""
+        if not self._alone:
+            self._ready, self._first = self._held, b""
+        self._held, self._alone = b"", False
+
     def _take(self, octets: bytes) -> None:
-        heard = self._own.sub(b"", self._held + octets)
-        held = self._beginning(heard)
+        if not octets:
+            return
+        now_s = self._loop.time()
+        is_quiet, self._heard_s = now_s - self._heard_s >= HELD_S, now_s
+        heard = self._held + octets
+        if self._first:
+            heard = self._begun(heard)
+        if self._first:
+            self._held = heard
+            return
+        if self._beats:
+            heard = self._beat.sub(b"", heard)
+        self._alone = bool(heard) and heard == self._again and (is_quiet or self._alone)
+        held = len(heard) if self._alone else self._beginning(heard)
         self._ready += heard[: len(heard) - held]
         self._held = heard[len(heard) - held :]
 
+    def _begun(self, heard: bytes) -> bytes:
+        """What is left without the registration; while it is waited for, what it may begin with."""
+        while not heard.startswith(self._first):
+            if self._first.startswith(heard):
+                return heard
+            beat = self._beat.match(heard) if self._beats else None
+            if beat is None:
+                self._first = b""
+                return heard
+            heard = heard[beat.end() :]
+        left, self._first = heard[len(self._first) :], b""
+        return left
+
     def _beginning(self, heard: bytes) -> int:
-        """How many octets at the end may begin a text that goes on in the next piece."""
-        for length in range(min(len(heard), len(self._texts[0]) - 1), 0, -1):
+        """How many octets at the end may begin a heartbeat that goes on in the next piece."""
+        longest = len(self._beats[0]) - 1 if self._beats else 0
+        for length in range(min(len(heard), longest), 0, -1):
             end = heard[-length:]
-            if any(len(text) > length and text.startswith(end) for text in self._texts):
+            if any(len(text) > length and text.startswith(end) for text in self._beats):
                 return length
         return 0

@@ -19,6 +19,7 @@ from meterlink.drivers.carrier.asking import BUSY, CHECKSUM, ModuleDenied, denia
 from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.payload import CODES, Outgoing, incoming
 from meterlink.drivers.carrier.port import ModulePort
+from meterlink.drivers.carrier.ways import CONCURRENT, Ways
 from meterlink.drivers.carrier.window import Window
 from meterlink.errors import ReplyTimeout
 from meterwire.gdw1376.messages.module import Message
@@ -28,11 +29,8 @@ AGAIN_MAX_S: Final = 60.0
 PAUSES_S: Final[dict[int, float]] = {BUSY: 2.0, CHECKSUM: 0.0, 109: 1.0, 111: 5.0}
 """Before a read is given again, by denial; other denials end it."""
 TOO_MANY, TOO_MANY_FRAMES, NOT_FOUND = 109, 110, 7
-_NOT_HERE: Final = frozenset({1, 4, 5, 10})
-"""Denials that say that the module has no such function, or not in this form."""
 _LENGTHS: Final = {"F1-F1": 0xFFFF, "13-F1": 0xFF, "02-F1": 0xFF}
 """Octets that the length of a payload can say."""
-_NEXT: Final = {"F1-F1": "13-F1", "13-F1": "02-F1"}
 _AFNS: Final = {"F1-F1": 0xF1, "13-F1": 0x13, "02-F1": 0x02}
 
 
@@ -71,14 +69,11 @@ class Reader:
     Args:
         port: of the module.
         settings: of the module.
-        way: by which function.
+        way: by which function, as far as the module has said.
         window: how many at once.
         latencies: how long nodes take.
         denied: counts denials by code.
         unknown: is told of a node that the module does not know.
-
-    Attributes:
-        way: as given; another when the module says that it has not that one.
 
     """
 
@@ -93,7 +88,6 @@ class Reader:
         denied: Counter[int],
         unknown: Callable[[str], None],
     ) -> None:
-        self.way = way
         self._port = port
         self._settings = settings
         self._window = window
@@ -102,7 +96,18 @@ class Reader:
         self._unknown = unknown
         self._reading: dict[str, MeterCall] = {}
         self._loop = asyncio.get_running_loop()
-        window.narrow(one_at_a_time=way != "F1-F1")
+        self._ways = Ways(way, fixed=settings.read_by != "auto", now_s=self._loop.time, changed=self._narrow)
+        self._single = Window(1)
+        """The place of meters that are read one at a time while the others are read at once."""
+        self._narrow()
+
+    @property
+    def way(self) -> str:
+        """How meters are read of which nothing else is known."""
+        return self._ways.module
+
+    def _narrow(self) -> None:
+        self._window.narrow(one_at_a_time=self.way != CONCURRENT)
 
     def code_of(self, outgoing: Outgoing, roster: int | None) -> int:
         """The protocol octet of a meter: of the roster where it is there, else of its frame."""
@@ -132,22 +137,22 @@ class Reader:
     async def _frames(self, call: MeterCall) -> bytes:
         """The answer, of several frames together where the module takes them so."""
         frames = call.outgoing.frames
-        if len(frames) > 1 and self.way == "F1-F1":
-            try:
-                return await self._answer(call, b"".join(frames))
-            except ModuleDenied as error:
-                if error.code != TOO_MANY_FRAMES or not call.outgoing.is_read:
-                    raise self._silent(call, error) from None
+        try:
+            if len(frames) > 1 and (found := await self._answer(call, frames)) is not None:
+                return found
+        except ModuleDenied as error:
+            if error.code != TOO_MANY_FRAMES or not call.outgoing.is_read:
+                raise self._silent(call, error) from None
         answers = []
         for frame in frames:
             try:
-                answers.append(await self._answer(call, frame))
+                answers.append(await self._answer(call, (frame,)))
             except ModuleDenied as error:
                 raise self._silent(call, error) from None
-        return b"".join(answers)
+        return b"".join(found for found in answers if found is not None)
 
-    async def _answer(self, call: MeterCall, payload: bytes) -> bytes:
-        """The frames that a meter answers with.
+    async def _answer(self, call: MeterCall, frames: tuple[bytes, ...]) -> bytes | None:
+        """The frames that a meter answers with; none where its way takes not several at once.
 
         Raises:
             ModuleDenied: and nothing can be tried.
@@ -155,34 +160,32 @@ class Reader:
 
         """
         begun_s: float | None = None
+        address, payload = call.outgoing.address, b"".join(frames)
         while True:
-            self._check_length(payload)
+            way = self._ways.of(address, is_read=call.outgoing.is_read)
+            if len(frames) > 1 and way != CONCURRENT:
+                return None
+            _check_length(payload, way)
             try:
-                message = await self._exchange(call, payload)
+                message = await self._exchange(call, payload, way)
             except ModuleDenied as error:
                 now_s = self._loop.time()
                 begun_s = now_s if begun_s is None else begun_s
-                if not self._may_again(call, error) or now_s - begun_s > AGAIN_MAX_S:
+                if not self._may_again(call, error, way) or now_s - begun_s > AGAIN_MAX_S:
                     raise
                 await asyncio.sleep(PAUSES_S.get(error.code, 0.0))
                 continue
+            self._ways.answered(way)
             self._window.answered()
             found = message.values.get("payload", b"")
             if not found:
-                raise ReplyTimeout(f"meter {call.outgoing.address} does not answer the carrier module")
+                raise ReplyTimeout(f"meter {address} does not answer the carrier module")
             return incoming(found, is_698=call.outgoing.is_698)
 
-    def _check_length(self, payload: bytes) -> None:
-        most = _LENGTHS[self.way]
-        if len(payload) > most:
-            raise ReplyTimeout(
-                f"a request of {len(payload)} octets does not fit into {self.way} of this carrier module, "
-                f"which takes {most}"
-            )
-
-    async def _exchange(self, call: MeterCall, payload: bytes) -> Message:
-        way, address = self.way, call.outgoing.address
-        async with self._window.place(call.lane, urgent=not call.outgoing.is_read):
+    async def _exchange(self, call: MeterCall, payload: bytes, way: str) -> Message:
+        address = call.outgoing.address
+        window = self._single if way != CONCURRENT == self.way else self._window
+        async with window.place(call.lane, urgent=not call.outgoing.is_read):
             if call.answer.done():  # its lane gave up, and nothing has left
                 raise ReplyTimeout(f"meter {address} was not asked in time")
             asked = await self._port.begin(_AFNS[way], 1, _values(way, call.code, payload), address)
@@ -196,7 +199,7 @@ class Reader:
                 self._latencies.note(address, self._loop.time() - asked.sent_s)
             return message
 
-    def _may_again(self, call: MeterCall, error: ModuleDenied) -> bool:
+    def _may_again(self, call: MeterCall, error: ModuleDenied, way: str) -> bool:
         """Whether the same frame may be given to the module again, perhaps in another way."""
         if error.code == TOO_MANY:
             self._window.denied()
@@ -204,15 +207,22 @@ class Reader:
             self._unknown(call.outgoing.address)
         if not call.outgoing.is_read or call.answer.done():
             return False
-        if error.code in _NOT_HERE and self._settings.read_by == "auto" and self.way in _NEXT:
-            self.way = _NEXT[self.way]
-            self._window.narrow(one_at_a_time=True)
+        if self._ways.denied(call.outgoing.address, way, error.code):
             return True
         return error.code in PAUSES_S
 
     @staticmethod
     def _silent(call: MeterCall, error: ModuleDenied) -> ReplyTimeout:
         return ReplyTimeout(f"no answer from meter {call.outgoing.address}: {error}")
+
+
+def _check_length(payload: bytes, way: str) -> None:
+    most = _LENGTHS[way]
+    if len(payload) > most:
+        raise ReplyTimeout(
+            f"a request of {len(payload)} octets does not fit into {way} of this carrier module, "
+            f"which takes {most}"
+        )
 
 
 def _values(way: str, code: int, payload: bytes) -> dict[str, Any]:
