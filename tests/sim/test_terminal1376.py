@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
-from meterlink.drivers.gdw1376.station import GAPS_MAX, INDEXES_MAX
-from meterlink.errors import LineLost, ReplyTimeout
+from meterlink.drivers.gdw1376.station import ARCHIVE_KEPT_S, GAPS_MAX, INDEXES_MAX
+from meterlink.errors import BadAnswer, LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
@@ -406,6 +406,78 @@ def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew
         terminal.server._answers = answers
         with pytest.raises(LineLost, match="logged in anew"):
             await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)
+
+
+SWAPPED = {**freeze(energies("1.0000"), point=1), **freeze(energies("777.0000"), point=2)}
+
+
+async def _night(world: World) -> str:
+    return numbers(await world.stored([FORWARD], [MIDNIGHT]))[MIDNIGHT]["forward_active_energy"]
+
+
+def test_a_login_on_the_same_connection_makes_points_unknown() -> None:
+    """A terminal restarts behind its modem with another archive: a neighbour's night would be kept."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        terminal.server.call(LOGIN)
+        assert world.far is not None
+        await world.far.send(terminal.server.octets_to_send())
+        await asyncio.sleep(1)
+        assert "777.0000" == await _night(world)
+
+    run(body, terminal)
+
+
+def test_an_archive_that_is_changed_without_a_login_is_found_out() -> None:
+    """People change archives at the terminal, and its connection may last for months."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset([ADDRESS, OTHER])
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        await asyncio.sleep(ARCHIVE_KEPT_S)
+        assert "777.0000" == await _night(world)
+
+    run(body, terminal, heartbeat_s=2 * ARCHIVE_KEPT_S)
+
+
+def test_what_a_dialled_terminal_said_on_the_connection_before_is_forgotten() -> None:
+    """It need not log in: another terminal in its place would give its points to our meters."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        far = await world.dialled()
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        await far.aclose()
+        await asyncio.sleep(60)
+        assert "777.0000" == await _night(world)
+        assert world.dials > 1
+
+    run(body, terminal, connects=False, dials=True)
+
+
+def test_a_terminal_that_logs_in_again_and_again_is_not_asked_for_ever() -> None:
+    """Its line would be taken by an archive that is never whole."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        was = terminal.answers
+
+        def answers(message: Message) -> Answers:
+            world.station.came(2)
+            return was(message)
+
+        terminal.server._answers = answers
+        with pytest.raises(BadAnswer, match="again and again"):
+            await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert world.station.archive is None
 
     run(body, terminal)
 

@@ -71,7 +71,7 @@ class Archivist1376:
             answer = await self._station.ask(self._line, table.SET, [wanted], priority=Priority.ON_DEMAND)
             if answer.is_denied:
                 raise _refused(f"terminal {self._station.name} refused entries {first + 1} and after")
-        self._station.archive = None
+        self._station.forget_archive()
 
     def _entries(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> Iterator[dict[str, Any]]:
         known = {one.address: one for one in before.meters}

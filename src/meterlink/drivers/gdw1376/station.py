@@ -2,7 +2,7 @@
 
 It has one request at a time, whose number counts 0 to 15 in turn; each is answered in the generation of the
 protocol in which the terminal logged in. A command bears PW, which is fetched when it is needed and not kept.
-What is in its archive is known for as long as the connection lasts on which it was read.
+What is in its archive is known until it logs in or is dialled anew, and no longer than ``ARCHIVE_KEPT_S``.
 Source: spec gdw1376, B1 to B3; field practice, section 4.
 """
 
@@ -51,6 +51,12 @@ GAPS_MAX: Final = 3
 """Requests in turn that bring no entry and are looked behind, while meters of the roster are missing."""
 UNTOLD_S: Final = 600.0
 """A terminal that did not say its archive is not asked for it again for so long by who reads a meter."""
+ARCHIVE_KEPT_S: Final = 14_400.0
+"""So long an archive is believed: people change it at the terminal, which need not log in for it."""
+EMPTY_KEPT_S: Final = 600.0
+"""So long one is that has no entry: a terminal that is busy denies it, as one does that has none."""
+ARCHIVE_TRIES: Final = 3
+"""An archive during whose reading the terminal logged in is read again; so often in all."""
 CLOCK_OFF: Final = timedelta(minutes=5)
 CLOCK_LOST: Final = timedelta(days=1)
 """What a terminal has taken by a clock that is so far off is marked. Source: business rules, VEE-13."""
@@ -90,7 +96,7 @@ class Station:
         settings: as given.
         zone: as given.
         clock: as given.
-        archive: what it said last of its meters; ``None``: it is not known on this connection.
+        empty_reads: times in turn that its archive had no entry, or was denied.
         works: functions, as (AFN, Fn), that have ever brought data: when one of them is denied, there is
             none.
         single_units: it takes requests of one data unit only, as far as it has shown.
@@ -106,7 +112,9 @@ class Station:
         self.settings = settings
         self.clock = clock
         self.zone = zone
-        self.archive: Archive | None = None
+        self.empty_reads = 0
+        self._archive: Archive | None = None
+        self._archive_until_s = -math.inf
         self.works: set[tuple[int, int]] = set()
         self.single_units = settings.units_max == 1
         self.many_work = False
@@ -134,14 +142,47 @@ class Station:
     def came(self, protocol_id: int) -> None:
         """See ``Concerned.came``."""
         self._protocol_id = protocol_id
+        self.dialled()
+
+    def dialled(self) -> None:
+        """See ``Concerned.dialled``: what it said before counts no more."""
         self._connection += 1
-        self.archive, self._untold_until_s = None, -math.inf
-        self.ahead.clear()
+        self.forget_archive()
+        self._untold_until_s = -math.inf
         self.on_coming()
 
     def told(self, message: Message, confirm: Callable[[], None]) -> None:
         """See ``Concerned.told``."""
         self.on_report(message, confirm)
+
+    # --- its archive -----------------------------------------------------------------------
+
+    @property
+    def archive(self) -> Archive | None:
+        """What it said of its meters; ``None``: it is not known, or was said too long ago."""
+        return self._archive if self.clock.monotonic_s() < self._archive_until_s else None
+
+    @property
+    def archive_until_s(self) -> float:
+        """Until when its archive is believed, monotonic."""
+        return self._archive_until_s
+
+    def believe(self, archive: Archive) -> None:
+        """It has said this of its meters just now."""
+        if self._archive is None or self._archive.entries != archive.entries:
+            self.ahead.clear()  # its points were others
+        self.empty_reads = 0 if archive.entries else self.empty_reads + 1
+        kept_s = ARCHIVE_KEPT_S if archive.entries else EMPTY_KEPT_S
+        self._archive, self._archive_until_s = archive, self.clock.monotonic_s() + kept_s
+
+    def forget_archive(self) -> None:
+        """What its points mean may have changed."""
+        self._archive = None
+        self.ahead.clear()
+
+    def last_entry(self, address: str) -> Entry | None:
+        """What it said last of a meter since its login, however long ago: good for the way, for no value."""
+        return None if self._archive is None else self._archive.of_address(address)
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -215,7 +256,7 @@ class Station:
             return None
 
     async def known_archive(self, line: Line, *, priority: Priority, anew: bool = False) -> Archive:
-        """What the terminal says of its meters; read once a connection.
+        """What the terminal says of its meters; read where it is not known, or was told too long ago.
 
         Args:
             line: that of the terminal's connection.
@@ -227,10 +268,12 @@ class Station:
 
         """
         async with self._reading:  # two readers would read it twice
-            if self.archive is None or anew:
-                self.archive = await self._read_archive(line, priority)
-                _log.info("archive_read", terminal=self.name, meters=len(self.archive.entries))
-            return self.archive
+            archive = self.archive
+            if archive is None or anew:
+                archive = await self._read_archive(line, priority)
+                self.believe(archive)
+                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+            return archive
 
     async def read_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
         """How far the terminal's clock is ahead of ours; ``None``: it shows no time.
@@ -257,12 +300,13 @@ class Station:
     # --- inside ----------------------------------------------------------------------------
 
     async def _read_archive(self, line: Line, priority: Priority) -> Archive:
-        """The archive, all of it on one connection."""
-        while True:
+        """The archive, all of it since one login."""
+        for _ in range(ARCHIVE_TRIES):
             connection = self._connection
             archive = Archive(await self._entries(line, priority))
             if connection == self._connection:
                 return archive
+        raise BadAnswer(f"terminal {self.name} logs in again and again while it is asked for its archive")
 
     async def _entries(self, line: Line, priority: Priority) -> list[Entry]:
         """All entries, by index: until a request brings none, or some do while meters are missing."""

@@ -224,8 +224,7 @@ class Store:
             LineLost: the terminal has logged in anew meanwhile, and its points may be others.
 
         """
-        archive = self._station.archive
-        if archive is None or archive.of_address(entry.address) != entry:
+        if self._station.last_entry(entry.address) != entry:
             raise LineLost(f"terminal {self._station.name} has logged in anew, and its points may be others")
 
     def _others(self, entry: Entry, wishes: Sequence[Wish]) -> Iterator[Coming]:
