@@ -49,6 +49,7 @@ class World:
     ) -> None:
         self.clock = clock
         self.terminal = terminal
+        terminal.shown = terminal.shown or self.local
         self.station = Station(settings, clock=self.clock, zone=CHINA_TIME)
         self.hall = Hall(lambda: StationSession({settings.name: self.station}))
         self.upper = Line(
@@ -79,6 +80,10 @@ class World:
         await asyncio.sleep(0.1)
         self.far = far
         return far
+
+    def local(self) -> datetime:
+        """What a clock there shows that is right."""
+        return self.clock.utc_now().astimezone(CHINA_TIME).replace(tzinfo=None)
 
     async def dialled(self) -> ByteStream:
         """The far end of the connection that we have dialled."""

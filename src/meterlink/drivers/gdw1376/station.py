@@ -58,6 +58,12 @@ EMPTY_KEPT_S: Final = 600.0
 ARCHIVE_TRIES: Final = 3
 """An archive during whose reading the terminal logged in is read again; so often in all."""
 CLOCK_OFF: Final = timedelta(minutes=5)
+"""A terminal begins with the night at five past midnight: by a clock that is further off it may file one
+under another day. Source: field practice, section 7."""
+CLOCK_KEPT_S: Final = 86_400.0
+"""So long is believed what a terminal's clock showed, on one connection."""
+CLOCK_UNTOLD_S: Final = 3_600.0
+"""A terminal that does not tell its clock is not asked for it again for so long."""
 CLOCK_LOST: Final = timedelta(days=1)
 """What a terminal has taken by a clock that is so far off is marked. Source: business rules, VEE-13."""
 ARCHIVE_FN: Final = 10
@@ -101,6 +107,7 @@ class Station:
             none.
         single_units: it takes requests of one data unit only, as far as it has shown.
         clock_ahead: of its clock, when it was looked at last; ``None``: it was not, or shows no time.
+        clock_looks: how often its clock was looked at.
         many_work: a request of several data units has brought data.
         ahead: freezes that came along with those of other meters.
         roster: addresses of the meters that should be behind it.
@@ -119,6 +126,9 @@ class Station:
         self.single_units = settings.units_max == 1
         self.many_work = False
         self.clock_ahead: timedelta | None = None
+        self.clock_looks = 0
+        self._clock_until_s = -math.inf
+        self._doubted_until: datetime | None = None
         self.ahead = Ahead()
         self.roster: frozenset[str] = frozenset()
         self.forwarding_until_s = 0.0
@@ -148,7 +158,7 @@ class Station:
         """See ``Concerned.dialled``: what it said before counts no more."""
         self._connection += 1
         self.forget_archive()
-        self._untold_until_s = -math.inf
+        self._untold_until_s = self._clock_until_s = -math.inf
         self.on_coming()
 
     def told(self, message: Message, confirm: Callable[[], None]) -> None:
@@ -183,6 +193,57 @@ class Station:
     def last_entry(self, address: str) -> Entry | None:
         """What it said last of a meter since its login, however long ago: good for the way, for no value."""
         return None if self._archive is None else self._archive.of_address(address)
+
+    # --- its clock -------------------------------------------------------------------------
+
+    @property
+    def clock_until_s(self) -> float:
+        """Until when its clock need not be looked at again, monotonic."""
+        return self._clock_until_s
+
+    def files_well(self, slot: datetime, read_at: datetime | None = None) -> bool:
+        """Whether a freeze that it has filed under a slot can be of that slot, by all that is known.
+
+        Terminals read "the last freeze", and file it by their own clock: one that is off, or unknown, files
+        some under the wrong day; so it has done before it was put right. Source: business rules, VEE-13.
+
+        Args:
+            slot: aware.
+            read_at: when it has read it, by its own clock; ``None``: it does not say.
+
+        """
+        if self.clock_ahead is None or abs(self.clock_ahead) > CLOCK_OFF:
+            return False
+        if self.clock.monotonic_s() >= self._clock_until_s:
+            return False
+        if self._doubted_until is not None and slot <= self._doubted_until:
+            return False
+        return read_at is None or slot <= read_at <= self.clock.utc_now() + CLOCK_OFF
+
+    async def known_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
+        """How far its clock is ahead of ours; looked at where it is not known, or was long ago.
+
+        Raises:
+            ConfigError, LineError, BusFull: as ``ask``.
+
+        """
+        async with self._reading:
+            if self.clock.monotonic_s() >= self._clock_until_s:
+                try:
+                    await self.read_clock(line, priority=priority)
+                except (ReplyTimeout, BadAnswer) as error:
+                    self.showed(None)
+                    _log.warning("terminal_clock_untold", terminal=self.name, reason=str(error))
+            return self.clock_ahead
+
+    def showed(self, ahead: timedelta | None) -> None:
+        """Its clock is so far ahead of ours, just now; ``None``: it does not tell."""
+        self.clock_ahead = ahead
+        self.clock_looks += 1
+        kept_s = CLOCK_UNTOLD_S if ahead is None else CLOCK_KEPT_S
+        self._clock_until_s = self.clock.monotonic_s() + kept_s
+        if ahead is not None and abs(ahead) > CLOCK_OFF:
+            self._doubted_until = self.clock.utc_now() + max(ahead, timedelta())
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -282,12 +343,14 @@ class Station:
             BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
 
         """
-        begun_s = self.clock.monotonic_s()
+        begun_s, connection = self.clock.monotonic_s(), self._connection
         answer = await self.ask(line, table.CLASS_1, [unit(table.CLASS_1, CLOCK_FN)], priority=priority)
         half_way = answer.taken_at - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
         shown = next((one.values.get("clock") for one in answer.units if one.fn == CLOCK_FN), None)
         when = shown.when() if isinstance(shown, Moment) else None
-        self.clock_ahead = None if when is None else when.replace(tzinfo=self.zone) - half_way
+        self.showed(None if when is None else when.replace(tzinfo=self.zone) - half_way)
+        if connection != self._connection:  # it has logged in meanwhile, and may have another time
+            self._clock_until_s = -math.inf
         return self.clock_ahead
 
     @property
