@@ -218,7 +218,8 @@ class Station:
             return False
         if self._doubted_until is not None and slot <= self._doubted_until:
             return False
-        return read_at is None or slot <= read_at <= self.clock.utc_now() + CLOCK_OFF
+        # The terminal of the published conversation reads the end of a day at 23:59.
+        return read_at is None or slot - CLOCK_OFF <= read_at <= self.clock.utc_now() + CLOCK_OFF
 
     async def known_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
         """How far its clock is ahead of ours; looked at where it is not known, or was long ago.
