@@ -137,6 +137,22 @@ def test_wide_and_narrow_terminals_on_one_port() -> None:
         assert far.confirmed
 
 
+def test_areas_of_six_digits_are_terminals_of_their_own() -> None:
+    """Areas with the same last four digits would be one terminal, or be let in by nobody."""
+    names = ("440106-2082", "330106-2082", "0106-2082", "440106-16777215")
+    known = {name: _Concerned(name, wide=True) for name in names}
+    for name in names:
+        session = StationSession(known)
+        area, number = name.split("-")
+        far = TerminalServer(Address(area.zfill(6), int(number)), lambda _: [])
+        far.call(LOGIN)
+        session.feed(far.octets_to_send())
+        assert name == session.terminal
+        far.feed(session.octets_to_send())
+        assert far.confirmed
+    assert [[2]] * len(names) == [one.comings for one in known.values()]
+
+
 def test_a_report_is_confirmed_when_it_has_been_kept_and_not_before() -> None:
     """A report that we lose after confirming it is lost for ever."""
     door = _Door()
