@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
+from meterlink.drivers.gdw1376.archivist import Archivist1376
 from meterlink.drivers.gdw1376.station import (
     ARCHIVE_KEPT_S,
     CLOCK_KEPT_S,
@@ -650,6 +651,22 @@ def test_a_terminal_that_was_busy_is_asked_for_its_archive_again() -> None:
         await asyncio.sleep(EMPTY_KEPT_S + 5)
         assert "1234.5600" == await _night(world)
         assert [] == [one.summary for one in world.reports], "it was only busy"
+
+    run(body, terminal)
+
+
+def test_an_archive_that_was_denied_once_is_not_shown_as_empty() -> None:
+    """Who entered meters from number 1 on would overwrite those that are there."""
+    terminal = StockedTerminal()
+
+    async def body(world: World) -> None:
+        archivist = Archivist1376(world.station, world.upper)
+        shown = asyncio.get_running_loop().create_task(archivist.read())
+        await asyncio.sleep(5)
+        terminal.archive = [entry(1, 1, ADDRESS)]
+        assert [ADDRESS] == [one.address for one in (await shown).meters]
+        terminal.archive = []
+        assert () == (await archivist.read()).meters
 
     run(body, terminal)
 
