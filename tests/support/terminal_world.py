@@ -91,7 +91,7 @@ class World:
         assert self.far is not None
         return self.far
 
-    async def _dial(self) -> ProtocolStream:
+    async def _dial(self) -> ByteStream:
         near, self.far = memory_line()
         self.dials += 1
         self.tasks.append(self.loop.create_task(self.terminal.serve(self.far, login=False)))
