@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
-from meterlink.drivers.gdw1376.station import GAPS_MAX, INDEXES_MAX
-from meterlink.errors import LineLost, ReplyTimeout
+from meterlink.drivers.gdw1376.archivist import Archivist1376
+from meterlink.drivers.gdw1376.station import (
+    ARCHIVE_KEPT_S,
+    CLOCK_KEPT_S,
+    EMPTY_KEPT_S,
+    GAPS_MAX,
+    INDEXES_MAX,
+)
+from meterlink.errors import BadAnswer, LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
-from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.stream import ByteStream
 from metersim import Meter
@@ -33,6 +40,7 @@ from tests.support.terminal_world import (
     MIDNIGHT,
     OTHER,
     READ_AT,
+    YESTERDAY,
     World,
     energies,
     freeze,
@@ -410,6 +418,78 @@ def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew
     run(body, terminal)
 
 
+SWAPPED = {**freeze(energies("1.0000"), point=1), **freeze(energies("777.0000"), point=2)}
+
+
+async def _night(world: World) -> str:
+    return numbers(await world.stored([FORWARD], [MIDNIGHT]))[MIDNIGHT]["forward_active_energy"]
+
+
+def test_a_login_on_the_same_connection_makes_points_unknown() -> None:
+    """A terminal restarts behind its modem with another archive: a neighbour's night would be kept."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        terminal.server.call(LOGIN)
+        assert world.far is not None
+        await world.far.send(terminal.server.octets_to_send())
+        await asyncio.sleep(1)
+        assert "777.0000" == await _night(world)
+
+    run(body, terminal)
+
+
+def test_an_archive_that_is_changed_without_a_login_is_found_out() -> None:
+    """People change archives at the terminal, and its connection may last for months."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset([ADDRESS, OTHER])
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        await asyncio.sleep(ARCHIVE_KEPT_S)
+        assert "777.0000" == await _night(world)
+
+    run(body, terminal, heartbeat_s=2 * ARCHIVE_KEPT_S)
+
+
+def test_what_a_dialled_terminal_said_on_the_connection_before_is_forgotten() -> None:
+    """It need not log in: another terminal in its place would give its points to our meters."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS), entry(2, 2, OTHER)], store=SWAPPED)
+
+    async def body(world: World) -> None:
+        far = await world.dialled()
+        assert "1.0000" == await _night(world)
+        terminal.archive = [entry(1, 1, OTHER), entry(2, 2, ADDRESS)]
+        await far.aclose()
+        await asyncio.sleep(60)
+        assert "777.0000" == await _night(world)
+        assert world.dials > 1
+
+    run(body, terminal, connects=False, dials=True)
+
+
+def test_a_terminal_that_logs_in_again_and_again_is_not_asked_for_ever() -> None:
+    """Its line would be taken by an archive that is never whole."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)])
+
+    async def body(world: World) -> None:
+        was = terminal.answers
+
+        def answers(message: Message) -> Answers:
+            world.station.came(2)
+            return was(message)
+
+        terminal.server._answers = answers
+        with pytest.raises(BadAnswer, match="again and again"):
+            await world.station.known_archive(world.upper, priority=Priority.BILLING)
+        assert world.station.archive is None
+
+    run(body, terminal)
+
+
 def test_an_archive_of_many_meters_is_read_to_its_end() -> None:
     """Meters behind the first request would be in nobody's archive, and be read one by one for ever."""
     addresses = [f"{number:012d}" for number in range(1, 101)]
@@ -486,8 +566,119 @@ def test_what_a_terminal_took_by_a_clock_that_is_off_is_marked() -> None:
         assert abs(ahead - timedelta(minutes=6, seconds=30)) < timedelta(seconds=1)
         curve = await world.stored(["active_power"], [MIDNIGHT - DAY], CURVE, every_s=900)
         assert Marks.CLOCK_DEV == curve.records[0].values[0].marks
-        night = await world.stored([FORWARD], [MIDNIGHT])
-        assert NO_MARKS == night.records[0].values[0].marks, "the meter's own clock froze it"
+        with pytest.raises(ReplyTimeout):
+            await world.stored([FORWARD], [MIDNIGHT])
+        assert 0x10 == terminal.asked[-1].head.afn, "the meter itself: by that clock the night was filed"
+
+    run(body, terminal)
+
+
+@pytest.mark.parametrize("minutes", [-1440, -6, -4, 0, 4, 6, 1440, None])
+def test_a_night_is_good_only_by_a_clock_that_is_right(minutes: int | None) -> None:
+    """A terminal files the last freeze under its own day: one day off, a night would be billed twice."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+    terminal.store |= freeze(FIVE, day=YESTERDAY._replace(day=24))
+    is_right = minutes is not None and abs(minutes) < 5
+
+    async def body(world: World) -> None:
+        ahead = timedelta(minutes=minutes or 0)
+        terminal.shown = (lambda: world.local() + ahead) if minutes is not None else None
+        if is_right:
+            assert "1234.5600" == await _night(world)
+            return
+        for _ in range(2):
+            with pytest.raises(ReplyTimeout):
+                await world.stored([FORWARD], [MIDNIGHT])
+        assert not [one for one in terminal.asked if one.head.afn == 0x0D]
+        terminal.shown = world.local
+        await world.connect()
+        if minutes is None:
+            assert "1234.5600" == await _night(world)
+            return
+        with pytest.raises(ReplyTimeout):  # it was filed before the clock was put right
+            await world.stored([FORWARD], [MIDNIGHT])
+        await asyncio.sleep(2 * 86_400)
+        terminal.store |= freeze({**FIVE, "read_time": None}, day=YESTERDAY._replace(day=24))
+        later = await world.stored([FORWARD], [MIDNIGHT + 2 * DAY])
+        assert "1234.5600" == numbers(later)[MIDNIGHT + 2 * DAY]["forward_active_energy"]
+
+    run(body, terminal, heartbeat_s=200_000.0)
+
+
+@pytest.mark.parametrize(("day", "is_good"), [(22, False), (23, True), (24, False)])
+def test_a_night_that_was_read_before_its_end_or_in_time_to_come_is_none(day: int, is_good: bool) -> None:
+    """The terminal's clock was another when it read it, and it stands under another day."""
+    values = {**FIVE, "read_time": READ_AT._replace(day=day)}
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(values))
+
+    async def body(world: World) -> None:
+        if is_good:
+            assert "1234.5600" == await _night(world)
+        else:
+            with pytest.raises(ReplyTimeout):
+                await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal)
+
+
+def test_a_clock_that_goes_wrong_on_one_connection_is_found_out() -> None:
+    """Connections last for months: its nights would be filed wrongly for as long."""
+    terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        world.tasks.append(world.loop.create_task(world.reporter.run(world.upper)))
+        await asyncio.sleep(3600)
+        assert [] == [one.summary for one in world.reports]
+        terminal.shown = lambda: world.local() + DAY
+        await asyncio.sleep(CLOCK_KEPT_S)
+        assert ["terminal_clock_off"] == [one.summary for one in world.reports]
+        with pytest.raises(ReplyTimeout):
+            await world.stored([FORWARD], [MIDNIGHT])
+
+    run(body, terminal, heartbeat_s=200_000.0)
+
+
+def test_a_terminal_that_was_busy_is_asked_for_its_archive_again() -> None:
+    """One denial would make its store useless for months, and every meter missing."""
+    terminal = StockedTerminal(store=freeze(FIVE))
+
+    async def body(world: World) -> None:
+        world.tasks.append(world.loop.create_task(world.reporter.run(world.upper)))
+        with pytest.raises(ReplyTimeout):  # by the tunnel meanwhile
+            await world.stored([FORWARD], [MIDNIGHT])
+        assert 0x10 == terminal.asked[-1].head.afn
+        terminal.archive = [entry(1, 1, ADDRESS)]
+        await asyncio.sleep(EMPTY_KEPT_S + 5)
+        assert "1234.5600" == await _night(world)
+        assert [] == [one.summary for one in world.reports], "it was only busy"
+
+    run(body, terminal)
+
+
+def test_an_archive_that_was_denied_once_is_not_shown_as_empty() -> None:
+    """Who entered meters from number 1 on would overwrite those that are there."""
+    terminal = StockedTerminal()
+
+    async def body(world: World) -> None:
+        archivist = Archivist1376(world.station, world.upper)
+        shown = asyncio.get_running_loop().create_task(archivist.read())
+        await asyncio.sleep(5)
+        terminal.archive = [entry(1, 1, ADDRESS)]
+        assert [ADDRESS] == [one.address for one in (await shown).meters]
+        terminal.archive = []
+        assert () == (await archivist.read()).meters
+
+    run(body, terminal)
+
+
+def test_an_archive_that_stays_empty_is_told() -> None:
+    """Nobody would know that the terminal reads no meter."""
+    terminal = StockedTerminal()
+
+    async def body(world: World) -> None:
+        world.tasks.append(world.loop.create_task(world.reporter.run(world.upper)))
+        await asyncio.sleep(2 * EMPTY_KEPT_S)
+        assert ["terminal_archive_differs"] == [one.summary for one in world.reports]
 
     run(body, terminal)
 

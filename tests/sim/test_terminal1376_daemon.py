@@ -82,6 +82,29 @@ def test_a_meter_that_the_archive_lacks_is_told_and_read_through_the_terminal(tm
     assert ", ".join(ADDRESSES) == next(one.content for one in event.values if one.item == "missing")
 
 
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_terminal_a_day_off_gives_no_night_to_another_day(tmp_path: Path, days: int) -> None:
+    """It reads the last freeze and files it by its own clock: the night before would be billed."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        clock_ahead=timedelta(days=days),
+        ways=Ways1376(curve_minutes=0, files_last=True),
+        **PLAIN,
+    )
+    gateway.run(seconds=9000)
+    kept = [
+        one
+        for row in gateway.rows()
+        if getattr(row.record, "data_class", "") == "daily_freeze"
+        for one in readings_of([row])
+    ]
+    assert {f"m{address}" for address in ADDRESSES} == {one.meter for one in kept if one.slot == MIDNIGHT}
+    for one in kept:
+        assert one.slot is not None
+        assert gateway.meters[one.meter[1:]].value(one.item, one.slot) == one.value, one
+
+
 def test_events_and_a_clock_that_is_off_are_told_once(tmp_path: Path) -> None:
     """A terminal's reset and its clock decide what its store is worth; told each time, they hide all else."""
     gateway = TerminalGateway(

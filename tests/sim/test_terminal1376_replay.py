@@ -141,7 +141,8 @@ async def _story(replay: _Replay) -> None:
 
     terminal = loop.create_task(replay.terminal(far))
     point = Entry(1, 1, METER, 31, 0, 30, "")
-    replay.station.archive = Archive([point])
+    replay.station.showed(timedelta())
+    replay.station.believe(Archive([point]))
     replay.station.works |= {(0x0D, 1), (0x0D, 2)}
     told = await replay.step("g1-034", replay.read("forward_active_energy.*"))
     assert {"forward_active_energy": "0.0100"} == _values(told), "EE is no value"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.gdw1376.reporter import WAITING_MAX
-from meterlink.drivers.reports import UNREAD_REPORT, Report, ReportedReadings
+from meterlink.drivers.reports import REPORTED_VALUES, UNREAD_REPORT, Report, ReportedReadings
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE
+from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import unit
@@ -133,6 +135,28 @@ def test_values_that_are_reported_stand_under_their_meter_and_slot() -> None:
         ]
         assert 2 == len([part for part in readings if part.data_class == CURVE])
         assert [NAME] * 2 == [event.address for event in events([found])], "nobody's values"
+
+    run(body, terminal)
+
+
+def test_what_is_reported_by_a_clock_that_is_off_is_no_night_of_a_meter() -> None:
+    """A terminal a day off would report the night of another day, and it would be billed."""
+    terminal = StockedTerminal(archive=[entry(1, 7, ADDRESS)])
+    start = Moment(year=26, month=11, day=22, hour=0, minute=0)
+    curve = {"start": start, "density": 1, "points": 1, "values": [Decimal("0.1000")]}
+
+    async def body(world: World) -> None:
+        terminal.shown = lambda: world.local() + timedelta(days=2)
+        night = unit(table.CLASS_2, 161, {"date": YESTERDAY, **FIVE}, point=7, way="up")
+        load = unit(table.CLASS_2, 81, curve, point=7, way="up")
+        await report(world, table.CLASS_2, night, load)
+        assert [] == world.reports, "nobody knows its clock"
+        await looking(world)
+        [found] = [one for one in world.reports if one.summary.startswith("AFN 0DH")]
+        [readings] = [part for part in found.parts if isinstance(part, ReportedReadings)]
+        assert (CURVE, Marks.CLOCK_DEV | Marks.CLOCK_FAR) == (readings.data_class, readings.values[0].marks)
+        [event] = events([found])
+        assert (NAME, REPORTED_VALUES) == (event.address, event.kind)
 
     run(body, terminal)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from meterlink.transports.stream import ByteStream
+from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.link.terminal_frame import ID_2009, Address
 from meterwire.gdw1376.messages.terminal import ALL_CONFIRMED, Group, Message, unit
@@ -39,6 +41,19 @@ def entry(number: int, point: int, address: str, **fields: Any) -> dict[str, Any
     }
 
 
+def _moment(when: datetime) -> Moment:
+    date, time = when.date(), when.time()
+    return Moment(
+        year=date.year % 100,
+        month=date.month,
+        day=date.day,
+        hour=time.hour,
+        minute=time.minute,
+        second=time.second,
+        weekday=date.isoweekday(),
+    )
+
+
 class StockedTerminal:
     """A terminal that answers from its store, and forwards frames to its meters.
 
@@ -48,6 +63,9 @@ class StockedTerminal:
         store: values of a unit by AFN, Fn, point and date or start.
         forward: what a meter answers to the frame forwarded to it.
         seconds: each forwarding takes.
+
+    Attributes:
+        shown: what its clock shows, naive; ``None``: it does not tell, unless its store holds 0C F2.
 
     """
 
@@ -74,6 +92,7 @@ class StockedTerminal:
         self.seconds = seconds
         self.units_max = units_max
         self.password = bytes(16)
+        self.shown: Callable[[], datetime] | None = None
         self.server = TerminalServer(address, self.answers, protocol_id=protocol_id)
 
     def answers(self, message: Message) -> Answers:
@@ -105,6 +124,8 @@ class StockedTerminal:
             return [unit(table.CONFIRM, ALL_CONFIRMED, way="up")]
         mark = values.get("date") or values.get("start")
         found = self.store.get((afn, fn, point, mark))
+        if found is None and (afn, fn) == (table.CLASS_1, 2) and self.shown is not None:
+            found = {"clock": _moment(self.shown())}
         if found is None:
             return []
         return [unit(afn, fn, {**values, **found}, point=point, way="up")]

@@ -24,8 +24,10 @@ from meterlink.drivers.reports import Report
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.hall import Hall
+from meterlink.transports.memory import memory_line
 from meterlink.transports.memory_server import dial
 from meterlink.transports.protocol_stream import ProtocolStream
+from meterlink.transports.stream import ByteStream
 from metersim import Simulation
 from metersim.loop import SimClock
 from meterwire.gdw1376.formats.times import Moment
@@ -42,16 +44,21 @@ FORWARD = "forward_active_energy.*"
 class World:
     """One terminal, its line, the line above the tunnel, and a driver."""
 
-    def __init__(self, terminal: StockedTerminal, settings: TerminalSettings, clock: SimClock) -> None:
+    def __init__(
+        self, terminal: StockedTerminal, settings: TerminalSettings, clock: SimClock, dials: bool
+    ) -> None:
         self.clock = clock
         self.terminal = terminal
+        terminal.shown = terminal.shown or self.local
         self.station = Station(settings, clock=self.clock, zone=CHINA_TIME)
         self.hall = Hall(lambda: StationSession({settings.name: self.station}))
         self.upper = Line(
             "station",
-            opener=self.hall.door(settings.name),
+            opener=self._dial if dials else self.hall.door(settings.name),
             timing=timing_of(settings),
             rng=random.Random(1),
+            ear=self._ear if dials else None,
+            ear_parses=True,
         )
         self.line = Line(
             "meters",
@@ -64,7 +71,8 @@ class World:
         self.reports: list[Report] = []
         self.reporter = Reporter(self.station, [ADDRESS], self.reports.append)
         self.tasks = [self.loop.create_task(one.run()) for one in (self.upper, self.line)]
-        self.far: ProtocolStream | None = None
+        self.far: ByteStream | None = None
+        self.dials = 0
 
     async def connect(self) -> ProtocolStream:
         far = dial(self.hall)
@@ -72,6 +80,26 @@ class World:
         await asyncio.sleep(0.1)
         self.far = far
         return far
+
+    def local(self) -> datetime:
+        """What a clock there shows that is right."""
+        return self.clock.utc_now().astimezone(CHINA_TIME).replace(tzinfo=None)
+
+    async def dialled(self) -> ByteStream:
+        """The far end of the connection that we have dialled."""
+        await asyncio.sleep(1)
+        assert self.far is not None
+        return self.far
+
+    async def _dial(self) -> ByteStream:
+        near, self.far = memory_line()
+        self.dials += 1
+        self.tasks.append(self.loop.create_task(self.terminal.serve(self.far, login=False)))
+        return near
+
+    def _ear(self) -> StationSession:
+        name = self.station.name
+        return StationSession({name: self.station}, dialled=name)
 
     async def stored(
         self, items: Any, slots: Any, data_class: Any = DAILY_FREEZE, **more: Any
@@ -87,13 +115,14 @@ def run(
     *,
     start: datetime = MIDNIGHT + timedelta(hours=9),
     connects: bool = True,
+    dials: bool = False,
     **settings: Any,
 ) -> None:
     """Carry out a story in simulated time."""
     simulation = Simulation(start=start)
 
     async def program() -> None:
-        world = World(terminal, TerminalSettings(name="0171-2082", **settings), simulation.clock)
+        world = World(terminal, TerminalSettings(name="0171-2082", **settings), simulation.clock, dials)
         if connects:
             await world.connect()
         try:

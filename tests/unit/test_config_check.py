@@ -193,6 +193,19 @@ def test_what_is_wrong_with_a_terminal_is_said(tmp_path: Path, more: str, what: 
     assert "00112233" not in said
 
 
+@pytest.mark.parametrize("terminal", ["440106-2082", "0171-65536", "440106-16777215", "0171-2082"])
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_address_of_seven_octets_is_told_as_one(tmp_path: Path, terminal: str, is_told: bool) -> None:
+    """A terminal would dial again and again and never get in: no frame says how long its address is."""
+    more = "terminal = { wide = true }\n" if is_told else ""
+    line = f'[[lines]]\nname = "area"\nurl = "tcp://h:1?terminal={terminal}"\n{more}'
+    meter = '[[meters]]\nid = "m"\naddress = "161"\nline = "area"\n'
+    code, said = _check(tmp_path, line + meter)
+    is_good = is_told or terminal == "0171-2082"
+    assert is_good == (code == 0), said
+    assert is_good or "terminal = {wide = true}" in said.replace("\n", " ")
+
+
 def test_people_and_holidays_are_read_before_the_daemon_is(tmp_path: Path) -> None:
     """A role misspelt would be found by the daemon at night, and no order would go until it is mended."""
     people, holidays = tmp_path / "people.toml", tmp_path / "holidays.toml"

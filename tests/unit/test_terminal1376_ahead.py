@@ -10,6 +10,7 @@ from meterlink.drivers.gdw1376.archive import Archive, Entry
 from meterlink.drivers.gdw1376.settings import password_of
 from meterlink.drivers.gdw1376.told import PARTS_MAX, Told
 from meterlink.errors import ConfigError
+from meterlink.model.marks import NO_MARKS
 from meterlink.model.zone import CHINA_TIME
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
@@ -84,7 +85,14 @@ def test_a_report_has_no_more_parts_than_are_taken() -> None:
     ]
     head = Frame(Address("0171", 2082), table.CLASS_1, from_terminal=True, started=True, function=4)
     told = Told("0171-2082", CHINA_TIME)
-    report = told.report(Message(head, tuple(groups)), None, received_at=NOW, acknowledge=lambda: None)
+    report = told.report(
+        Message(head, tuple(groups)),
+        None,
+        received_at=NOW,
+        acknowledge=lambda: None,
+        files_well=lambda *_: True,
+        clock_marks=NO_MARKS,
+    )
     assert (320, PARTS_MAX) == (len(groups), len(report.parts))
 
 

@@ -29,10 +29,14 @@ class _Concerned:
     def __init__(self, name: str = "0171-2082", **more: Any) -> None:
         self.settings = TerminalSettings(name=name, **more)
         self.comings: list[int] = []
+        self.diallings = 0
         self.reports: list[tuple[Message, Callable[[], None]]] = []
 
     def came(self, protocol_id: int) -> None:
         self.comings.append(protocol_id)
+
+    def dialled(self) -> None:
+        self.diallings += 1
 
     def told(self, message: Message, confirm: Callable[[], None]) -> None:
         self.reports.append((message, confirm))
@@ -82,6 +86,15 @@ def test_a_terminal_logs_in_beats_and_goes() -> None:
     assert "the terminal logged out" == door.session.ending
 
 
+def test_each_login_is_told_and_no_heartbeat() -> None:
+    """A terminal that restarts behind its modem has another archive, and keeps the connection."""
+    door = _Door()
+    for fn in (LOGIN, HEARTBEAT, LOGIN, HEARTBEAT):
+        [confirmed] = door.call(fn)
+        assert confirmed.is_confirmation
+    assert [2, 2] == door.known[0].comings
+
+
 def test_the_heartbeat_that_is_configured_says_how_long_it_may_be_silent() -> None:
     """A dead connection behind a mobile network would be taken for a line for hours."""
     door = _Door(_Concerned(heartbeat_s=60.0))
@@ -122,6 +135,22 @@ def test_wide_and_narrow_terminals_on_one_port() -> None:
         assert name == session.terminal
         far.feed(session.octets_to_send())
         assert far.confirmed
+
+
+def test_areas_of_six_digits_are_terminals_of_their_own() -> None:
+    """Areas with the same last four digits would be one terminal, or be let in by nobody."""
+    names = ("440106-2082", "330106-2082", "0106-2082", "440106-16777215")
+    known = {name: _Concerned(name, wide=True) for name in names}
+    for name in names:
+        session = StationSession(known)
+        area, number = name.split("-")
+        far = TerminalServer(Address(area.zfill(6), int(number)), lambda _: [])
+        far.call(LOGIN)
+        session.feed(far.octets_to_send())
+        assert name == session.terminal
+        far.feed(session.octets_to_send())
+        assert far.confirmed
+    assert [[2]] * len(names) == [one.comings for one in known.values()]
 
 
 def test_a_report_is_confirmed_when_it_has_been_kept_and_not_before() -> None:
@@ -184,7 +213,7 @@ def test_a_terminal_that_we_dial_need_not_log_in() -> None:
     """One that waits for its master says nothing before it is asked, and reports all the same."""
     known = _Concerned()
     door = _Door(known, dialled="0171-2082")
-    assert "0171-2082" == door.session.terminal
+    assert ("0171-2082", 1) == (door.session.terminal, known.diallings)
     door.session.on_due(door.ring)
     assert [] == door.say(door.report())
     assert 1 == len(known.reports)

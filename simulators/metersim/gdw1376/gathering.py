@@ -21,7 +21,7 @@ from metersim.terminals.meters import Meters
 from metersim.terminals.port import PortBusy
 from metersim.terminals.reading import MeterReader, Silent
 from meterwire.dlt698.apdus.parts import RecordRequest
-from meterwire.dlt698.axdr.selection import Oad, SelectEqual
+from meterwire.dlt698.axdr.selection import Oad, SelectEqual, SelectNthLast
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.objects.dictionary import dictionary
 from meterwire.dlt698.objects.records import FROZEN_AT, records
@@ -65,6 +65,10 @@ class Pace(Protocol):
     @property
     def curve_minutes(self) -> int:
         """Between two points of a curve; 0: no curve."""
+
+    @property
+    def files_last(self) -> bool:
+        """It asks for the last freeze, and files it by its own clock."""
 
 
 class Gatherer:
@@ -184,8 +188,7 @@ class Gatherer:
         if reader is None:
             return
         for midnight in midnights:
-            frozen_at = DateTimeS.of(datetime.combine(midnight, time()))
-            when = SelectEqual(FROZEN_AT, Data("date_time_s", frozen_at))
+            when = self._selection(midnight)
             try:
                 result = await reader.records(RecordRequest(_DAILY, when, columns))
                 found = records(result).rows
@@ -195,6 +198,11 @@ class Gatherer:
                 contents = {value.item: _in_kilo(value.content, value.unit) for value in row.readings}
                 if contents and self._archive.point(entry.point) == entry:
                     self._store.keep(entry.addr, midnight - DAY, self._shown(), contents)
+
+    def _selection(self, midnight: date) -> SelectEqual | SelectNthLast:
+        if self._pace.files_last:
+            return SelectNthLast((self._shown().date() - midnight).days + 1)
+        return SelectEqual(FROZEN_AT, Data("date_time_s", DateTimeS.of(datetime.combine(midnight, time()))))
 
     async def _point(self, slot: datetime, entry: PointEntry) -> None:
         """Present values of one meter."""

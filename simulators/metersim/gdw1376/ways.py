@@ -62,6 +62,8 @@ class Ways1376:
         frame_octets: longest user data of its frames, 64 to 16,000; more goes into several.
         reports: it reports important events as delivered; a master may allow or forbid it (05 F29, F37).
         records_max: records that it keeps in all, 1 or more.
+        files_last: it asks meters for their last freeze, and files it under the day before its own, as
+            terminals do with meters of DL/T 645; else it asks for that of a day by its date.
         reset_at_frame: it is reset, once, when it would give the frame of an answer of several that is so
             many, 1 or more; ``None``: never.
         reset_s: how long it takes to be there again, 0 to 3,600 s.
@@ -84,6 +86,7 @@ class Ways1376:
     frame_octets: int = FRAME_OCTETS
     reports: bool = False
     records_max: int = RECORDS_MAX
+    files_last: bool = False
     reset_at_frame: int | None = None
     reset_s: float = RESET_S
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from meterlink.config.carriers import CarrierSettings
 from meterlink.config.serial_server import HEARTBEAT_OCTETS_MIN, SerialServerSettings, is_told_apart
@@ -13,6 +13,7 @@ from meterlink.config.table import Name, Table
 from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.errors import ConfigError
+from meterlink.model.address import is_wide
 from meterlink.model.line_url import (
     BAUD_RATES,
     LineUrl,
@@ -143,6 +144,18 @@ class LineSettings(Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _address_fits(self) -> LineSettings:
+        terminal = self.terminal_1376
+        told = isinstance(self.terminal, Terminal1376Settings) and self.terminal.wide
+        if terminal is not None and is_wide(terminal) and not told:
+            raise ValueError(
+                f"terminal {terminal}: an area of six digits, or a number over 65535, is one of an address "
+                "of seven octets: add terminal = {wide = true} to its [[lines]] entry, or write four digits "
+                "and 1 to 65535"
+            )
+        return self
+
     @property
     def parsed_url(self) -> LineUrl:
         """The URL, taken apart."""
@@ -204,7 +217,11 @@ class LineFinder:
         except ConfigError as error:
             raise ValueError(f"{who}: {error}") from None
         if str(url) not in self._by_url:
-            line = LineSettings.model_validate({"name": _name_of(url), "url": str(url)})
+            try:
+                line = LineSettings.model_validate({"name": _name_of(url), "url": str(url)})
+            except ValidationError as error:
+                why = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"{who}: {why}") from None
             self._by_url[str(url)] = line
         self._found[wanted] = self._by_url[str(url)]
         return self._found[wanted]

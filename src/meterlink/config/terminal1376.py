@@ -19,7 +19,11 @@ class Terminal1376Settings(Table):
         description="Q/GDW 1376.1 only: where its PW stands, 32 hexadecimal digits. Default: zeros, as in "
         "terminals without authentication.",
     )
-    wide: bool = Field(False, description="Q/GDW 1376.1 only: its addresses have seven octets.")
+    wide: bool = Field(
+        False,
+        description="Q/GDW 1376.1 only: its addresses have seven octets; its area may then have six "
+        "digits, and its number be up to 16777215.",
+    )
     master: int = Field(1, ge=0, le=127, description="Q/GDW 1376.1 only: our number as a master (MSA).")
     heartbeat_min: int = Field(
         15,

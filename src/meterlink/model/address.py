@@ -6,8 +6,10 @@ from meterlink.errors import ConfigError
 
 DIGITS = 12
 _AREA_DIGITS = 4
-_TERMINAL_DIGITS = 5
+_WIDE_AREA_DIGITS = 6
+_TERMINAL_DIGITS = 8
 _NUMBER_MAX = 0xFFFF
+_WIDE_NUMBER_MAX = 0xFFFFFF
 
 
 def meter_address(text: str) -> str:
@@ -36,7 +38,8 @@ def terminal_address(text: str) -> str:
 
     Args:
         text: 1 to 12 digits of DL/T 698.45, or ``0171-2082`` of Q/GDW 1376.1: 4 digits of the area (A1), a
-            dash, and the terminal (A2), 1 to 65535.
+            dash, and the terminal (A2), 1 to 65535. Where addresses have seven octets the area may have 6
+            digits, ``440106-2082``, and the number be up to 16777215: see ``is_wide``.
 
     Raises:
         ConfigError: anything else.
@@ -48,10 +51,41 @@ def terminal_address(text: str) -> str:
     if not dash:
         return meter_address(text)
     is_number = number.isascii() and number.isdecimal() and len(number) <= _TERMINAL_DIGITS
-    if not (area.isascii() and area.isdecimal() and len(area) == _AREA_DIGITS and is_number):
+    is_area = area.isascii() and area.isdecimal() and len(area) in (_AREA_DIGITS, _WIDE_AREA_DIGITS)
+    if not (is_area and is_number):
         raise ConfigError(
             f"address {text!r}: a terminal of Q/GDW 1376.1 is written 0171-2082: area, dash, number"
         )
-    if not 1 <= int(number) <= _NUMBER_MAX:
-        raise ConfigError(f"address {text!r}: a terminal's number is 1 to {_NUMBER_MAX}")
+    if not 1 <= int(number) <= _WIDE_NUMBER_MAX:
+        raise ConfigError(
+            f"address {text!r}: a terminal's number is 1 to {_NUMBER_MAX}, of one whose addresses have seven "
+            f"octets 1 to {_WIDE_NUMBER_MAX}"
+        )
+    if area != (short := short_area(area)):
+        raise ConfigError(f"address {text!r}: write {short}-{int(number)}, without the zeros of the area")
     return f"{area}-{int(number)}"
+
+
+def is_wide(terminal: str) -> bool:
+    """Whether a terminal of Q/GDW 1376.1 can only have an address of seven octets.
+
+    Args:
+        terminal: as from ``terminal_address``, with a dash.
+
+    Source: spec gdw1376, B1.
+
+    """
+    area, _, number = terminal.partition("-")
+    return len(area) == _WIDE_AREA_DIGITS or int(number) > _NUMBER_MAX
+
+
+def short_area(area: str) -> str:
+    """An area as it is written: four digits, six only where four do not do.
+
+    Args:
+        area: 4 digits, or 6 as addresses of seven octets have them.
+
+    """
+    zeros = "0" * (_WIDE_AREA_DIGITS - _AREA_DIGITS)
+    is_long = len(area) == _WIDE_AREA_DIGITS and area.startswith(zeros)
+    return area[len(zeros) :] if is_long else area

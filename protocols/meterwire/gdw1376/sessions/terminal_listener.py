@@ -92,6 +92,8 @@ class TerminalListener:
 
     Attributes:
         terminal: who is connected; ``None`` before its login.
+        logins: that were confirmed; a terminal that restarts behind its modem logs in again on the same
+            connection.
         ending: why the connection is to end once ``octets_to_send`` has been sent; empty: it goes on.
         unreadable: good frames that could not be taken apart.
 
@@ -101,6 +103,7 @@ class TerminalListener:
         self, admits: Callable[[Address], bool], *, wide: bool = False, inner: SecretRanges = all_of
     ) -> None:
         self.terminal: Address | None = None
+        self.logins = 0
         self.ending = ""
         self.unreadable = 0
         self._admits = admits
@@ -180,6 +183,7 @@ class TerminalListener:
             self._signal(CallSignal.LOGGED_OUT, "the terminal logged out")
         elif LOGIN in kinds:
             self.terminal = address
+            self.logins += 1
             self._signal(CallSignal.LOGGED_IN)
         elif HEARTBEAT in kinds:
             self._signal(CallSignal.BEAT)

@@ -1,8 +1,8 @@
 """A terminal's archive (0A F10): which measuring point is which meter, and whether the roster agrees.
 
 A value of a point is some meter's only by what the archive says of it. So a point or an address that stands
-there twice names nobody, and what an entry says is believed as long as the connection lasts on which it was
-read: who changes an archive makes the terminal log in again, or is found out at the next login.
+there twice names nobody, and what an entry says is believed until the terminal logs in or is dialled anew,
+and for a few hours at the most: whoever changes an archive is found out then.
 Source: spec gdw1376, B3, 04 / 0A F10.
 """
 

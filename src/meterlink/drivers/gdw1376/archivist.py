@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from meterwire.gdw1376.messages.terminal import unit
 
 ENTERED_MAX: Final = 20
 """Entries that one request sets, of 27 octets each."""
+EMPTY_PAUSES_S: Final = (0.0, 10.0, 30.0)
+"""Before each question for an archive that seems to be empty: a busy terminal denies it just so, and who
+entered meters from number 1 on would overwrite others."""
 _PROTOCOLS: Final = {1: "dlt645-1997", 30: "dlt645-2007"}
 """Numbers that all makers share; others are a maker's own, or name the module before the meter."""
 _NUMBERS: Final = {protocol: number for number, protocol in _PROTOCOLS.items()}
@@ -41,7 +45,11 @@ class Archivist1376:
 
     async def read(self) -> TerminalArchive:
         """See ``Archivist.read``."""
-        archive = await self._station.known_archive(self._line, priority=Priority.ON_DEMAND, anew=True)
+        for pause_s in EMPTY_PAUSES_S:
+            await asyncio.sleep(pause_s)
+            archive = await self._station.known_archive(self._line, priority=Priority.ON_DEMAND, anew=True)
+            if archive.entries:
+                break
         meters = tuple(
             ArchivedMeter(
                 number=entry.number,
@@ -71,7 +79,7 @@ class Archivist1376:
             answer = await self._station.ask(self._line, table.SET, [wanted], priority=Priority.ON_DEMAND)
             if answer.is_denied:
                 raise _refused(f"terminal {self._station.name} refused entries {first + 1} and after")
-        self._station.archive = None
+        self._station.forget_archive()
 
     def _entries(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> Iterator[dict[str, Any]]:
         known = {one.address: one for one in before.meters}

@@ -2,7 +2,8 @@
 
 The meter's own driver stands above the tunnel and knows nothing of it. What is asked of the terminal waits in
 the same queue as what goes through the tunnel, so one order of priorities holds for both. A value of the
-store is kept only where the archive names the meter's address for its point, once and no other.
+store is kept only where the archive names the meter's address for its point, once and no other;
+one of a night only where the terminal's clock is right, for by it the night was filed.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, lacking, now_items
 from meterlink.drivers.stored import DAY_S, check_asked
 from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, MONTHLY_FREEZE, DataClass
 
 STORE_DEPTHS: Mapping[DataClass, Depth] = {
     DAILY_FREEZE: Depth(records=31, every_s=DAY_S),
@@ -131,7 +132,7 @@ class Gdw1376Driver:
         asked = sorted({slot.astimezone(UTC) for slot in slots}, reverse=True)
         found = await self._found(line, address, data_class, items, asked, every_s, priority)
         found = {slot: found[slot] for slot in asked if slot in found}
-        waiting = self._waited_for(asked, found, items)
+        waiting = self._waited_for(data_class, asked, found, items)
         lacks = {
             slot: some for slot in asked if slot not in waiting and (some := lacking(found, slot, items))
         }
@@ -167,17 +168,29 @@ class Gdw1376Driver:
             entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
             if entry is None:
                 return {}
+            await self._station.known_clock(self._terminal_line, priority=priority)
+            slots = [slot for slot in slots if self._may_have(data_class, slot)]
+            if not slots:
+                return {}
             return await self._store.stored(
                 entry, data_class, known, slots, every=timedelta(seconds=every_s), priority=priority
             )
 
+    def _may_have(self, data_class: DataClass, slot: datetime) -> bool:
+        """Whether the terminal's store is good for a slot; points of a curve are marked instead."""
+        return data_class not in FREEZES or self._station.files_well(slot)
+
     def _waited_for(
-        self, asked: Sequence[datetime], found: Found, items: Sequence[str]
+        self, data_class: DataClass, asked: Sequence[datetime], found: Found, items: Sequence[str]
     ) -> dict[datetime, str]:
         """The slots for which the terminal has its time still, and that it has not read."""
         since = self._station.clock.utc_now() - timedelta(seconds=self._station.settings.store_wait_s)
         why = f"terminal {self._station.name} has not read it yet"
-        return {slot: why for slot in asked if slot > since and slot not in found and items}
+        return {
+            slot: why
+            for slot in asked
+            if slot > since and slot not in found and items and self._may_have(data_class, slot)
+        }
 
     async def _asked_of_meter(
         self,

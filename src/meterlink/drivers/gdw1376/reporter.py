@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -35,7 +36,6 @@ COUNTS: Final = 256
 RETRY_S: Final = 60.0
 RETRY_MAX_S: Final = 3_600.0
 """Pauses after looks that failed while the terminal is connected double from the first to the longest."""
-CLOCK_LOOK_S: Final = 86_400.0
 ADDRESSES_TOLD_MAX: Final = 20
 """Addresses that one event about an archive names."""
 _FAILURES: Final = (ReplyTimeout, LineError, BusFull, BadAnswer, ConfigError)
@@ -72,8 +72,7 @@ class Reporter:
         self._known: dict[int, int] = {}
         self._counts: tuple[int, int] | None = None
         self._differing = Differences()
-        self._has_come = False
-        self._clock_due_s = 0.0
+        self._clock_looks = 0
         self._wake.set()  # it may be there already
         station.roster = frozenset(roster)
         station.on_report, station.on_counts, station.on_coming = self.hear, self.count, self.come
@@ -82,7 +81,6 @@ class Reporter:
 
     def come(self) -> None:
         """The terminal has logged in."""
-        self._has_come = True
         self._wake.set()
 
     def count(self, counts: tuple[int, int]) -> None:
@@ -94,7 +92,9 @@ class Reporter:
     def hear(self, message: Message, confirm: Callable[[], None]) -> None:
         """A report came."""
         waiting = _Waiting(message, confirm, self._station.clock.utc_now())
-        if self._station.archive is not None or not points_in(message):
+        station = self._station
+        is_known = station.archive is not None and station.clock.monotonic_s() < station.clock_until_s
+        if is_known or not points_in(message):
             self._tell(waiting)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(waiting)
@@ -113,7 +113,7 @@ class Reporter:
         """
         pause_s = RETRY_S
         while True:
-            await self._wake.wait()
+            await self._due(line)
             self._wake.clear()
             try:
                 await self._look(line)
@@ -125,15 +125,23 @@ class Reporter:
                     pause_s = min(2 * pause_s, RETRY_MAX_S)
                     self._wake.set()
 
+    async def _due(self, line: Line) -> None:
+        """Until something wakes us, or the clock or an empty archive is to be looked at again."""
+        station = self._station
+        due_s = station.archive_until_s if station.empty_reads else station.clock_until_s
+        left_s = max(min(due_s, station.clock_until_s) - station.clock.monotonic_s(), RETRY_S)
+        if line.absence:  # it wakes us when it comes
+            left_s = RETRY_MAX_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._wake.wait()
+
     async def _look(self, line: Line) -> None:
         await self._station.known_archive(line, priority=Priority.BILLING)
+        await self._look_at_clock(line)
         while self._waiting:
             self._tell(self._waiting.popleft())
         self._compare()
-        now_s = self._station.clock.monotonic_s()
-        if self._has_come or now_s >= self._clock_due_s:
-            self._has_come, self._clock_due_s = False, now_s + CLOCK_LOOK_S
-            await self._look_at_clock(line)
         if self._counts is not None:
             for fn, count in enumerate(self._counts, start=1):
                 await self._fetch(line, fn, count)
@@ -144,6 +152,8 @@ class Reporter:
         differing = Differences() if archive is None else archive.differences(self._roster)
         if archive is None or differing == self._differing:
             return
+        if self._station.empty_reads == 1:
+            return  # perhaps it is only busy
         self._differing = differing
         if differing:
             _log.warning("archive_differs", terminal=self._station.name, **_counted(differing))
@@ -155,8 +165,9 @@ class Reporter:
             self._put(self._told.event(ARCHIVE_DIFFERS, values, self._station.clock.utc_now()))
 
     async def _look_at_clock(self, line: Line) -> None:
-        ahead = await self._station.read_clock(line, priority=Priority.BILLING)
-        if ahead is not None and abs(ahead) > CLOCK_OFF:
+        ahead = await self._station.known_clock(line, priority=Priority.BILLING)
+        looks, self._clock_looks = self._clock_looks, self._station.clock_looks
+        if looks != self._station.clock_looks and ahead is not None and abs(ahead) > CLOCK_OFF:
             _log.warning(
                 "terminal_clock_off", terminal=self._station.name, seconds=round(ahead.total_seconds())
             )
@@ -183,8 +194,16 @@ class Reporter:
         for one in message.units:
             if message.head.afn == table.EVENTS and "pn_ptr" in one.values:
                 self._note(one.fn, one.values["pm"], one.values["pn_ptr"])
+        station = self._station
         self._put(
-            self._told.report(message, self._station.archive, received_at=received_at, acknowledge=confirm)
+            self._told.report(
+                message,
+                station.archive,
+                received_at=received_at,
+                acknowledge=confirm,
+                files_well=station.files_well,
+                clock_marks=station.clock_marks,
+            )
         )
 
     def _note(self, fn: int, first: int, after: int) -> None:

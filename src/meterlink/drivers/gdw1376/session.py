@@ -49,6 +49,9 @@ class Concerned(Protocol):
 
         """
 
+    def dialled(self) -> None:
+        """We have dialled it: it need not log in, and may be another than on the connection before."""
+
     def told(self, message: Message, confirm: Callable[[], None]) -> None:
         """It has reported something.
 
@@ -94,6 +97,7 @@ class StationSession:
             self._listener = self._listening()
             self._listener.terminal = self._concerned.settings.address
             self.terminal = dialled
+            self._concerned.dialled()
 
     @property
     def idle_limit_s(self) -> float:
@@ -148,14 +152,14 @@ class StationSession:
         if self._listener is None:
             self._listener = self._for_stranger(octets)
         listener = self._listener
-        was = listener.terminal
+        logins = listener.logins
         listener.feed(octets)
         answers = listener.octets_for_exchange()
         if answers:
             self._answers += answers
         else:
             self._taken += octets
-        if listener.terminal is not None and listener.terminal != was:
+        if listener.terminal is not None and listener.logins != logins:
             self._came(listener.terminal, octets)
         self._due += listener.octets_to_send()
         for report in listener.reports():

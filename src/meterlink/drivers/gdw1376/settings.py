@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterlink.errors import ConfigError
+from meterlink.model.address import short_area
 from meterwire.gdw1376.link.auxiliary import PASSWORD_OCTETS
 from meterwire.gdw1376.link.terminal_frame import Address
 
@@ -43,7 +44,8 @@ class TerminalSettings:
     """One terminal.
 
     Args:
-        name: as lines and logs write it: ``0171-2082``, area code and number.
+        name: as lines and logs write it: ``0171-2082``, area code and number; of a wide one the area may have
+            six digits.
         wide: its addresses have seven octets.
         master: our number, 0 to 127.
         heartbeat_s: between its heartbeats, seconds.
@@ -98,8 +100,8 @@ class TerminalSettings:
 
 
 def terminal_name(address: Address) -> str:
-    """As lines and logs write it: ``0171-2082``."""
-    return f"{address.area[-4:]}-{address.terminal}"
+    """As lines and logs write it: ``0171-2082``, or ``440106-2082`` where four digits do not do."""
+    return f"{short_area(address.area)}-{address.terminal}"
 
 
 def password_of(secret: str) -> bytes:

@@ -2,7 +2,7 @@
 
 It has one request at a time, whose number counts 0 to 15 in turn; each is answered in the generation of the
 protocol in which the terminal logged in. A command bears PW, which is fetched when it is needed and not kept.
-What is in its archive is known for as long as the connection lasts on which it was read.
+What is in its archive is known until it logs in or is dialled anew, and no longer than ``ARCHIVE_KEPT_S``.
 Source: spec gdw1376, B1 to B3; field practice, section 4.
 """
 
@@ -51,7 +51,19 @@ GAPS_MAX: Final = 3
 """Requests in turn that bring no entry and are looked behind, while meters of the roster are missing."""
 UNTOLD_S: Final = 600.0
 """A terminal that did not say its archive is not asked for it again for so long by who reads a meter."""
+ARCHIVE_KEPT_S: Final = 14_400.0
+"""So long an archive is believed: people change it at the terminal, which need not log in for it."""
+EMPTY_KEPT_S: Final = 600.0
+"""So long one is that has no entry: a terminal that is busy denies it, as one does that has none."""
+ARCHIVE_TRIES: Final = 3
+"""An archive during whose reading the terminal logged in is read again; so often in all."""
 CLOCK_OFF: Final = timedelta(minutes=5)
+"""A terminal begins with the night at five past midnight: by a clock that is further off it may file one
+under another day. Source: field practice, section 7."""
+CLOCK_KEPT_S: Final = 86_400.0
+"""So long is believed what a terminal's clock showed, on one connection."""
+CLOCK_UNTOLD_S: Final = 3_600.0
+"""A terminal that does not tell its clock is not asked for it again for so long."""
 CLOCK_LOST: Final = timedelta(days=1)
 """What a terminal has taken by a clock that is so far off is marked. Source: business rules, VEE-13."""
 ARCHIVE_FN: Final = 10
@@ -90,11 +102,12 @@ class Station:
         settings: as given.
         zone: as given.
         clock: as given.
-        archive: what it said last of its meters; ``None``: it is not known on this connection.
+        empty_reads: times in turn that its archive had no entry, or was denied.
         works: functions, as (AFN, Fn), that have ever brought data: when one of them is denied, there is
             none.
         single_units: it takes requests of one data unit only, as far as it has shown.
         clock_ahead: of its clock, when it was looked at last; ``None``: it was not, or shows no time.
+        clock_looks: how often its clock was looked at.
         many_work: a request of several data units has brought data.
         ahead: freezes that came along with those of other meters.
         roster: addresses of the meters that should be behind it.
@@ -106,11 +119,16 @@ class Station:
         self.settings = settings
         self.clock = clock
         self.zone = zone
-        self.archive: Archive | None = None
+        self.empty_reads = 0
+        self._archive: Archive | None = None
+        self._archive_until_s = -math.inf
         self.works: set[tuple[int, int]] = set()
         self.single_units = settings.units_max == 1
         self.many_work = False
         self.clock_ahead: timedelta | None = None
+        self.clock_looks = 0
+        self._clock_until_s = -math.inf
+        self._doubted_until: datetime | None = None
         self.ahead = Ahead()
         self.roster: frozenset[str] = frozenset()
         self.forwarding_until_s = 0.0
@@ -134,14 +152,99 @@ class Station:
     def came(self, protocol_id: int) -> None:
         """See ``Concerned.came``."""
         self._protocol_id = protocol_id
+        self.dialled()
+
+    def dialled(self) -> None:
+        """See ``Concerned.dialled``: what it said before counts no more."""
         self._connection += 1
-        self.archive, self._untold_until_s = None, -math.inf
-        self.ahead.clear()
+        self.forget_archive()
+        self._untold_until_s = self._clock_until_s = -math.inf
         self.on_coming()
 
     def told(self, message: Message, confirm: Callable[[], None]) -> None:
         """See ``Concerned.told``."""
         self.on_report(message, confirm)
+
+    # --- its archive -----------------------------------------------------------------------
+
+    @property
+    def archive(self) -> Archive | None:
+        """What it said of its meters; ``None``: it is not known, or was said too long ago."""
+        return self._archive if self.clock.monotonic_s() < self._archive_until_s else None
+
+    @property
+    def archive_until_s(self) -> float:
+        """Until when its archive is believed, monotonic."""
+        return self._archive_until_s
+
+    def believe(self, archive: Archive) -> None:
+        """It has said this of its meters just now."""
+        if self._archive is None or self._archive.entries != archive.entries:
+            self.ahead.clear()  # its points were others
+        self.empty_reads = 0 if archive.entries else self.empty_reads + 1
+        kept_s = ARCHIVE_KEPT_S if archive.entries else EMPTY_KEPT_S
+        self._archive, self._archive_until_s = archive, self.clock.monotonic_s() + kept_s
+
+    def forget_archive(self) -> None:
+        """What its points mean may have changed."""
+        self._archive = None
+        self.ahead.clear()
+
+    def last_entry(self, address: str) -> Entry | None:
+        """What it said last of a meter since its login, however long ago: good for the way, for no value."""
+        return None if self._archive is None else self._archive.of_address(address)
+
+    # --- its clock -------------------------------------------------------------------------
+
+    @property
+    def clock_until_s(self) -> float:
+        """Until when its clock need not be looked at again, monotonic."""
+        return self._clock_until_s
+
+    def files_well(self, slot: datetime, read_at: datetime | None = None) -> bool:
+        """Whether a freeze that it has filed under a slot can be of that slot, by all that is known.
+
+        Terminals read "the last freeze", and file it by their own clock: one that is off, or unknown, files
+        some under the wrong day; so it has done before it was put right. Source: business rules, VEE-13.
+
+        Args:
+            slot: aware.
+            read_at: when it has read it, by its own clock; ``None``: it does not say.
+
+        """
+        if self.clock_ahead is None or abs(self.clock_ahead) > CLOCK_OFF:
+            return False
+        if self.clock.monotonic_s() >= self._clock_until_s:
+            return False
+        if self._doubted_until is not None and slot <= self._doubted_until:
+            return False
+        # The terminal of the published conversation reads the end of a day at 23:59.
+        return read_at is None or slot - CLOCK_OFF <= read_at <= self.clock.utc_now() + CLOCK_OFF
+
+    async def known_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
+        """How far its clock is ahead of ours; looked at where it is not known, or was long ago.
+
+        Raises:
+            ConfigError, LineError, BusFull: as ``ask``.
+
+        """
+        async with self._reading:
+            if self.clock.monotonic_s() >= self._clock_until_s:
+                try:
+                    await self.read_clock(line, priority=priority)
+                except (ReplyTimeout, BadAnswer) as error:
+                    self.showed(None)
+                    _log.warning("terminal_clock_untold", terminal=self.name, reason=str(error))
+            return self.clock_ahead
+
+    def showed(self, ahead: timedelta | None) -> None:
+        """Its clock is so far ahead of ours, just now; ``None``: it does not tell."""
+        self.clock_ahead = ahead
+        self.clock_looks += 1
+        kept_s = CLOCK_UNTOLD_S if ahead is None else CLOCK_KEPT_S
+        self._clock_until_s = self.clock.monotonic_s() + kept_s
+        if ahead is not None and abs(ahead) > CLOCK_OFF:
+            self._doubted_until = self.clock.utc_now() + max(ahead, timedelta())
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -215,7 +318,7 @@ class Station:
             return None
 
     async def known_archive(self, line: Line, *, priority: Priority, anew: bool = False) -> Archive:
-        """What the terminal says of its meters; read once a connection.
+        """What the terminal says of its meters; read where it is not known, or was told too long ago.
 
         Args:
             line: that of the terminal's connection.
@@ -227,10 +330,12 @@ class Station:
 
         """
         async with self._reading:  # two readers would read it twice
-            if self.archive is None or anew:
-                self.archive = await self._read_archive(line, priority)
-                _log.info("archive_read", terminal=self.name, meters=len(self.archive.entries))
-            return self.archive
+            archive = self.archive
+            if archive is None or anew:
+                archive = await self._read_archive(line, priority)
+                self.believe(archive)
+                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+            return archive
 
     async def read_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
         """How far the terminal's clock is ahead of ours; ``None``: it shows no time.
@@ -239,12 +344,14 @@ class Station:
             BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
 
         """
-        begun_s = self.clock.monotonic_s()
+        begun_s, connection = self.clock.monotonic_s(), self._connection
         answer = await self.ask(line, table.CLASS_1, [unit(table.CLASS_1, CLOCK_FN)], priority=priority)
         half_way = answer.taken_at - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
         shown = next((one.values.get("clock") for one in answer.units if one.fn == CLOCK_FN), None)
         when = shown.when() if isinstance(shown, Moment) else None
-        self.clock_ahead = None if when is None else when.replace(tzinfo=self.zone) - half_way
+        self.showed(None if when is None else when.replace(tzinfo=self.zone) - half_way)
+        if connection != self._connection:  # it has logged in meanwhile, and may have another time
+            self._clock_until_s = -math.inf
         return self.clock_ahead
 
     @property
@@ -257,12 +364,13 @@ class Station:
     # --- inside ----------------------------------------------------------------------------
 
     async def _read_archive(self, line: Line, priority: Priority) -> Archive:
-        """The archive, all of it on one connection."""
-        while True:
+        """The archive, all of it since one login."""
+        for _ in range(ARCHIVE_TRIES):
             connection = self._connection
             archive = Archive(await self._entries(line, priority))
             if connection == self._connection:
                 return archive
+        raise BadAnswer(f"terminal {self.name} logs in again and again while it is asked for its archive")
 
     async def _entries(self, line: Line, priority: Priority) -> list[Entry]:
         """All entries, by index: until a request brings none, or some do while meters are missing."""

@@ -224,8 +224,7 @@ class Store:
             LineLost: the terminal has logged in anew meanwhile, and its points may be others.
 
         """
-        archive = self._station.archive
-        if archive is None or archive.of_address(entry.address) != entry:
+        if self._station.last_entry(entry.address) != entry:
             raise LineLost(f"terminal {self._station.name} has logged in anew, and its points may be others")
 
     def _others(self, entry: Entry, wishes: Sequence[Wish]) -> Iterator[Coming]:
@@ -296,6 +295,13 @@ class Store:
     ) -> list[Wish]:
         """Put the values of a unit where they belong; the wishes that it fulfils."""
         values = list(values_of(one, data_class, self._station.zone, items))
+        if data_class in FREEZES:
+            read_at = read_at_of(one, self._station.zone)
+            values = [
+                (slot, value)
+                for slot, value in values
+                if slot is not None and self._station.files_well(slot, read_at)
+            ]
         for slot, value in values:
             if slot is not None:
                 told = self._taken_by(value) if data_class == CURVE else value._replace(route=self.route)
@@ -304,6 +310,11 @@ class Store:
             return []
         shown = one.values.get("date") or one.values.get("start")
         return [wish for wish in wishes if wish.fn == one.fn and shown in dict(wish.mark).values()]
+
+
+def read_at_of(one: Unit, zone: tzinfo) -> datetime | None:
+    """When the terminal read the values of a unit, by its clock; ``None``: it does not say."""
+    return _instant(one.values.get("read_time"), zone)
 
 
 def class_of(known: Function) -> str | None:

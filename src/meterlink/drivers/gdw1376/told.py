@@ -18,9 +18,11 @@ from typing import Any, Final
 from meterlink.drivers.base import Measured
 from meterlink.drivers.events import ReportedEvent, aware
 from meterlink.drivers.gdw1376.archive import Archive
-from meterlink.drivers.gdw1376.store import class_of, values_of
+from meterlink.drivers.gdw1376.store import class_of, read_at_of, values_of
 from meterlink.drivers.reports import REPORTED_VALUES, UNREAD_REPORT, Part, Report, ReportedReadings
+from meterlink.model.data_classes import FREEZES
 from meterlink.model.event import EventValue
+from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.functions.events import event_kinds
@@ -57,6 +59,10 @@ def points_in(message: Message) -> set[int]:
     return found
 
 
+Filing = Callable[[datetime, datetime | None], bool]
+"""See ``Station.files_well``."""
+
+
 class Told:
     """Makes reports of what one terminal tells.
 
@@ -77,6 +83,8 @@ class Told:
         *,
         received_at: datetime,
         acknowledge: Callable[[], None],
+        files_well: Filing,
+        clock_marks: Marks,
     ) -> Report:
         """One report.
 
@@ -85,9 +93,13 @@ class Told:
             archive: which point is which meter; ``None``: nobody knows.
             received_at: when it was whole; aware, UTC.
             acknowledge: to be called once all of it is kept.
+            files_well: whether a freeze, by its slot and the time of reading, can be of that slot; one that
+                cannot is kept as an event, and is no meter's value.
+            clock_marks: what is doubtful about times of the terminal's clock.
 
         """
-        parts = [part for one in message.units for part in self._parts(one, archive)][:PARTS_MAX]
+        filing = files_well, clock_marks
+        parts = [part for one in message.units for part in self._parts(one, archive, filing)][:PARTS_MAX]
         fns = ", ".join(dict.fromkeys(f"F{one.fn}" for one in message.units))
         return Report(
             terminal=self._terminal,
@@ -127,12 +139,12 @@ class Told:
             octets += f" {one.point} {one.fn} {one.content.hex()}".encode()
         return _digest(octets)
 
-    def _parts(self, one: Unit, archive: Archive | None) -> Iterator[Part]:
+    def _parts(self, one: Unit, archive: Archive | None, filing: tuple[Filing, Marks]) -> Iterator[Part]:
         if one.function is not None and one.function.afn == table.EVENTS and one.fields is not None:
             for told in one.values.get("events", ()):
                 yield self._happened(told, one.fn, archive)
         elif one.function is not None and one.function.items and one.fields is not None:
-            yield from self._measured(one, archive)
+            yield from self._measured(one, archive, *filing)
         else:
             values = (EventValue(item=POINT, content=Decimal(one.point)),)
             afn = f"{one.function.afn:02X}H " if one.function else ""
@@ -176,15 +188,20 @@ class Told:
             source=f"gdw1376.1 0EH F{fn} ERC{erc}",
         )
 
-    def _measured(self, one: Unit, archive: Archive | None) -> Iterator[Part]:
+    def _measured(
+        self, one: Unit, archive: Archive | None, files_well: Filing, marks: Marks
+    ) -> Iterator[Part]:
         assert one.function is not None
         data_class = class_of(one.function)
         by_slot: dict[datetime | None, list[Measured]] = {}
         for slot, measured in values_of(one, data_class, self._zone):
-            by_slot.setdefault(slot, []).append(measured)
+            told = measured if data_class in FREEZES else measured._replace(marks=measured.marks | marks)
+            by_slot.setdefault(slot, []).append(told)
+        read_at = read_at_of(one, self._zone)
         address = self._address(one.point, archive)
         for slot, some in by_slot.items():
-            if address is not None and data_class is not None:
+            is_sure = data_class not in FREEZES or (slot is not None and files_well(slot, read_at))
+            if address is not None and data_class is not None and is_sure:
                 yield ReportedReadings(address=address, data_class=data_class, slot=slot, values=tuple(some))
             else:
                 values = [EventValue(item=POINT, content=Decimal(one.point))]

@@ -129,8 +129,8 @@ class Tunnel:
         }
 
     def _entry(self, octets: bytes) -> Entry | None:
-        archive, address = self._station.archive, address_in(octets)
-        return None if archive is None or address is None else archive.of_address(address)
+        address = address_in(octets)
+        return None if address is None else self._station.last_entry(address)
 
 
 def address_in(octets: bytes) -> str | None:
