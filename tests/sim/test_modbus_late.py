@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -156,19 +157,38 @@ def test_what_may_not_be_asked_yet_is_asked_once_late_answers_can_come_no_more()
     async def story(world: _World) -> None:
         with pytest.raises(ReplyTimeout):
             await world.read("voltage.a")
+        await world.read("voltage.a")  # the same question: either answer is one to it
         begun = len(world.asked)
         with pytest.raises(ReplyTimeout, match="is asked later"):
             await world.read("current.a")
+        with pytest.raises(ReplyTimeout, match="is asked later"):
+            await world.read("voltage.a")  # asked again and again, it would keep the other one waiting
         assert begun == len(world.asked), "nothing was sent whose answer nobody could tell"
         energy = await world.read("forward_active_energy")
         assert Block(70, 4) == world.asked[-1], "another number of registers, which a late answer has not"
         assert ["forward_active_energy"] == [value.item for value in energy.values]
-        await world.read("voltage.a")  # the same question: either answer is one to it
         await asyncio.sleep(LATENESS_S)
         await world.read("current.a")
         assert Block(6, 2) == world.asked[-1]
 
     _run(story, lambda _: silent.pop() if silent else 0.1)
+
+
+def test_no_item_waits_for_ever_behind_one_that_is_often_late() -> None:
+    """A meter whose voltage is asked each few seconds would never tell its current."""
+    rng = random.Random(7)
+    told = dict.fromkeys(("voltage.a", "current.a", "active_power"), 0)
+
+    async def story(world: _World) -> None:
+        for _ in range(90):
+            for item in told:
+                with contextlib.suppress(ReplyTimeout):
+                    await world.read(item)
+                    told[item] += 1
+            await asyncio.sleep(10)
+
+    _run(story, lambda _: 0.1 if rng.random() < 0.6 else 2.2)
+    assert min(told.values()) >= 5, told
 
 
 def test_a_late_no_refuses_nothing_else() -> None:

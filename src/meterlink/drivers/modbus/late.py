@@ -4,7 +4,8 @@ An answer of Modbus RTU names neither the registers nor the request, so one that
 answer to the next request of the same length. What a unit was asked and has not answered is therefore kept in
 mind for ``LATENESS_S``, and until then:
 
-- the same question may be asked again: whichever answer comes, it is one to it;
+- the same question may be asked again: whichever answer comes, it is one to it; but not while another one
+  waits because of it, which would else wait for ever;
 - another question is asked with another number of registers, where the map has some to read along;
 - where it has none, it is not asked;
 - "no" says nothing: it carries the function only, and may be meant for the earlier question.
@@ -50,6 +51,7 @@ class Unit:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._unanswered: dict[tuple[int, Block], _Unanswered] = {}
+        self._waited_for: set[int] = set()
 
     def may_ask(self, function: int, choices: Iterable[Block]) -> Block | None:
         """The first of some blocks whose answer can be no other's; ``None``: there is none now.
@@ -60,12 +62,18 @@ class Unit:
 
         """
         self._forget()
+        self._waited_for &= {block.registers for _, block in self._unanswered}
+        tried = set()
         for block in choices:
             key = function, block
+            tried.add(block.registers)
+            if key in self._unanswered and block.registers in self._waited_for:
+                continue
             has_room = key in self._unanswered or len(self._unanswered) < UNANSWERED_MAX
             others = [other for other in self._unanswered if other != key]
             if has_room and all(other.registers != block.registers for _, other in others):
                 return block
+        self._waited_for |= tried
         return None
 
     def sent(self, function: int, block: Block) -> None:
