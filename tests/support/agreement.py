@@ -75,14 +75,22 @@ def unkept_answers(
         free[answer.address, frozenset(answer.values.items())].append(answer)
     for row in rows:
         values = frozenset((r.item, r.value) for r in row.readings if r.value is not None)
-        candidates = free[addresses[row.record.meter], values]
+        address = addresses[row.record.meter]
         taken_at = row.readings[0].taken_at
-        fits = [a for a in candidates if timedelta(0) <= taken_at - a.at <= ON_THE_WAY]
+        fits = _in_time(free[address, values], taken_at)
+        if not fits:  # a driver may have read more than was wanted
+            more = [key for key in free if key[0] == address and values and values < key[1]]
+            fits = [answer for key in more for answer in _in_time(free[key], taken_at)]
         assert fits, (
             f"row {row.id} of {row.record.meter} holds {dict(values)}, which its meter did not answer"
         )
-        candidates.remove(fits[0])
+        free[address, frozenset(fits[0].values.items())].remove(fits[0])
     return sorted((answer for left in free.values() for answer in left), key=lambda answer: answer.n)
+
+
+def _in_time(answers: Iterable[Answer], taken_at: datetime) -> list[Answer]:
+    """Those that may have been kept at an instant."""
+    return [answer for answer in answers if timedelta(0) <= taken_at - answer.at <= ON_THE_WAY]
 
 
 def repeated_keys(readings: Iterable[Reading]) -> list[tuple[str, str, datetime]]:

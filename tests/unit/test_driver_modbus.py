@@ -248,6 +248,49 @@ def test_a_chain_that_makes_no_sense_is_told(table: dict[int, int], words: str) 
         _read(_Line(table, framing="tcp"), _profile("sunspec-203"), "voltage.a")
 
 
+_FLOATS = {12: 0x4366, 13: 0x8000, 16: 0x7FC0, 54: 0xBF00, 68: 0x49F4, 69: 0x2400}
+"""Of 213: 230.5 V of phase A, none of C, power factor -0.5 of A, 2,000,000 Wh."""
+
+
+@pytest.mark.parametrize("number", [213, 214])
+def test_a_sunspec_model_in_floating_point_is_read_without_scales(number: int) -> None:
+    """A meter of the float family would be read as nonsense, or its power factor as a percentage."""
+    line = _Line(_sunspec((1, _COMMON, 66), (number, _FLOATS, 124)), framing="tcp")
+    profile = _profile(f"sunspec-{number}")
+
+    def read(item: str) -> list[tuple[str, Decimal | None]]:
+        return [(value.item, value.value) for value in _read(line, profile, item).values]
+
+    voltages = [("voltage.a", Decimal("230.5")), ("voltage.b", Decimal(0)), ("voltage.c", None)]
+    assert voltages == read("voltage.*")
+    assert [("power_factor.a", Decimal("-0.5"))] == read("power_factor.a")
+    assert [("forward_active_energy", Decimal("2000"))] == read("forward_active_energy")
+
+
+def test_a_delta_meter_has_no_voltage_to_neutral_and_is_read_all_the_same() -> None:
+    """Its 8000H would be kept as -32,768 V; and a model of its number would not be found."""
+    table = _sunspec((1, _COMMON, 66), (204, _METER | {8: 0x8000, 10: 0x8000}, 105))
+    line = _Line(table, framing="tcp")
+    voltages = _read(line, _profile("sunspec-204"), "voltage.*").values
+    assert [None, None, None] == [value.value for value in voltages]
+    (energy,) = _read(line, _profile("sunspec-204"), "forward_active_energy").values
+    assert Decimal(1_000) == energy.value
+
+
+def test_sunspec_models_of_one_family_have_the_same_points_at_the_same_place() -> None:
+    """A slip in one of the maps would be a phase's energy told as the total."""
+    for family in ((201, 202, 203, 204), (211, 212, 213, 214)):
+        places: dict[str, tuple[object, ...]] = {}
+        for number in family:
+            found = _profile(f"sunspec-{number}").registers
+            assert found is not None
+            for row in found.rows:
+                place = (row.address, row.type, row.scale, row.scale_at, row.absent)
+                assert place == places.setdefault(row.item, place), f"{row.item} of {number}"
+                assert row.model in (1, number)
+                assert row.source.startswith(f"model {row.model}: ")
+
+
 # --- what a meter of Modbus has not ---
 
 

@@ -14,7 +14,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
-from meterlink.drivers.modbus.plan import Block, blocks
+from meterlink.drivers.modbus.plan import Block, blocks, wider
 from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, find_models, head_of
 from meterlink.drivers.modbus.talk import TalkModbus
 from meterlink.drivers.modbus.values import Image, measured
@@ -38,9 +38,10 @@ class ModbusDriver:
     def __init__(self, clock: Clock, *, profile: Profile) -> None:
         assert profile.registers is not None, f"{profile.name} has a map, its loader says so"
         self._map = profile.registers
+        self._spans = tuple(span for row in self._map.rows for span in row.spans)
         self._profile = profile
         self._clock = clock
-        self._talk = TalkModbus(profile)
+        self._talk = TalkModbus(profile, clock)
         self._models: dict[tuple[str, str], dict[int, int]] = {}
 
     def check_item(self, item: str) -> None:
@@ -76,7 +77,7 @@ class ModbusDriver:
         if window is not None:
             self.check_window(item, window)
         who = f"meter {address}"
-        ask = partial(self._talk.ask, line, address, self._map.table, priority=priority, what=item)
+        ask = partial(self._ask, line, address, priority=priority, what=item)
         images: dict[int, Image] = {}
         for model in dict.fromkeys(row.model for row in rows):
             spans = [span for row in rows if row.model == model for span in row.spans]
@@ -148,6 +149,16 @@ class ModbusDriver:
         return EventRecords(records=dict.fromkeys(lasts), taken_at=self._clock.utc_now())
 
     # --- registers ---
+
+    async def _ask(
+        self, line: Exchanging, address: str, block: Block, *, priority: Priority, what: str
+    ) -> bytes:
+        """See ``TalkModbus.ask``; of a map whose addresses stand fast others may be read along."""
+        spans = self._spans if self._map.addressing == "absolute" else ()
+        longer = wider(block, spans, registers_max=self._map.registers_max, gap_max=self._map.gap_max)
+        return await self._talk.ask(
+            line, address, self._map.table, block, wider=longer, priority=priority, what=what
+        )
 
     async def _read_spans(self, ask: Ask, spans: Iterable[tuple[int, int]], *, base: int = 0) -> Image:
         """The registers of some spans, under their addresses counted from a base."""

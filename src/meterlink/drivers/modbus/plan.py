@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -43,3 +43,30 @@ def blocks(spans: Iterable[tuple[int, int]], *, registers_max: int, gap_max: int
                 continue
         found.append(Block(start, count))
     return tuple(found)
+
+
+def wider(
+    block: Block, spans: Iterable[tuple[int, int]], *, registers_max: int, gap_max: int
+) -> Iterator[Block]:
+    """Longer requests that hold a block, the shortest first; all they bring beside it is in the map.
+
+    Args:
+        block: wanted.
+        spans: address and count of all that the map has.
+        registers_max: most registers of one request.
+        gap_max: registers between two spans that may be read along.
+
+    """
+    ordered = sorted(set(spans))
+    wide = block
+    while True:
+        longer = [
+            Block(min(wide.start, start), max(wide.end, start + count) - min(wide.start, start))
+            for start, count in ordered
+            if start - wide.end <= gap_max and wide.start - (start + count) <= gap_max
+        ]
+        longer = [one for one in longer if wide.registers < one.registers <= registers_max]
+        if not longer:
+            return
+        wide = min(longer, key=lambda one: one.registers)
+        yield wide

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
+from meterlink.clock import Clock
+from meterlink.drivers.modbus.late import SerialRead, Unit
 from meterlink.drivers.modbus.plan import Block
 from meterlink.errors import BadAnswer, ConfigError, Refused, ReplyTimeout
 from meterprofiles import Profile
@@ -20,8 +22,10 @@ from meterwire.modbus import (
     Framing,
     ReadReply,
     ReadRequest,
+    Reply,
 )
 from meterwire.modbus.link import rtu, tcp
+from meterwire.modbus.pdus.registers import REGISTER_OCTETS
 
 PROTOCOL_TCP: Final = "modbus-tcp"
 _FUNCTIONS: Final[dict[Table, int]] = {"holding": READ_HOLDING_REGISTERS, "input": READ_INPUT_REGISTERS}
@@ -60,15 +64,26 @@ class TalkModbus:
 
     Args:
         profile: of the meters.
+        clock: says how long ago a question went unanswered.
 
     """
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, clock: Clock) -> None:
         self.framing: Framing = framing_of(profile)
+        self._clock = clock
+        self._units: dict[tuple[str, int], Unit] = {}
         self._transactions: Iterator[int] = (number % tcp.TRANSACTIONS for number in count(1))
 
     async def ask(
-        self, line: Exchanging, address: str, table: Table, block: Block, *, priority: Priority, what: str
+        self,
+        line: Exchanging,
+        address: str,
+        table: Table,
+        block: Block,
+        *,
+        wider: Iterable[Block] = (),
+        priority: Priority,
+        what: str,
     ) -> bytes:
         """Read registers; their octets, high octet first.
 
@@ -77,27 +92,56 @@ class TalkModbus:
             address: of the meter.
             table: which registers.
             block: from where, and how many.
+            wider: blocks that hold it, one of which may be read in its place on a serial line, see ``late``.
             priority: who goes first on the line.
             what: is asked for, for messages.
 
         Raises:
             ConfigError: the address is no unit.
             Refused: the meter said no.
-            BadAnswer: the meter is busy; another try may help.
+            BadAnswer: the meter is busy, or its "no" may be one to an earlier question; another try may help.
             ReplyTimeout, LineError, BusFull: from the line, or from a gateway whose meter is silent.
 
         """
+        unit, function = unit_of(address, self.framing), _FUNCTIONS[table]
+        if self.framing == "rtu":
+            memory = self._units.setdefault((line.name, unit), Unit(self._clock.monotonic_s))
+            read = SerialRead(memory, unit, function, (block, *wider))
+            read.check()
+            await line.exchange(read, priority=priority)
+            return _part(
+                _data_of(read.reply, f"meter {address}", what, in_doubt=read.in_doubt), read.block, block
+            )
         session = Exchange(
-            ReadRequest(_FUNCTIONS[table], block.start, block.registers),
-            unit=unit_of(address, self.framing),
+            ReadRequest(function, block.start, block.registers),
+            unit=unit,
             framing=self.framing,
             transaction=next(self._transactions),
         )
         await line.exchange(session, priority=priority)
-        if isinstance(session.reply, ExceptionReply):
-            raise _error_of(session.reply, f"meter {address}", what)
-        assert isinstance(session.reply, ReadReply), "an exchange that ends well has the answer"
-        return session.reply.data
+        return _data_of(session.reply, f"meter {address}", what)
+
+
+def _part(data: bytes, read: Block, wanted: Block) -> bytes:
+    """The octets of a block out of those of one that holds it."""
+    begin = (wanted.start - read.start) * REGISTER_OCTETS
+    return data[begin : begin + wanted.registers * REGISTER_OCTETS]
+
+
+def _data_of(reply: Reply | None, who: str, what: str, *, in_doubt: bool = False) -> bytes:
+    """The octets of an answer.
+
+    Raises:
+        Refused, BadAnswer, ReplyTimeout: it is an exception.
+
+    """
+    if isinstance(reply, ExceptionReply):
+        error = _error_of(reply, who, what)
+        if in_doubt and isinstance(error, Refused):
+            raise BadAnswer(f"{error}; or it said so to an earlier question that it had not answered")
+        raise error
+    assert isinstance(reply, ReadReply), "an exchange that ends well has the answer"
+    return reply.data
 
 
 def _error_of(reply: ExceptionReply, who: str, what: str) -> Exception:
