@@ -114,6 +114,18 @@ class Ledger:
         """The meter does not have what was due."""
         await self._close(keys, State.REFUSED, Reason.REFUSED, note)
 
+    async def reopen(self, series: Series, *, since: datetime) -> int:
+        """Refused slots of a series from a time on are due again, as the meter has such data. How many."""
+        at = seconds(since)
+
+        def is_needed(db: sqlite3.Connection) -> bool:
+            number = ledger_rows.series_of(db, *series)
+            return number is not None and ledger_rows.has_refused(db, number, at)
+
+        if not await self._look(is_needed):
+            return 0
+        return await self._count(lambda db: ledger_rows.reopen(db, ledger_rows.series_of(db, *series), at))
+
     async def expired(
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
     ) -> None:
