@@ -212,11 +212,12 @@ class Ledger:
         """Note that the daemon lives."""
         await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now()))
 
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
 
         Args:
             day_starts: first instant of the day of an instant.
+            now: the time by which they are old; see ``AgeingClock``.
             limit: days folded at most.
 
         Returns:
@@ -224,7 +225,7 @@ class Ledger:
 
         """
         gone = 0
-        horizon = day_starts(self.clock.utc_now() - timedelta(days=KEPT_DAYS))
+        horizon = day_starts(now - timedelta(days=KEPT_DAYS))
         for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
             for _ in range(limit):
                 classes = json.dumps(FOLDED)

@@ -43,8 +43,8 @@ _GONE: Final = frozenset({Dar(15), Dar(20), Dar(23)})
 """DARs of a meter that takes us for a stranger."""
 
 NO_SUCH_OBJECT: Final = frozenset({Dar(4), Dar(5), Dar(6)})
-"""The meter does not have what was asked for: undefined, of another class, or not there. Any other DAR may end.
-Source: spec dlt698, appendix of DAR."""
+"""The meter does not have what was asked for: undefined, of another class, or not there.
+Any other DAR may end."""
 _CONNECT_OTHER: Final = 255
 """Result of a CONNECT with no reason; also that of an association which is open already."""
 
