@@ -55,12 +55,14 @@ class Refused(MeterlinkError):
     Args:
         message: one sentence for an operator.
         error_word: the octets of the error word as the meter sent them, unmasked.
+        no_such: the meter says that it has no such data or object; any other refusal may end.
 
     """
 
-    def __init__(self, message: str, *, error_word: bytes) -> None:
+    def __init__(self, message: str, *, error_word: bytes, no_such: bool = False) -> None:
         super().__init__(message)
         self.error_word = error_word
+        self.no_such = no_such
 
 
 class UnknownItem(MeterlinkError):
@@ -77,6 +79,10 @@ class NoRecord(MeterlinkError):
 
 class NoFreeze(MeterlinkError):
     """The meter has no freeze yet, or one whose time cannot be true; it may have one later."""
+
+
+class FreezeRefused(NoFreeze):
+    """The meter refuses all its freezes for now, and did not say that it has none."""
 
 
 class ClockFarAhead(NoFreeze):

@@ -17,7 +17,8 @@ from structlog.testing import capture_logs
 
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.model.marks import Marks
-from metersim import Line, MemoryDuplex, Meter, Station, memory_pair
+from metersim import FaultRule, Line, MemoryDuplex, Meter, Station, memory_pair
+from metersim.dlt698 import Meter698
 from metersim.plant.effects import strike
 from metersim.plant.happenings import Happening
 from tests.support.agreement import readings_of
@@ -139,12 +140,58 @@ def test_f20_a_refusal_is_told_in_the_meters_words_and_ends(
         asked.append(line.struck())
         told = line.verdict(hours=1).holes
         assert {*refused} == {meter for meter, _ in told}
-        assert {"not_taken", "bad_data"} >= {reason for why in told.values() for reason in why}
+        assert {"not_taken", "bad_data", "refused"} >= {reason for why in told.values() for reason in why}
         assert says in _notes(line, refused[0])
 
     line.run(hours=1.75, mended_after=1.3, meanwhile=count)
     assert [] == line.differences(hours=1)
     assert asked[0] <= 50, "6 rounds, 2 classes, 2 meters, and a look at the clock or two"
+
+
+_PLANS = [
+    {"class": "daily_freeze", "items": [_ENERGY]},
+    {"class": "monthly_freeze", "items": [_ENERGY]},
+    {"class": "curve", "every_s": 900, "items": [_ENERGY], "gather_s": 900},
+    {"name": "now", "every_s": 300, "items": [_ENERGY]},
+]
+
+
+@pytest.mark.parametrize("word", [0x01, 0x02, 0x04, 6, 15, 255])
+@pytest.mark.parametrize("times", [2, None])
+def test_f20_a_refusal_that_passes_costs_no_slot_that_a_memory_holds(
+    tmp_path: Path, word: int, times: int | None
+) -> None:
+    """F20: a day of slots was closed for good by a meter that was busy for a moment."""
+    first, second = "000000000161", "000000000162"
+    gateway = SimulatedGateway(
+        tmp_path,
+        [Station(meter=Meter(first, seed=1)), Station(meter=Meter698(second, seed=1))],
+        plans=_PLANS,
+        protocols={second: "dlt698.45"},
+        start=MIDNIGHT,
+    )
+
+    async def refuse() -> None:
+        for meter in (first, second):
+            rule = FaultRule(what="abnormal", meter=meter, word=word, times=times)
+            gateway.strikes.rules.add(rule, at=gateway.sim.clock.utc_now())
+        await asyncio.sleep(2.5 * 3600)
+        for report in gateway.strikes.rules.reports():
+            assert report.struck
+            gateway.strikes.rules.remove(report.number)
+
+    gateway.run(seconds=28 * 3600, meanwhile=refuse)
+    book = Book(gateway.folder / JOURNAL_FILE)
+    with contextlib.closing(book):
+        late = gateway.clock.utc_now() - timedelta(minutes=40)
+        rows = {key: row for key, row in book.slots().items() if key[2] <= late}
+    lost = {key: row for key, row in rows.items() if row.state != "kept"}
+    assert {"instant"} >= {data_class for _, data_class, _ in lost}
+    says_none = {first: word & 0x02, second: word in {4, 6}}
+    for meter in (first, second):
+        mine = [slot for name, _, slot in lost if name == f"m{meter}"]
+        if not says_none[meter] and mine:
+            assert max(mine) <= MIDNIGHT + timedelta(hours=2.5), "it was not asked any more that day"
 
 
 def _notes(line: FaultyLine, meter: str) -> str:

@@ -23,12 +23,14 @@ async def _everything_goes(at: Plant) -> int:
     """All that age and a full disk may take is taken, whatever is left in the end; how many rows."""
     room, newest, count = at.journal.room, at.journal.newest_id, 0
     for data_class in AGEING:
-        count += (await room.remove_aged(data_class, after=FIRST, age=timedelta(0), floor=newest)).rows
+        count += (
+            await room.remove_aged(data_class, after=FIRST, before=room.clock.utc_now(), floor=newest)
+        ).rows
     while (swath := await room.remove_oldest()).rows:
         count += swath.rows
     for data_class in FREEZES:  # the file itself says no
         with pytest.raises(JournalError, match="is kept"):
-            await room.remove_aged(data_class, after=FIRST, age=timedelta(0), floor=newest)
+            await room.remove_aged(data_class, after=FIRST, before=room.clock.utc_now(), floor=newest)
     return count
 
 

@@ -67,7 +67,7 @@ def _holding(points: Sequence[datetime]) -> _Says:
         if not question.is_newest:
             chosen = [at for at in oldest_first if at >= question.since][: question.count]
         if not chosen:
-            return Refused("no such data", error_word=_NO_SUCH)
+            return Refused("no such data", error_word=_NO_SUCH, no_such=True)
         return b"".join(map(_record, chosen))
 
     return says
@@ -222,7 +222,7 @@ def test_a_meter_without_load_records_says_so_in_three_questions() -> None:
 
 def test_a_refusal_that_comes_once_more_empties_no_memory() -> None:
     """It belongs to the question before; a day of points would be told refused for good."""
-    no = Refused("no such data", error_word=_NO_SUCH)
+    no = Refused("no such data", error_word=_NO_SUCH, no_such=True)
     said: list[bytes | Exception] = [no, no]
     holds = _holding(_points(*range(4, 8)))
 

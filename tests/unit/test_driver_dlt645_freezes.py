@@ -77,7 +77,7 @@ def _read(
         data = script[entry.di][asked.count(entry.di)]
         asked.append(entry.di)
         if data == _REFUSAL:
-            raise Refused("meter refused: no such data", error_word=b"\x02")
+            raise Refused("meter refused: no such data", error_word=b"\x02", no_such=True)
         if data.startswith("?"):
             raise BadAnswer("meter answered with data that does not fit")
         return entry.decode(bytes.fromhex(data)), (_NOW + timedelta(seconds=len(asked))).astimezone(UTC)

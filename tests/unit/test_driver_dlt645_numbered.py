@@ -80,7 +80,7 @@ def _holding(nights: Sequence[datetime]) -> _Says:
 
     def says(quantity: str, number: int) -> str | Exception:
         if number > len(nights):
-            return Refused("no such data", error_word=_NO_SUCH)
+            return Refused("no such data", error_word=_NO_SUCH, no_such=True)
         night = nights[number - 1]
         return _octets(night) if quantity == "frozen_at" else _value(night)
 
@@ -183,7 +183,7 @@ def test_a_freeze_at_another_minute_comes_under_its_own_time() -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["0000000000", "FFFFFFFFFF", Refused("no such data", error_word=_NO_SUCH)],
+    ["0000000000", "FFFFFFFFFF", Refused("no such data", error_word=_NO_SUCH, no_such=True)],
 )
 def test_what_was_never_taken_is_gone(said: str | Exception) -> None:
     """Makes say in three ways that there is nothing; each would be looked for again and again."""
@@ -229,7 +229,7 @@ def test_each_item_of_each_night_has_its_own_fate() -> None:
 
     def says(quantity: str, number: int) -> str | Exception:
         if quantity == "reverse_active_energy":
-            return Refused("no such data", error_word=_NO_SUCH)
+            return Refused("no such data", error_word=_NO_SUCH, no_such=True)
         if quantity == "combined_reactive_energy_1":
             return "FFFFFFFF" if number == 2 else "0000A100"
         if (quantity, number) == ("forward_active_energy", 2):
@@ -326,7 +326,7 @@ def test_garbage_never_makes_a_record_of_another_time(
         failures = {
             "?": BadAnswer("does not fit"),
             "!": ReplyTimeout("silent"),
-            "~": Refused("no", error_word=_NO_SUCH),
+            "~": Refused("no", error_word=_NO_SUCH, no_such=True),
             "": Refused("other", error_word=_OTHER),
         }
         if said in failures:

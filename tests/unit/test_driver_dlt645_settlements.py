@@ -49,7 +49,7 @@ def _read(
         asked.append(entry.item)
         said = (instead or {}).get(entry.item) or _said(entry.item, days, shown(), held)
         if said == _REFUSED:
-            raise Refused("no such data", error_word=_NO_SUCH)
+            raise Refused("no such data", error_word=_NO_SUCH, no_such=True)
         return entry.decode(bytes.fromhex(said)[::-1]), _NOW.astimezone(UTC)
 
     reader = SettlementReader(

@@ -158,3 +158,17 @@ async def test_no_freeze_waits_for_room_for_a_curve(tmp_path: Path) -> None:
         nights = await _open(journal, freeze, 2)
         assert await harvest.take(freeze, nights[1:], _answer(_record(nights[1], "a", "b")))
         assert 1 == len(await journal.rows_after(0, 10))
+
+
+@pytest.mark.asyncio
+async def test_what_was_refused_is_due_again_once_the_class_brings_something(tmp_path: Path) -> None:
+    """A passing refusal of all records would close slots for good that the meter holds."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream = _stream(CURVE)
+        slots = await _open(journal, stream, 4)
+        await journal.ledger.kept([stream.series.key(slots[3])])
+        await journal.ledger.refused([stream.series.key(slot) for slot in slots[:3]], note="has none")
+        assert 2 == await journal.ledger.reopen(stream.series, since=slots[1])
+        states = [(await _standing(journal, slot)).state for slot in slots]
+        assert [State.REFUSED, State.DUE, State.DUE, State.KEPT] == states
+        assert 0 == await journal.ledger.reopen(stream.series, since=slots[1])

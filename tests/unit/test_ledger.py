@@ -263,10 +263,10 @@ async def test_old_days_are_folded_and_still_counted(tmp_path: Path) -> None:
 
         day = day_starts(EPOCH + _DAY)
         before = counted(await ledger.tallies([CURVE], since=day, until=day + _DAY))
-        gone = await ledger.fold(day_starts, limit=10)
+        gone = await ledger.fold(day_starts, now=ledger.clock.utc_now(), limit=10)
         assert 64 - 1 + 96 + 96 == gone, "whole days of the plant that are old; the hole stays"
         assert before == counted(await ledger.tallies([CURVE], since=day, until=day + _DAY))
-        assert 0 == await ledger.fold(day_starts, limit=10)
+        assert 0 == await ledger.fold(day_starts, now=ledger.clock.utc_now(), limit=10)
         assert await _standing(ledger, _CURVE, EPOCH) is not None, "holes stay explained"
         assert await _standing(ledger, _FREEZE, EPOCH) is not None, "freezes are few"
         newest = await ledger.newest([_CURVE], day + timedelta(hours=1))

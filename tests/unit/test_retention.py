@@ -127,6 +127,33 @@ def test_the_roster_and_its_history_stay(tmp_path: Path) -> None:
     story.check()
 
 
+def test_a_wall_clock_that_jumps_takes_nothing_out(tmp_path: Path) -> None:
+    """Minutes of a wrong clock would delete readings that nobody can read again."""
+    story = _Story(tmp_path)
+
+    async def told(journal: Journal) -> None:
+        await _everything(journal)
+        keeper = story.keeper(journal)
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        assert 0 == await keeper.age()
+        story.days(200)
+        assert 0 == await keeper.age(), "far ahead"
+        story.days(-200)
+        assert 0 == await keeper.age()
+
+    story.tell(told)
+    before = story.held()
+    story.days(200)
+
+    async def started(journal: Journal) -> None:
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        assert 0 == await story.keeper(journal).age(), "a start far ahead of the newest row"
+
+    story.tell(started)
+    assert before == story.held()
+    story.check()
+
+
 def test_what_a_sink_lacks_stays(tmp_path: Path) -> None:
     """After a long outage the broker would get only what is young."""
     story = _Story(tmp_path)

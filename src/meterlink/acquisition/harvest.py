@@ -19,6 +19,7 @@ from meterlink.errors import (
     BusFull,
     ClockFarAhead,
     DiskFull,
+    FreezeRefused,
     LineError,
     MeterlinkError,
     NoFreeze,
@@ -121,6 +122,8 @@ class Harvest:
                 reason, tries, note = Reason.LINE_DOWN, 0, str(error)
             case ClockFarAhead():
                 reason, tries, note = Reason.CLOCK_WRONG, 1, str(error)
+            case FreezeRefused():
+                reason, tries, note = Reason.REFUSED, 1, str(error)
             case NoFreeze():
                 reason, tries, note = Reason.NOT_TAKEN, 1, str(error)
             case _:

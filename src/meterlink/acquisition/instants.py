@@ -56,6 +56,10 @@ class InstantPoller(Poller):
             read = self._driver.read_status if self._is_status else self._driver.read
             answer = await read(self._line, point.address, item, priority=Priority.CURVE)
         except Refused as error:
+            if not error.no_such:  # it may have it in a moment
+                task.trouble = Reason.REFUSED, str(error)
+                self._note_bad(point, str(error))
+                return False
             self._note_refused(point, item, slot, str(error))
             if is_last and task.any_kept:
                 await self._slots.kept(point.meter, slot)

@@ -17,6 +17,7 @@ import structlog
 from meterlink.acquisition.calendars import Calendar
 from meterlink.clock import Clock, wait_for
 from meterlink.errors import JournalError
+from meterlink.journal.ageing import AgeingClock
 from meterlink.model.slot import Departure
 
 LIVE_S: Final = 3_600.0
@@ -40,8 +41,11 @@ class CareLedger(Protocol):
     async def leave(self, departures: Mapping[str, Departure]) -> int:
         """See ``Ledger.leave``."""
 
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """See ``Ledger.fold``."""
+
+    async def lived_until(self) -> datetime | None:
+        """See ``Ledger.lived_until``."""
 
 
 class LedgerCare:
@@ -69,6 +73,7 @@ class LedgerCare:
         self._woken = asyncio.Event()
         self._calendar = Calendar(zone=zone)
         self._folded_on: date | None = None
+        self._ageing: AgeingClock | None = None
 
     async def run(self) -> None:
         """Look after it until cancelled; what the journal cannot now, it can the next time."""
@@ -107,9 +112,12 @@ class LedgerCare:
         self._settled = left
 
     async def _fold(self) -> None:
-        today = self._calendar.day_of(self._clock.utc_now())
+        if self._ageing is None:
+            self._ageing = AgeingClock(self._clock, await self._ledger.lived_until())
+        now = self._ageing.now()
+        today = self._calendar.day_of(now)
         if today != self._folded_on:
-            gone = await self._ledger.fold(self._day_starts, limit=FOLDS_A_DAY)
+            gone = await self._ledger.fold(self._day_starts, now=now, limit=FOLDS_A_DAY)
             self._folded_on = today
             if gone:
                 _log.info("ledger_folded", slots=gone)

@@ -66,6 +66,7 @@ class Stream:
         behind: of freezes, all open slots that are backfill.
         is_stale: ``front`` may be no longer true.
         refused: items that the meter has not, by the day on which it said so, with its words.
+        may_reopen: a refusal was believed since it last brought something, or nobody knows.
         tries: vain answers since it last brought something or was put aside.
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
@@ -82,6 +83,7 @@ class Stream:
     behind: tuple[datetime, ...] = ()
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
+    may_reopen: bool = True
     tries: int = 0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0

@@ -66,6 +66,9 @@ class TurnLedger(SlotLedger, BlameLedger, Protocol):
     ) -> list[datetime]:
         """See ``Ledger.open_slots``."""
 
+    async def reopen(self, series: Series, *, since: datetime) -> int:
+        """See ``Ledger.reopen``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -188,6 +191,8 @@ class Turn:
             await self._wait_for_room()
             return 0.0
         meter.silent, meter.tries = False, 0
+        if stream.may_reopen and any(record.values for record in answer.records):
+            await self._reopen(stream)
         self._note_refused(stream, answer.refused)
         if job.checks_depth:
             await self._note_depth(job, answer)
@@ -257,7 +262,21 @@ class Turn:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter
         for item, words in refused.items():
             stream.refused[item] = (today, words)
+            stream.may_reopen = True
             _log.warning("item_refused", line=self._line.name, meter=meter, item=item, reason=words)
+
+    async def _reopen(self, stream: Stream) -> None:
+        """The class brings something: what the meter said that it has not may have been a passing refusal.
+
+        Once for each refusal that was believed, so that what it really lacks is asked for once a day at most.
+        """
+        work = partial(
+            self._ledger.reopen, stream.series, since=stream.overwritten_before(self._clock.utc_now())
+        )
+        if slots := await self._patience.until_done(work):
+            meter = stream.meter.point.meter
+            _log.info("refused_slots_reopened", line=self._line.name, meter=meter, slots=slots)
+        stream.may_reopen = False
 
     def _vain(self, job: Job) -> None:
         """What came could not be used; another try behind the others, or a rest."""

@@ -13,13 +13,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from meterlink.clock import Clock
 from meterlink.errors import MeterlinkError
+from meterlink.journal.ageing import AgeingClock
 from meterlink.journal.journal import Journal
 from meterlink.journal.removal import FIRST, Place, Swath
 
@@ -69,12 +70,14 @@ class Housekeeper:
         self._clock = clock
         self._floor = floor
         self._nothing_to_shed = False
+        self._ageing: AgeingClock | None = None
 
     async def run(self) -> None:
         """Look after it until cancelled."""
         aged_at = -AGE_LOOK_S
         while True:
             try:
+                await self._now()  # a look at the clock as well
                 await self.shed()
                 if self._clock.monotonic_s() - aged_at >= AGE_LOOK_S:
                     await self.age()
@@ -90,13 +93,15 @@ class Housekeeper:
             JournalError: the journal cannot be written.
 
         """
-        total = 0
+        total, now = 0, await self._now()
         for data_class, age in self.policy.ages.items():
             place: Place | None = FIRST
             while place is not None:
                 begun = self._clock.monotonic_s()
                 floor = self._journal.newest_id if self._floor is None else await self._floor()
-                swath = await self._journal.room.remove_aged(data_class, after=place, age=age, floor=floor)
+                swath = await self._journal.room.remove_aged(
+                    data_class, after=place, before=now - age, floor=floor
+                )
                 total, place = total + swath.rows, swath.place
                 await self._rest(begun)
         if total:
@@ -125,6 +130,12 @@ class Housekeeper:
             _log.error("journal.nothing_to_shed", words="the disk is tight: free some space")
         self._nothing_to_shed = swath.rows == 0
         return total
+
+    async def _now(self) -> datetime:
+        """The time by which rows age."""
+        if self._ageing is None:
+            self._ageing = AgeingClock(self._clock, await self._journal.ledger.lived_until())
+        return self._ageing.now()
 
     async def _rest(self, begun_s: float) -> None:
         await asyncio.sleep(max(REST_MIN_S, self._clock.monotonic_s() - begun_s))

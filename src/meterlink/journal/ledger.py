@@ -114,6 +114,18 @@ class Ledger:
         """The meter does not have what was due."""
         await self._close(keys, State.REFUSED, Reason.REFUSED, note)
 
+    async def reopen(self, series: Series, *, since: datetime) -> int:
+        """Refused slots of a series from a time on are due again, as the meter has such data. How many."""
+        at = seconds(since)
+
+        def is_needed(db: sqlite3.Connection) -> bool:
+            number = ledger_rows.series_of(db, *series)
+            return number is not None and ledger_rows.has_refused(db, number, at)
+
+        if not await self._look(is_needed):
+            return 0
+        return await self._count(lambda db: ledger_rows.reopen(db, ledger_rows.series_of(db, *series), at))
+
     async def expired(
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
     ) -> None:
@@ -200,11 +212,12 @@ class Ledger:
         """Note that the daemon lives."""
         await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now()))
 
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, limit: int) -> int:
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
 
         Args:
             day_starts: first instant of the day of an instant.
+            now: the time by which they are old; see ``AgeingClock``.
             limit: days folded at most.
 
         Returns:
@@ -212,7 +225,7 @@ class Ledger:
 
         """
         gone = 0
-        horizon = day_starts(self.clock.utc_now() - timedelta(days=KEPT_DAYS))
+        horizon = day_starts(now - timedelta(days=KEPT_DAYS))
         for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
             for _ in range(limit):
                 classes = json.dumps(FOLDED)

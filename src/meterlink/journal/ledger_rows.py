@@ -157,6 +157,19 @@ def close(
             db.execute(statement, row)
 
 
+def has_refused(db: sqlite3.Connection, number: int, since: int) -> bool:
+    """Whether slots of a series from a time on stand refused."""
+    query = "SELECT 1 FROM slot WHERE series = ? AND at >= ? AND state = 2 LIMIT 1"
+    return db.execute(query, (number, since)).fetchone() is not None
+
+
+def reopen(db: sqlite3.Connection, number: int | None, since: int) -> int:
+    """The refused slots of a series from a time on are due again; what was said of them stays. How many."""
+    return db.execute(
+        "UPDATE slot SET state = 0 WHERE series = ? AND at >= ? AND state = 2", (number, since)
+    ).rowcount
+
+
 def blame(
     db: sqlite3.Connection,
     series: Iterable[int],

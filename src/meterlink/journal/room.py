@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from functools import partial
 
 from meterlink.clock import Clock
@@ -32,22 +32,22 @@ class Room:
     clock: Clock
     put_aside: Reserve | None
 
-    async def remove_aged(self, data_class: str, *, after: Place, age: timedelta, floor: int) -> Swath:
-        """Take out a few rows of a class that are older than ``age`` and that every sink has.
+    async def remove_aged(self, data_class: str, *, after: Place, before: datetime, floor: int) -> Swath:
+        """Take out a few rows of a class that are old and that every sink has.
 
         Args:
             data_class: one of ``removal.AGEING``.
             after: where the last swath ended.
-            age: of slot and of keeping.
+            before: older than this goes, in slot and in keeping.
             floor: up to where whoever has no cursor has everything.
 
         Raises:
             JournalError: nothing was taken out.
 
         """
-        now, swath = self.clock.utc_now(), Swath()
+        swath, at = Swath(), self.clock.utc_now()
         step = partial(removal.remove_aged, swath=swath, data_class=data_class, after=after, floor=floor)
-        await self.change(without_result(partial(step, before=now - age, at=now)))
+        await self.change(without_result(partial(step, before=before, at=at)))
         return swath
 
     async def remove_oldest(self) -> Swath:

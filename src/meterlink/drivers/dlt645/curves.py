@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
-from meterlink.drivers.dlt645.talk import Told, has_no_such
+from meterlink.drivers.dlt645.talk import Told
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
 from meterlink.drivers.stored import StoredFindings
 from meterlink.drivers.values import each_once, measured
-from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused
+from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items import record_selector
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
@@ -140,6 +140,7 @@ class CurveReader:
         Raises:
             NoFreeze: the meter has no load records of this class.
             ClockFarAhead: it holds one that is yet to come.
+            FreezeRefused: it says no, again and again, and not for want of data.
             BadAnswer: again and again its answers do not fit.
 
         """
@@ -163,10 +164,12 @@ class CurveReader:
             points = await self._points_from(start, count, found)
             if start not in points.by_slot and await self._is_past(start, points, found):
                 points = await self._confirmed(start, points, found)
-        except BadAnswer as error:
+        except (BadAnswer, FreezeRefused) as error:
             self._bad += 1
             if self._bad >= BAD_ANSWERS_MAX:
                 raise
+            if isinstance(error, FreezeRefused):
+                return chunk  # it says nothing of the slot, and may have passed
             found.absent(start, "unfit", str(error))
             return chunk[1:]
         told = sorted(slot for slot in points.by_slot if slot >= start)
@@ -275,15 +278,16 @@ class CurveReader:
 
         Raises:
             BadAnswer: it does not fit.
+            FreezeRefused: the meter says no, for another reason.
             ClockFarAhead: it holds a record that is yet to come.
 
         """
         try:
             told = await self._ask(entry, selector)
         except Refused as error:
-            if has_no_such(error):
+            if error.no_such:
                 return _Points({}, True)
-            raise BadAnswer(str(error)) from None
+            raise FreezeRefused(str(error)) from None  # it says nothing of any slot
         found.taken_at = told.taken_at
         shape = entry.shapes[0]
         assert isinstance(shape, LoadRecords), "the table holds no others"

@@ -133,7 +133,8 @@ class Events645:
             try:
                 told = await self._talk.ask(line, address, self.kinds[asked[0]].counter, priority=priority)
             except Refused as error:
-                refused |= dict.fromkeys(asked, str(error))
+                told_of = refused if error.no_such else unfit  # any other refusal may end
+                told_of |= dict.fromkeys(asked, str(error))
             except BadAnswer as error:
                 unfit |= dict.fromkeys(asked, str(error))
             except (ReplyTimeout, LineError, BusFull) as error:

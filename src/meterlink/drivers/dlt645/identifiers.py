@@ -104,7 +104,8 @@ async def read_entry(
     try:
         brought, _ = await ask(entry)
     except Refused as error:
-        answer.refused |= dict.fromkeys(wanted, str(error))
+        told = answer.refused if error.no_such else answer.unfit  # any other refusal may end
+        told |= dict.fromkeys(wanted, str(error))
         return
     except BadAnswer as error:
         answer.unfit |= dict.fromkeys(wanted, str(error))

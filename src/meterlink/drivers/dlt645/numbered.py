@@ -16,10 +16,9 @@ from itertools import islice
 from typing import Final
 
 from meterlink.drivers.dlt645.identifiers import READS_MAX, Ask, FreezeTable, read_entry
-from meterlink.drivers.dlt645.talk import has_no_such
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings, one_silence
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, FreezeRefused, NoFreeze, Refused
 from meterwire.dlt645 import Dictionary, Entry
 
 PROVED_TOGETHER_MAX: Final = 8
@@ -182,7 +181,7 @@ class NumberedReader:
         try:
             values, found.taken_at = await self._ask(entry)
         except Refused as error:
-            raise NoFreeze(str(error)) from None
+            raise (NoFreeze if error.no_such else FreezeRefused)(str(error)) from None
         who = f"{self._meter}, {entry.item}"
         return freeze_instant(values[0].moment, zone=self._zone, now=found.taken_at, who=who)
 
@@ -197,7 +196,7 @@ class NumberedReader:
         try:
             values, taken_at = await self._ask(entry)
         except Refused as error:
-            if has_no_such(error):
+            if error.no_such:
                 return None
             raise BadAnswer(str(error)) from None
         if values[0].problem == "absent":

@@ -18,7 +18,6 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from meterlink.drivers.dlt645.identifiers import READS_MAX, Ask, read_entry
-from meterlink.drivers.dlt645.talk import has_no_such
 from meterlink.drivers.freezes import AHEAD_MAX, FreezeFindings
 from meterlink.drivers.stored import StoredFindings, one_silence
 from meterlink.errors import BadAnswer, ClockFarAhead, NoFreeze, Refused
@@ -199,7 +198,7 @@ class SettlementReader:
         try:
             values, found.taken_at = await self._ask(entry)
         except Refused as error:
-            if has_no_such(error):
+            if error.no_such:
                 return None
             raise BadAnswer(str(error)) from None
         return values[0]

@@ -19,9 +19,9 @@ NO_SUCH_DATA: Final = 0x02
 """Bit of an error word: no such data (of 1997: no such identifier). Source: spec sections 2.5 and 9.1."""
 
 
-def has_no_such(error: Refused) -> bool:
-    """Whether a meter refused because it has no such data; any other refusal may end."""
-    return bool(error.error_word[:1]) and bool(error.error_word[0] & NO_SUCH_DATA)
+def _says_no_such(error_word: bytes) -> bool:
+    """Whether an error word says that there is no such data; any other refusal may end."""
+    return bool(error_word[:1]) and bool(error_word[0] & NO_SUCH_DATA)
 
 
 class Told(NamedTuple):
@@ -109,6 +109,7 @@ class Talk645:
                 raise Refused(
                     f"meter {address} refused {entry.item}: {reply.sentence('en')}",
                     error_word=reply.error_word,
+                    no_such=_says_no_such(reply.error_word),
                 )
 
 

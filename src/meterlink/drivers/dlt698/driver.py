@@ -282,7 +282,9 @@ class Dlt698Driver:
                 )
         brought = tuple(measured(value) for value in values if not value.item.endswith(".*"))
         if not brought:
-            raise Refused(f"meter {address} has {item}, but nothing in it (NULL)", error_word=b"")
+            raise Refused(
+                f"meter {address} has {item}, but nothing in it (NULL)", error_word=b"", no_such=True
+            )
         return brought
 
     # --- records ---

@@ -132,7 +132,8 @@ class Events698:
             try:
                 results = await self._ways.get_list(line, address, some, priority)
             except Refused as error:
-                refused |= dict.fromkeys(asked, str(error))
+                told_of = refused if error.no_such else unfit  # any other refusal may end
+                told_of |= dict.fromkeys(asked, str(error))
             except BadAnswer as error:
                 unfit |= dict.fromkeys(asked, str(error))
             except (ReplyTimeout, LineError, BusFull) as error:

@@ -20,7 +20,7 @@ from meterlink.drivers.dlt698.talk import refusal
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings
 from meterlink.drivers.values import each_once
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, FreezeRefused, NoFreeze, Refused
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.axdr.selection import Ti
@@ -53,14 +53,14 @@ class _Rows:
         by_slot: one each.
         clashing: instants of which there are two, and not the same.
         is_whole: each row had a time that can be one.
-        refused: why there are none at all.
+        refusal: why there are none at all.
 
     """
 
     by_slot: dict[datetime, Record] = field(default_factory=dict)
     clashing: set[datetime] = field(default_factory=set)
     is_whole: bool = True
-    refused: str = ""
+    refusal: Refused | None = None
 
 
 class TableReader:
@@ -166,12 +166,12 @@ class TableReader:
         which = self._span(group, is_again=is_again)
         if not self._apart:
             whole = await self._rows(which, found.items, found)
-            if not whole.refused:
+            if whole.refusal is None:
                 return whole, {}
             self._apart = True
         times = await self._rows(which, (), found)
-        if times.refused:
-            raise NoFreeze(times.refused)
+        if times.refusal is not None:
+            raise _none(times.refusal)
         wanted = any(slot in times.by_slot for slot in group)
         columns = {item: await self._rows(which, (item,), found) for item in found.items} if wanted else {}
         return times, columns
@@ -183,8 +183,9 @@ class TableReader:
         answer = FreezeFindings()
         for item in items:
             rows = columns.get(item, whole)
-            if rows.refused:
-                answer.refused[item] = rows.refused
+            if rows.refusal is not None:
+                told = answer.refused if rows.refusal.no_such else answer.unfit  # any other may end
+                told[item] = str(rows.refusal)
             elif slot in rows.by_slot:
                 sort_item(item, rows.by_slot[slot], self._table, answer, self._meter)
             else:
@@ -195,8 +196,8 @@ class TableReader:
         """A slot did not come: it is not there any more, or not yet."""
         if self._newest is None or slot > self._newest:
             newest = await self._rows(NthLast(1), (), found)
-            if newest.refused:
-                raise NoFreeze(newest.refused)
+            if newest.refusal is not None:
+                raise _none(newest.refusal)
             if not newest.by_slot:
                 raise NoFreeze(f"{self._meter} has no {self._table} yet, or none with a time")
             self._newest = max(newest.by_slot)
@@ -217,9 +218,9 @@ class TableReader:
         try:
             told, found.taken_at = await self._ask(request)
         except Refused as error:
-            raise NoFreeze(str(error)) from None
+            raise _none(error) from None
         if told.dar is not None:
-            return _Rows(refused=str(refusal(self._meter, self._table, told.dar)))
+            return _Rows(refusal=refusal(self._meter, self._table, told.dar))
         rows = _Rows()
         for row in told.rows:
             self._add(row, rows, found.taken_at)
@@ -275,6 +276,11 @@ class TableReader:
             one, other = at.astimezone(self._zone), slot.astimezone(self._zone)
             return (one.year, one.month) == (other.year, other.month)
         return False
+
+
+def _none(error: Refused) -> NoFreeze:
+    """What a refusal of all records says: there are none, or the meter does not give them now."""
+    return NoFreeze(str(error)) if error.no_such else FreezeRefused(str(error))
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -42,6 +42,9 @@ _IDLE_SHARE: Final = 0.9
 _GONE: Final = frozenset({Dar(15), Dar(20), Dar(23)})
 """DARs of a meter that takes us for a stranger."""
 
+NO_SUCH_OBJECT: Final = frozenset({Dar(4), Dar(5), Dar(6)})
+"""The meter does not have what was asked for: undefined, of another class, or not there.
+Any other DAR may end."""
 _CONNECT_OTHER: Final = 255
 """Result of a CONNECT with no reason; also that of an association which is open already."""
 
@@ -267,7 +270,8 @@ def refusal(meter: str, what: str, dar: Dar) -> Refused:
         dar: why not.
 
     """
-    return Refused(f"{meter} refused {what}: {code_words('dar', dar)}", error_word=bytes([dar]))
+    words = f"{meter} refused {what}: {code_words('dar', dar)}"
+    return Refused(words, error_word=bytes([dar]), no_such=dar in NO_SUCH_OBJECT)
 
 
 def _session_of(association: Association, mechanism: Mechanism) -> ClientSession:

@@ -29,6 +29,8 @@ from meterwire.modbus.pdus.registers import REGISTER_OCTETS
 
 PROTOCOL_TCP: Final = "modbus-tcp"
 _FUNCTIONS: Final[dict[Table, int]] = {"holding": READ_HOLDING_REGISTERS, "input": READ_INPUT_REGISTERS}
+_NO_SUCH: Final = frozenset({0x01, 0x02, 0x03})
+"""Exceptions of a device that has no such function, register, or count of them."""
 _LATER: Final = frozenset({0x05, 0x06})
 """Exceptions of a device that is busy: another try may help. Source: application protocol V1.1b3, 7."""
 _NOBODY_BEHIND: Final = frozenset({0x0A, 0x0B})
@@ -150,4 +152,5 @@ def _error_of(reply: ExceptionReply, who: str, what: str) -> Exception:
         return BadAnswer(f"{who} cannot tell {what} now: {said}")
     if reply.code in _NOBODY_BEHIND:
         return ReplyTimeout(f"the gateway before {who} tells no {what}: {said}")
-    return Refused(f"{who} refused {what}: {said}", error_word=bytes((reply.code,)))
+    words = f"{who} refused {what}: {said}"
+    return Refused(words, error_word=bytes((reply.code,)), no_such=reply.code in _NO_SUCH)
