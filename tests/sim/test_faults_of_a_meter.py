@@ -148,7 +148,7 @@ def test_f20_a_refusal_is_told_in_the_meters_words_and_ends(
     assert asked[0] <= 50, "6 rounds, 2 classes, 2 meters, and a look at the clock or two"
 
 
-_PLANS = [
+_PLANS: list[dict[str, object]] = [
     {"class": "daily_freeze", "items": [_ENERGY]},
     {"class": "monthly_freeze", "items": [_ENERGY]},
     {"class": "curve", "every_s": 900, "items": [_ENERGY], "gather_s": 900},
