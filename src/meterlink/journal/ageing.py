@@ -3,7 +3,8 @@
 What is taken out does not come back, and a wall clock may be far ahead for minutes (a wrong time server, a
 battery that was changed). So rows are aged by the least that the wall clock was ahead of the monotonic one in
 the last ``BELIEVED_AFTER_S``; a start goes on from when the last one was seen alive. A clock that is right,
-and was right, costs nothing; one that was set ahead, or a gateway that was off for long, has old rows a day more.
+and was right, costs nothing; one that was set ahead, or a gateway that was off for long, has old rows a day
+more.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Journal:
         self.events = EventLog(ranked(Rank.READING), writer.read, clock, boot)
         # Not from the reserve: a roster of megabytes would use up what orders need.
         self.roster = RosterLog(ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth)
-        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)
+        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot, clock.monotonic_s())
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)
 
