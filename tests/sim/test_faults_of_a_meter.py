@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise, zip_longest
@@ -148,7 +148,7 @@ def test_f20_a_refusal_is_told_in_the_meters_words_and_ends(
     assert asked[0] <= 50, "6 rounds, 2 classes, 2 meters, and a look at the clock or two"
 
 
-_PLANS: list[dict[str, object]] = [
+_PLANS: list[Mapping[str, object]] = [
     {"class": "daily_freeze", "items": [_ENERGY]},
     {"class": "monthly_freeze", "items": [_ENERGY]},
     {"class": "curve", "every_s": 900, "items": [_ENERGY], "gather_s": 900},

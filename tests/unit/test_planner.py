@@ -195,3 +195,35 @@ async def test_a_start_explains_the_moments_that_passed_in_one_go(tmp_path: Path
         tallies = await journal.ledger.tallies([INSTANT], since=_MIDNIGHT, until=_MIDNIGHT + _DAY)
         missed = [one.slots for one in tallies if one.reason is Reason.NOT_RUNNING]
         assert [10] * len(meters) == missed
+
+
+@pytest.mark.asyncio
+async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> None:
+    """They would be missing in completeness, and `why` would say that they are not missing."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        await journal.ledger.live()
+    clock.advance((CURVE_BACK_DAYS + 20) * _DAY.total_seconds())
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        for days in (1, 10, 20):
+            [told] = await journal.ledger.standings("m1", _MIDNIGHT + days * _DAY + timedelta(hours=5))
+            assert (State.EXPIRED, Reason.NOT_RUNNING) == (told.state, told.reason)
+        [told] = await journal.ledger.standings("m1", _MIDNIGHT + 21 * _DAY)
+        assert State.DUE is told.state
+        until = _MIDNIGHT + (CURVE_BACK_DAYS + 20) * _DAY
+        tallies = await journal.ledger.tallies([CURVE], since=_MIDNIGHT, until=until)
+        assert 24 * (CURVE_BACK_DAYS + 20) == sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_a_line_that_begins_anew_was_not_away(tmp_path: Path) -> None:
+    """After each change of the roster what waits for its turn would be blamed on the daemon."""
+    clock = SimClock(_MIDNIGHT)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        clock.advance(5.5 * 3600)
+        await _planner(journal, clock, _HOURLY).apply()
+        slots = await _slots(journal, _HOURLY)
+        assert {Reason.WAITING} == {*await _reasons(journal, _HOURLY, slots)}

@@ -8,7 +8,7 @@ nobody asked: the daemon was not running, or the gateway's clock was set over it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -24,6 +24,8 @@ BACK_DAYS: Final = 400
 """So far back freezes are planned that nobody was there for: twelve settlements, and a month."""
 CURVE_BACK_DAYS: Final = 62
 """The same for curves, of which meters hold a month or two."""
+TOLD_BACK_DAYS: Final = 800
+"""So far back an absence is told, in days that are too old to be planned."""
 CLOCK_STEP: Final = timedelta(minutes=2)
 """Wall time that passed beside the monotonic clock by more than this was set, and did not pass."""
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,6 +53,13 @@ class BlameLedger(Protocol):
 
 class PlanLedger(BlameLedger, Protocol):
     """What planning needs of the ledger; each raises ``JournalError``."""
+
+    @property
+    def opened_s(self) -> float:
+        """See ``Ledger``."""
+
+    async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
+        """See ``Ledger.missed``."""
 
     async def plan(self, planned: Sequence[Planned]) -> int:
         """See ``Ledger.plan``."""
@@ -115,7 +124,8 @@ class Planner:
         """The time before now in which nobody could ask: before the start, or because the clock was set."""
         if self._looked is None:
             lived_until = await self._patience.until_done(self._ledger.lived_until)
-            return _Stretch(lived_until or LONG_AGO, now, Reason.NOT_RUNNING)
+            began = now - timedelta(seconds=monotonic_s - self._ledger.opened_s)  # a line may begin later
+            return _Stretch(lived_until or LONG_AGO, began, Reason.NOT_RUNNING)
         wall, looked_s = self._looked
         ought = wall + timedelta(seconds=monotonic_s - looked_s)
         return _Stretch(ought, now, Reason.CLOCK_WRONG) if now - ought > CLOCK_STEP else None
@@ -129,6 +139,7 @@ class Planner:
         newest = await self._patience.until_done(
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
+        await self._note_too_long(newest, now)
         planned = [
             Planned(
                 meter=series.meter,
@@ -143,6 +154,16 @@ class Planner:
             await self._patience.until_done(partial(self._ledger.plan, planned))
             first = min(slot.at for one in planned for slot in one.slots)
             await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
+
+    async def _note_too_long(self, newest: Mapping[Series, datetime | None], now: datetime) -> None:
+        """Days of an absence that lie too far back to be planned are lost, a row a stretch."""
+        stretches = [
+            (series, first, until)
+            for series, (point, plan) in self._planned.items()
+            for first, until in _too_far_back(plan, point, newest[series], now)
+        ]
+        if stretches:
+            await self._patience.until_done(partial(self._ledger.missed, stretches, Reason.NOT_RUNNING))
 
     async def _waive_out_of_service(self, planned_from: datetime, until: datetime) -> None:
         """Take out of the count what was planned for a time when a meter does not stand in its place."""
@@ -167,9 +188,34 @@ def _days(plan: StoredPlan, newest: datetime | None, now: datetime) -> list[date
     if newest is None:
         count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
     else:
-        back = CURVE_BACK_DAYS if plan.data_class == CURVE else BACK_DAYS
-        count = min((today - plan.calendar.day_of(newest)).days, back)
+        count = min((today - plan.calendar.day_of(newest)).days, _back_days(plan))
     return [today - n * _DAY for n in reversed(range(count))]
+
+
+def _back_days(plan: StoredPlan) -> int:
+    return CURVE_BACK_DAYS if plan.data_class == CURVE else BACK_DAYS
+
+
+def _too_far_back(
+    plan: StoredPlan, point: Point, newest: datetime | None, now: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """The slots since the newest that was planned that are too old to be planned one by one, as stretches."""
+    if newest is None or plan.every_s == MONTH_S:
+        return
+    today, last = plan.calendar.day_of(now), plan.calendar.day_of(newest)
+    since, until = point.in_service_since, point.in_service_until
+    first: datetime | None = None
+    end = LONG_AGO
+    for past in range(min((today - last).days, TOLD_BACK_DAYS) - 1, _back_days(plan) - 1, -1):
+        for slot in plan.slots_of(today - past * _DAY):
+            if (since is not None and slot < since) or (until is not None and slot >= until):
+                continue
+            if first is not None and slot != end:
+                yield first, end
+                first = None
+            first, end = first or slot, slot + timedelta(seconds=plan.every_s)
+    if first is not None:
+        yield first, end
 
 
 def _slots(plan: StoredPlan, meter: str, days: Sequence[date]) -> tuple[Due, ...]:

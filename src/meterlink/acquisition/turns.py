@@ -30,6 +30,7 @@ from meterlink.errors import (
     BusFull,
     ClockFarAhead,
     ConfigError,
+    FreezeRefused,
     LineError,
     MeterlinkError,
     NoFreeze,
@@ -226,6 +227,9 @@ class Turn:
                 self._tell(stream, "no_freeze", str(error))
                 self._rest(job)
                 await self._blame(self._series_of(stream.meter), Reason.CLOCK_WRONG, note=str(error))
+            case FreezeRefused():
+                self._tell(stream, "refused_for_now", str(error))
+                self._vain(job)
             case NoFreeze():
                 self._tell(stream, "no_freeze", str(error))
                 self._rest(job)

@@ -92,7 +92,7 @@ class Journal:
         self.roster = RosterLog(
             ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth, lambda: self.judge
         )
-        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot)
+        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot, clock.monotonic_s())
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)
 

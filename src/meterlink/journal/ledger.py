@@ -67,6 +67,7 @@ class Ledger:
         read: looks into the file.
         clock: says when slots change.
         boot: number of the daemon's start.
+        opened_s: monotonic time since which the daemon runs with it.
 
     Every verb raises ``JournalError`` when the file cannot be written or read; nothing was changed then.
 
@@ -76,6 +77,7 @@ class Ledger:
     read: Read
     clock: Clock
     boot: Callable[[], int]
+    opened_s: float
 
     # --- what plans and collectors write -----------------------------------------------------
 
