@@ -207,7 +207,7 @@ def test_bad_meters_go_by_themselves_and_the_others_at_once() -> None:
 
 
 def test_several_frames_that_are_denied_go_one_by_one_in_the_other_way() -> None:
-    """13-F1 takes one frame: the module would carry the first alone, or none."""
+    """Reading one by one takes one frame: the module would carry the first alone, or none."""
     bench = bench_of(_denies_f1)
     first, second = asked_for_energy(ONE), dlt645.encode(dlt645.Frame(ONE, 0x11, bytes.fromhex("00010102")))
 
