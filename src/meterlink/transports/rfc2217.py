@@ -36,7 +36,6 @@ UNSENT_OCTETS_MAX: Final = 16_384
 """Octets of ours that wait to be written before the writer has to."""
 _LOOK_S: Final = 0.2
 """How often the waiting thread sees that it is over."""
-_PIECE_OCTETS: Final = 4_096
 _PARITIES: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
 
 
@@ -198,7 +197,7 @@ class ThreadedTransport(asyncio.Transport):
         try:
             while not self._closing:
                 octets = self._port.read(1)
-                octets += self._port.read(min(self._port.queued, _PIECE_OCTETS - 1))
+                octets += self._port.rest()  # `read` gives nothing once its thread has ended
                 if octets:
                     self._may_read.wait()
                     self._call(self._arrived, octets)
