@@ -230,6 +230,8 @@ async def test_a_rejected_reading_stands_in_nobodys_way(tmp_path: Path) -> None:
         last = FIRST_DAY + (_DAYS - 1) * _DAY
         await at.keep("m1", last, {TOTAL: "99999"}, marks=Marks.CLOCK_FAR, at=timedelta(hours=3))
         await at.book.exchange(_exchange(1, "119.5"), actor="li")
+        await _next(at, 1, "0.5")
+        assert (Decimal("1.0"), "valid") == (_of(at, "n1").amount, _of(at, "n1").quality)
 
 
 @pytest.mark.asyncio
