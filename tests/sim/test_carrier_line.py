@@ -161,6 +161,8 @@ def test_a_module_that_leads_is_paused_and_all_is_read(tmp_path: Path) -> None:
     gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=300)
     gateway.run(seconds=1_800)
     _whole(gateway, 300, 6)
+    standing = gateway.module.standing
+    assert (True, False) == (standing.working, standing.paused), "it leads again when the daemon has left"
 
 
 def test_a_module_that_knows_nobody_is_given_the_roster(tmp_path: Path) -> None:

@@ -123,6 +123,10 @@ def _values(answer: Any) -> dict[str, str]:
     return {value.item: str(value.value) for value in answer.values}
 
 
+_ASKED = ("g1-034", "g1-035", "g1-036", "g1-039", "g1-041", "g1-040", "g1-037", "g1-038")
+"""The published requests, in the order in which they are played."""
+
+
 async def _story(replay: _Replay) -> None:
     far = dial(replay.hall)
     await far.send(octets(_VECTORS[HEARTBEAT]))
@@ -189,7 +193,10 @@ def test_the_published_conversation_of_one_terminal() -> None:
     """We would speak with ourselves alone, and with no terminal in the field."""
     simulation = Simulation(start=_moment("g1-034"))
 
-    async def story() -> None:
-        await _story(_Replay(simulation))  # lines want a running loop
+    async def story() -> list[bytes]:
+        replay = _Replay(simulation)  # lines want a running loop
+        await _story(replay)
+        return replay.sent
 
-    simulation.run(story())
+    published = [octets(_VECTORS[vector]) for vector in _ASKED]
+    assert published == [request for request in simulation.run(story()) if request in published]

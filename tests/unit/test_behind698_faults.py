@@ -265,7 +265,9 @@ def test_a_concentrator_without_a_store_is_not_waited_for() -> None:
 
     async def story() -> None:
         await asyncio.sleep(NIGHT_S - 3600 + 120)
-        _record_of(head, (await head.night(CARRIER_698, head.midnight())).records, CARRIER_698)
+        stored = await head.night(CARRIER_698, head.midnight())
+        _record_of(head, stored.records, CARRIER_698)
+        assert not stored.not_yet
 
     head.run(story)
 
