@@ -12,6 +12,8 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meterlink.config import PlanSettings, Settings
     from meterlink.drivers.profiles import MeterProfiles
 
@@ -73,7 +75,7 @@ def check(
     """
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
-    from meterlink.config import data_dir, load_settings
+    from meterlink.config import load_settings
     from meterlink.daemon.programs import connector_of, web_of
     from meterlink.daemon.settings_check import check_items, profiles_of
     from meterlink.errors import MeterlinkError
@@ -93,7 +95,18 @@ def check(
         else:
             typer.echo(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
-    facts: dict[str, Any] = {
+    facts = _facts(settings, profiles, roster, _control_in_words(settings, control_fault))
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    _show(config, settings, profiles, facts)
+
+
+def _facts(settings: Settings, profiles: MeterProfiles, roster: str, control: str) -> dict[str, Any]:
+    """What a good configuration comes to."""
+    from meterlink.config import data_dir
+
+    return {
         "ok": True,
         "meters": len(settings.meters),
         "roster": roster,
@@ -107,11 +120,12 @@ def check(
         "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
         if settings.web
         else [],
-        "control": _control_in_words(settings, control_fault),
+        "control": control,
     }
-    if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
-        return
+
+
+def _show(config: Path, settings: Settings, profiles: MeterProfiles, facts: dict[str, Any]) -> None:
+    """The same for people."""
     typer.echo(f"{config}: good 配置正确")
     plans = [_plan_in_words(settings, plan, profiles) for plan in settings.plans]
     served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
