@@ -52,6 +52,7 @@ class _Member:
         self.energy = f"{number}.2500"
         store = freeze(energies(self.energy, *["0000.0000"] * 4))
         self.far_end = StockedTerminal(self.name, archive=[entry(1, 1, self.meter)], store=store)
+        self.far_end.shown = lambda: clock.utc_now().astimezone(CHINA_TIME).replace(tzinfo=None)
         self.settings = TerminalSettings(name=self.name, heartbeat_s=BEAT_S)
         self.station = Station(self.settings, clock=clock, zone=CHINA_TIME)
         self.far: ProtocolStream | None = None
