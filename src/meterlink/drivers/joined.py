@@ -8,15 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, tzinfo
+from typing import NamedTuple
 
 from meterlink.drivers.base import StoredAnswer, StoredRecord
-from meterlink.drivers.behind698.store import Wanted, is_meant
 from meterlink.drivers.freezes import is_part
+from meterlink.drivers.stored import NEAR
 from meterlink.errors import MeterlinkError
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
+from meterlink.model.zone import CHINA_TIME
 
 Lacking = tuple[tuple[str, ...], tuple[datetime, ...]]
 """Items, and the slots in which they are not there."""
+
+
+class Wanted(NamedTuple):
+    """What is wanted of a meter.
+
+    Args:
+        data_class: daily, monthly or curve.
+        items: or blocks.
+        slots: aware, newest first.
+        every_s: of a curve.
+        zone: what the meter's clock shows.
+
+    """
+
+    data_class: DataClass
+    items: tuple[str, ...]
+    slots: tuple[datetime, ...]
+    every_s: int = 0
+    zone: tzinfo = CHINA_TIME
 
 
 class Joined:
@@ -45,17 +67,15 @@ class Joined:
         self._taken_at = now
         self._records.update({record.slot: record for record in records})
 
-    def wait_for(self, since: datetime, why: str) -> None:
-        """What was taken after an instant and is not there is about to come: nobody is asked for it.
+    def wait_for(self, slots: Iterable[datetime], why: str) -> None:
+        """What of these is not there is about to come: nobody is asked for it.
 
         Args:
-            since: aware.
+            slots: of those wanted.
             why: for people.
 
         """
-        self._not_yet = {
-            slot: why for slot in self.wanted.slots if slot > since and self._record_of(slot) is None
-        }
+        self._not_yet = {slot: why for slot in slots if self._record_of(slot) is None}
 
     def lacking(self) -> list[Lacking]:
         """What is still to be asked: slots without a record, and items that lack in one.
@@ -178,6 +198,23 @@ class Joined:
             meant = [one for one in slots if is_meant(slot, one, self.wanted)]
             if untold and meant:
                 self._records[slot] = _explained(record, untold, meant, answer)
+
+
+def is_meant(slot: datetime, wished: datetime, wanted: Wanted) -> bool:
+    """Whether a record of an instant is the one of a slot: meters freeze at another minute than midnight.
+
+    Args:
+        slot: of the record.
+        wished: that was asked for.
+        wanted: of the meter.
+
+    """
+    if wanted.data_class == CURVE:
+        return slot == wished
+    if wanted.data_class == DAILY_FREEZE:
+        return abs(slot - wished) <= NEAR
+    one, other = (moment.astimezone(wanted.zone) for moment in (slot, wished))
+    return (one.year, one.month) == (other.year, other.month)
 
 
 def _explained(

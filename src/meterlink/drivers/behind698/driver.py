@@ -19,12 +19,12 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
-from meterlink.drivers.behind698.joined import Joined
-from meterlink.drivers.behind698.store import TerminalStore, Wanted
+from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind, Way
 from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.events import EventCounts, EventRecords
+from meterlink.drivers.joined import Joined, Wanted
 from meterlink.drivers.stored import check_asked
 from meterlink.errors import (
     BadAnswer,
@@ -200,7 +200,8 @@ class BehindDriver:
             if self._store.answers:
                 wait_s = 0.0 if data_class == CURVE else self._behind.store_wait_s
                 since = self._clock.utc_now() - timedelta(seconds=wait_s)
-                joined.wait_for(since, f"terminal {self._behind.terminal} has not read it yet")
+                due = [slot for slot in wanted.slots if slot > since]
+                joined.wait_for(due, f"terminal {self._behind.terminal} has not read it yet")
         await self._fill(joined, line, address, priority)
         return joined.of()
 

@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
@@ -32,10 +32,9 @@ from meterlink.drivers.dlt698.memory import tables_of
 from meterlink.drivers.dlt698.rows import sort_item
 from meterlink.drivers.dlt698.talk import Talk, code_words
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
-from meterlink.drivers.stored import NEAR
+from meterlink.drivers.joined import Wanted, is_meant
 from meterlink.errors import BadAnswer, NoFreeze, Refused
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
-from meterlink.model.zone import CHINA_TIME
+from meterlink.model.data_classes import CURVE
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
 from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.objects.concentrator import EVERY_RECORD, OWN_ADDRESS, ReadCollected
@@ -64,25 +63,6 @@ _BLOCK_OCTETS: Final = 27
 _TOGETHER: Final = frozenset({Priority.BILLING, Priority.CURVE})
 """What is due of all meters at once; what is fetched later is another night of each."""
 _log = structlog.get_logger(__name__)
-
-
-class Wanted(NamedTuple):
-    """What is wanted of a meter.
-
-    Args:
-        data_class: daily, monthly or curve.
-        items: or blocks.
-        slots: aware, newest first.
-        every_s: of a curve.
-        zone: what the meter's clock shows.
-
-    """
-
-    data_class: DataClass
-    items: tuple[str, ...]
-    slots: tuple[datetime, ...]
-    every_s: int = 0
-    zone: tzinfo = CHINA_TIME
 
 
 @dataclass(slots=True)
@@ -302,23 +282,6 @@ class TerminalStore:
         if why != self._trouble:
             self._trouble = why
             _log.info("store_says_no", terminal=self._behind.terminal, reason=why)
-
-
-def is_meant(slot: datetime, wished: datetime, wanted: Wanted) -> bool:
-    """Whether a record of an instant is the one of a slot: meters freeze at another minute than midnight.
-
-    Args:
-        slot: of the record.
-        wished: that was asked for.
-        wanted: of the meter.
-
-    """
-    if wanted.data_class == CURVE:
-        return slot == wished
-    if wanted.data_class == DAILY_FREEZE:
-        return abs(slot - wished) <= NEAR
-    one, other = (moment.astimezone(wanted.zone) for moment in (slot, wished))
-    return (one.year, one.month) == (other.year, other.month)
 
 
 def lacks_addresses(told: Records) -> bool:

@@ -25,7 +25,8 @@ from meterlink.drivers.base import (
 )
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.drivers.gdw1376.station import Station
-from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, lacking, now_items
+from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
+from meterlink.drivers.joined import Joined, Wanted
 from meterlink.drivers.stored import DAY_S, check_asked
 from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, MONTHLY_FREEZE, DataClass
@@ -129,26 +130,26 @@ class Gdw1376Driver:
         check_asked(data_class, items, slots, every_s)
         for item in items:
             self.check_stored(data_class, item)
-        asked = sorted({slot.astimezone(UTC) for slot in slots}, reverse=True)
+        asked = tuple(sorted({slot.astimezone(UTC) for slot in slots}, reverse=True))
+        wanted = Wanted(data_class, tuple(items), asked, every_s, self._station.zone)
         found = await self._found(line, address, data_class, items, asked, every_s, priority)
-        found = {slot: found[slot] for slot in asked if slot in found}
-        waiting = self._waited_for(data_class, asked, found, items)
-        lacks = {
-            slot: some for slot in asked if slot not in waiting and (some := lacking(found, slot, items))
-        }
-        missing = [item for item in items if any(item in some for some in lacks.values())]
-        if not missing:
-            return _answer(found, items, waiting, None, self._station.clock.utc_now())
-        try:
-            theirs = await self._asked_of_meter(
-                line, address, data_class, missing, list(lacks), every_s, priority
-            )
-        except _ENDINGS as error:
-            if not found:
-                raise
-            answer = _answer(found, items, waiting, None, self._station.clock.utc_now())
-            return replace(answer, cut_short=error)
-        return _answer(found, items, waiting, theirs, theirs.taken_at)
+        now = self._station.clock.utc_now()
+        joined = Joined(wanted, now)
+        joined.brought(
+            (StoredRecord(slot=slot, values=tuple(found[slot].values())) for slot in asked if slot in found),
+            now,
+        )
+        joined.wait_for(self._still_due(wanted, now), f"terminal {self._station.name} has not read it yet")
+        for missing, lacked in joined.lacking():
+            try:
+                theirs = await self._asked_of_meter(
+                    line, address, data_class, missing, lacked, every_s, priority
+                )
+            except _ENDINGS as error:
+                joined.ended(error)
+                break
+            joined.asked(missing, lacked, theirs)
+        return joined.of()
 
     async def _found(
         self,
@@ -180,17 +181,10 @@ class Gdw1376Driver:
         """Whether the terminal's store is good for a slot; points of a curve are marked instead."""
         return data_class not in FREEZES or self._station.files_well(slot)
 
-    def _waited_for(
-        self, data_class: DataClass, asked: Sequence[datetime], found: Found, items: Sequence[str]
-    ) -> dict[datetime, str]:
-        """The slots for which the terminal has its time still, and that it has not read."""
-        since = self._station.clock.utc_now() - timedelta(seconds=self._station.settings.store_wait_s)
-        why = f"terminal {self._station.name} has not read it yet"
-        return {
-            slot: why
-            for slot in asked
-            if slot > since and slot not in found and items and self._may_have(data_class, slot)
-        }
+    def _still_due(self, wanted: Wanted, now: datetime) -> list[datetime]:
+        """The slots for which the terminal has its time still."""
+        since = now - timedelta(seconds=self._station.settings.store_wait_s)
+        return [slot for slot in wanted.slots if slot > since and self._may_have(wanted.data_class, slot)]
 
     async def _asked_of_meter(
         self,
@@ -282,49 +276,3 @@ def _routed_records(answer: StoredAnswer, route: str) -> StoredAnswer:
         for record in answer.records
     )
     return replace(answer, records=records)
-
-
-def _answer(
-    found: Found,
-    items: Sequence[str],
-    waiting: Mapping[datetime, str],
-    theirs: StoredAnswer | None,
-    taken_at: datetime,
-) -> StoredAnswer:
-    """One answer of what the terminal had and what the meter brought; the terminal's value stands first."""
-    by_slot = {record.slot: record for record in theirs.records} if theirs is not None else {}
-    records = []
-    for slot in sorted({*found, *by_slot}, reverse=True):
-        own, meters = found.get(slot, {}), by_slot.get(slot)
-        values = list(own.values())
-        values += [value for value in (meters.values if meters else ()) if value.item not in own]
-        left = lacking({slot: {value.item: value for value in values}}, slot, items)
-        refused = dict(meters.refused) if meters else {}
-        unfit = dict(meters.unfit) if meters else {}
-        if theirs is not None:
-            refused = {**theirs.refused, **refused}
-        unfit |= {item: "not asked any more" for item in left if item not in refused and item not in unfit}
-        records.append(
-            StoredRecord(
-                slot=slot,
-                values=tuple(values),
-                refused={item: why for item, why in refused.items() if item in left},
-                unfit={item: why for item, why in unfit.items() if item in left},
-            )
-        )
-    has_record = {record.slot for record in records}
-
-    def others(told: Mapping[datetime, str]) -> dict[datetime, str]:
-        return {slot: why for slot, why in told.items() if slot not in has_record}
-
-    everywhere = theirs.refused if theirs is not None and not records else {}
-    return StoredAnswer(
-        records=tuple(records),
-        gone=others(theirs.gone) if theirs else {},
-        not_yet={**waiting, **(others(theirs.not_yet) if theirs else {})},
-        unfit_slots=others(theirs.unfit_slots) if theirs else {},
-        refused=everywhere,
-        unfit={item: why for record in records for item, why in record.unfit.items()},
-        taken_at=taken_at,
-        cut_short=theirs.cut_short if theirs else None,
-    )

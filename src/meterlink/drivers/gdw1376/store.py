@@ -397,11 +397,3 @@ def _curve_marks(local: Sequence[datetime], every: timedelta) -> Iterator[tuple[
             run = []
         if slot is not None:
             run.append(slot)
-
-
-def lacking(
-    found: Mapping[datetime, Mapping[str, Measured]], slot: datetime, items: Sequence[str]
-) -> list[str]:
-    """The items of which a slot has nothing."""
-    have = found.get(slot, {})
-    return [item for item in items if not any(is_part(came, item) for came in have)]
