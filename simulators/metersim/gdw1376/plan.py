@@ -38,13 +38,12 @@ from metersim.gdw1376.ways import Ways1376
 from metersim.line.language import Speaker
 from metersim.line.line import Clock, Line
 from metersim.serving.served import Served
-from metersim.terminals.plan import CARRIER, CARRIER_TIMEOUT_S, FIRST_RS485
-from metersim.terminals.port import ANSWER_TIMEOUT_S, RS485_OI, WIRED, MeterPort, Route
+from metersim.terminals.plan import CARRIER, CARRIER_ROUTE, FIRST_RS485
+from metersim.terminals.port import Route, meter_port
 from metersim.works.clock import MeterClock
 from metersim.works.moments import INSTALLED_AT
 from meterwire.dlt698.axdr.selection import Oad
 
-CARRIER_ROUTE: Final = Route(shortest_s=0.5, longest_s=8.0)
 _PROTOCOLS: Final = {"dlt645-1997": PROTOCOL_1997, "dlt645-2007": PROTOCOL_2007}
 _BAUD_CODES: Final = {600: 1, 1200: 2, 2400: 3, 4800: 4, 7200: 5, 9600: 6, 19200: 7}
 """Source: spec section B3, F10."""
@@ -104,7 +103,10 @@ class TerminalPlan:
             clock=clock,
             own=MeterClock(since=self.since, ahead=self.clock_ahead),
             archive=PointArchive(self._entries(lines, bauds or {}) if self.archive else ()),
-            ports=[self._port(oad, line) for oad, line in {**lines, **(served or {})}.items()],
+            ports=[
+                meter_port(oad, line, carrier=self.carrier, seed=self.seed)
+                for oad, line in {**lines, **(served or {})}.items()
+            ],
             ways=self.ways,
             speed=speed,
         )
@@ -112,16 +114,6 @@ class TerminalPlan:
     def _entries(self, lines: Mapping[Oad, Line], bauds: Mapping[str, int]) -> tuple[PointEntry, ...]:
         ahead = self.points_from - 1
         return tuple(replace(one, point=one.point + ahead) for one in _entries(lines, bauds))
-
-    def _port(self, oad: Oad, line: Served) -> MeterPort:
-        wired = oad.oi == RS485_OI
-        return MeterPort(
-            oad,
-            line,
-            route=WIRED if wired else self.carrier,
-            seed=self.seed,
-            answer_timeout_s=ANSWER_TIMEOUT_S if wired else CARRIER_TIMEOUT_S,
-        )
 
 
 def _entries(lines: Mapping[Oad, Line], bauds: Mapping[str, int]) -> Iterator[PointEntry]:

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from meterprofiles.schema import MODBUS
 from metersim.gdw1376.archive import POINTS_MAX
 from metersim.gdw1376.calling import LINGER_S, Roaming
-from metersim.gdw1376.plan import CARRIER_ROUTE, TerminalPlan
+from metersim.gdw1376.plan import TerminalPlan
 from metersim.gdw1376.store import RECORDS_MAX
 from metersim.gdw1376.terminal import address_of
 from metersim.gdw1376.ways import (
@@ -34,6 +34,7 @@ from metersim.plant.at import At, at_of
 from metersim.plant.checked import STRICT, Misplaced
 from metersim.plant.concentrator_row import PAUSE_S_MAX, PORTS
 from metersim.plant.rows import AHEAD_S_MAX, ROWS_MAX, LineRow, MeterRow
+from metersim.terminals.plan import CARRIER_ROUTE
 from metersim.terminals.port import LATENCY_S_MAX, Route
 from meterwire.dlt698.axdr.selection import Oad
 from meterwire.gdw1376.link.unit_ids import POINT_MAX

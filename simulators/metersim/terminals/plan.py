@@ -32,7 +32,7 @@ from metersim.serving.tcp import REDIAL_S
 from metersim.terminals.archive import MeterArchive
 from metersim.terminals.concentrator import Concentrator
 from metersim.terminals.meters import DLT645_1997, DLT645_2007, DLT698_45
-from metersim.terminals.port import ANSWER_TIMEOUT_S, RS485_OI, WIRED, MeterPort, Route
+from metersim.terminals.port import Route, meter_port
 from metersim.terminals.ways import Ways
 from metersim.works.clock import MeterClock
 from metersim.works.moments import INSTALLED_AT
@@ -42,7 +42,6 @@ from meterwire.dlt698.objects.concentrator import CARRIER, FIRST_RS485, ArchiveE
 
 CARRIER_ROUTE: Final = Route(shortest_s=0.5, longest_s=8.0)
 """What reading a meter over the carrier takes; a mean of some 3 s."""
-CARRIER_TIMEOUT_S: Final = 30.0
 _PROTOCOLS: Final = {"dlt645-1997": DLT645_1997, "dlt645-2007": DLT645_2007}
 _BAUD_CODES: Final = {
     300: 0, 600: 1, 1200: 2, 2400: 3, 4800: 4, 7200: 5, 9600: 6, 19200: 7,
@@ -105,19 +104,12 @@ class ConcentratorPlan:
             clock=clock,
             own=MeterClock(since=self.since, ahead=self.clock_ahead),
             archive=MeterArchive(tuple(_entries(lines, bauds or {})) if self.archive else ()),
-            ports=[self._port(oad, line) for oad, line in {**lines, **(served or {})}.items()],
+            ports=[
+                meter_port(oad, line, carrier=self.carrier, seed=self.seed)
+                for oad, line in {**lines, **(served or {})}.items()
+            ],
             ways=self.ways,
             speed=speed,
-        )
-
-    def _port(self, oad: Oad, line: Served) -> MeterPort:
-        wired = oad.oi == RS485_OI
-        return MeterPort(
-            oad,
-            line,
-            route=WIRED if wired else self.carrier,
-            seed=self.seed,
-            answer_timeout_s=ANSWER_TIMEOUT_S if wired else CARRIER_TIMEOUT_S,
         )
 
 

@@ -25,6 +25,7 @@ URGENT, USUAL = 0, 1
 """Whose turn it is: reads that a master waits for before those of the concentrator's own tasks."""
 
 ANSWER_TIMEOUT_S: Final = 3.0
+CARRIER_TIMEOUT_S: Final = 30.0
 OCTET_GAP_S: Final = 0.5
 """Silence that ends a frame."""
 WAITING_MAX: Final = 64
@@ -307,3 +308,23 @@ def _has_route(octets: bytes) -> bool:
     if any("A" in name or name == dlt645.BROADCAST for name in names645):
         return False
     return all(name.expects_answer and not name.is_wildcard for name in names698)
+
+
+def meter_port(oad: Oad, line: Served, *, carrier: Route, seed: int) -> MeterPort:
+    """The port of a concentrator to some meters.
+
+    Args:
+        oad: what it is called: an RS-485 port is a pair of wires, any other a carrier.
+        line: its meters.
+        carrier: the way to a meter that is not wired.
+        seed: of the latency of the carrier.
+
+    """
+    wired = oad.oi == RS485_OI
+    return MeterPort(
+        oad,
+        line,
+        route=WIRED if wired else carrier,
+        seed=seed,
+        answer_timeout_s=ANSWER_TIMEOUT_S if wired else CARRIER_TIMEOUT_S,
+    )

@@ -24,9 +24,8 @@ from metersim.works.freezes import Between
 from tests.sim.reach.draft import CURVE_S, DAY_S, HOUR_S, ITEMS, START, Draft, MeterDraft, at
 from tests.sim.reach.world import World
 from tests.support.collection_truth import Book, Row
+from tests.support.completeness import Completeness
 
-COMPLAINTS_MAX: Final = 20
-COMPLETE: Final = 0.999
 CHANCE_S: Final = 14 * HOUR_S
 """A meter that was to be had for so long behind a slot could be read: curves are gathered twice a day."""
 SILENT: Final = frozenset({"silent", "line_down", "not_running", "waiting"})
@@ -36,45 +35,20 @@ Key = tuple[str, str, datetime]
 
 
 @dataclass
-class Verdict:
+class Verdict(Completeness):
     """What came of it.
 
     Attributes:
-        readable: slots that could be read.
-        kept: of these, slots that were.
         routes: values by the way of their meter, their class and the route by which they came.
-        missing: readable slots that were not kept.
-        complaints: what is not as it must be.
 
     """
 
-    readable: int = 0
-    kept: int = 0
     routes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    @property
-    def completeness(self) -> float:
-        """Of what was readable."""
-        return self.kept / self.readable if self.readable else 1.0
-
-    @property
-    def is_good(self) -> bool:
-        """Whether everything is as it must be."""
-        return not self.complaints and self.completeness >= COMPLETE
 
     def words(self) -> str:
         """All of it, for people."""
         ways = ", ".join(f"{'/'.join(key)} {count}" for key, count in sorted(self.routes.items()))
-        return "\n".join(
-            [
-                f"{self.kept} of {self.readable} readable slots kept ({100 * self.completeness:.3f} %)",
-                f"  values by way, class and route: {ways}",
-                *(f"  MISSING {text}" for text in self.missing[:COMPLAINTS_MAX]),
-                *(f"  WRONG {text}" for text in self.complaints[:COMPLAINTS_MAX]),
-            ]
-        )
+        return "\n".join([self.of_readable(), f"  values by way, class and route: {ways}", *self.troubles()])
 
 
 def judge(draft: Draft, world: World) -> Verdict:

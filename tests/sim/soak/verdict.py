@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 
 from tests.sim.soak.draft import Draft, MeterDraft
 from tests.sim.soak.passing import Passing
@@ -15,53 +14,27 @@ from tests.sim.soak.recorded import Records
 from tests.sim.soak.truth import ITEMS, Kind, Truth
 from tests.sim.soak.world import World
 from tests.support.collection_truth import Book, Row
-
-COMPLAINTS_MAX: Final = 20
-COMPLETE: Final = 0.999
+from tests.support.completeness import Completeness
 
 
 @dataclass
-class Verdict:
+class Verdict(Completeness):
     """What came of a world.
 
     Attributes:
-        readable: slots that could be read.
-        kept: of these, slots that were.
         beyond: slots that were kept although nobody could count on it.
         holes: reasons of all that are missing, by the meter's nature.
-        missing: readable slots that were not kept.
-        complaints: what is not as it must be.
 
     """
 
-    readable: int = 0
-    kept: int = 0
     beyond: int = 0
     holes: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-
-    @property
-    def completeness(self) -> float:
-        """Of what was readable."""
-        return self.kept / self.readable if self.readable else 1.0
-
-    @property
-    def is_good(self) -> bool:
-        """Whether everything is as it must be."""
-        return not self.complaints and self.completeness >= COMPLETE
 
     def words(self) -> str:
         """All of it, for people."""
         holes = ", ".join(f"{'/'.join(key)} {count}" for key, count in sorted(self.holes.items()))
-        return "\n".join(
-            [
-                f"{self.kept} of {self.readable} readable slots kept ({100 * self.completeness:.3f} %), "
-                f"{self.beyond} more; holes: {holes or 'none'}",
-                *(f"  MISSING {text}" for text in self.missing[:COMPLAINTS_MAX]),
-                *(f"  WRONG {text}" for text in self.complaints[:COMPLAINTS_MAX]),
-            ]
-        )
+        first = f"{self.of_readable()}, {self.beyond} more; holes: {holes or 'none'}"
+        return "\n".join([first, *self.troubles()])
 
 
 def judge(draft: Draft, world: World) -> Verdict:
