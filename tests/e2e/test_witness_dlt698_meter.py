@@ -24,7 +24,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.drivers.base import MeterAnswer, StoredAnswer, StoredRecord, Window
+from meterlink.drivers.base import MeterAnswer, StoredAnswer, StoredRecord, Wanted, Window
 from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
@@ -77,7 +77,7 @@ class _Talk:
 
     async def stored(self, slots: Sequence[datetime], *items: str) -> StoredAnswer:
         return await self.driver.read_stored(
-            self.line, ADDRESS, DAILY_FREEZE, items, slots, priority=Priority.BILLING
+            self.line, ADDRESS, Wanted(DAILY_FREEZE, items, slots), priority=Priority.BILLING
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Wanted
 from meterlink.drivers.gdw1376.archivist import Archivist1376
 from meterlink.drivers.gdw1376.station import (
     ARCHIVE_KEPT_S,
@@ -358,9 +359,7 @@ def test_the_night_of_other_meters_comes_along() -> None:
             asking = world.driver.read_stored(
                 world.line,
                 address,
-                DAILY_FREEZE,
-                ["forward_active_energy"],
-                [MIDNIGHT],
+                Wanted(DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT]),
                 priority=Priority.BILLING,
             )
             if number == 5:
@@ -391,7 +390,10 @@ def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
         await world.connect()
         assert 0 == len(world.station.ahead)
         answer = await world.driver.read_stored(
-            world.line, OTHER, DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT], priority=Priority.BILLING
+            world.line,
+            OTHER,
+            Wanted(DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT]),
+            priority=Priority.BILLING,
         )
         assert {"forward_active_energy": "7.0000"} == numbers(answer)[MIDNIGHT]
 

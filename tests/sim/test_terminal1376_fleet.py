@@ -13,7 +13,7 @@ import pytest
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import StoredAnswer
+from meterlink.drivers.base import StoredAnswer, Wanted
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.gdw1376.driver import Gdw1376Driver
 from meterlink.drivers.gdw1376.session import StationSession
@@ -89,7 +89,10 @@ class _Member:
     async def read(self) -> StoredAnswer:
         """Yesterday's freeze of its meter."""
         return await self._driver.read_stored(
-            self.line, self.meter, DAILY_FREEZE, [FORWARD], [MIDNIGHT], priority=Priority.BILLING
+            self.line,
+            self.meter,
+            Wanted(DAILY_FREEZE, [FORWARD], [MIDNIGHT]),
+            priority=Priority.BILLING,
         )
 
 

@@ -16,6 +16,7 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Wanted
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.gdw1376.archive import Archive, Entry
 from meterlink.drivers.gdw1376.driver import Gdw1376Driver
@@ -111,7 +112,7 @@ class _Replay:
     async def stored(self, item: str) -> Any:
         day = datetime(2018, 8, 28, tzinfo=CHINA_TIME)
         return await self.driver.read_stored(
-            self.line, METER, DAILY_FREEZE, [item], [day], priority=Priority.BILLING
+            self.line, METER, Wanted(DAILY_FREEZE, [item], [day]), priority=Priority.BILLING
         )
 
     async def raw(self, fn: int) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line as BusLine
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import Driver, StoredAnswer
+from meterlink.drivers.base import Driver, StoredAnswer, Wanted
 from meterlink.drivers.behind698.concentrator import Concentrator698
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.choose import driver_for
@@ -96,7 +96,7 @@ class HeadEnd:
     ) -> StoredAnswer:
         """What a driver brings of a meter's memory."""
         return await self.driver(address).read_stored(
-            self.line, address, data_class, items, slots, priority=priority, every_s=every_s
+            self.line, address, Wanted(data_class, items, slots, every_s), priority=priority
         )
 
     async def now(self, address: str, item: str = "forward_active_energy") -> Any:

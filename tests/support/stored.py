@@ -13,7 +13,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Driver, StoredAnswer
+from meterlink.drivers.base import Driver, StoredAnswer, Wanted
 from meterlink.drivers.choose import answer_octets_max, driver_for
 from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import DataClass
@@ -84,7 +84,7 @@ def read_memory(
             ]
             try:
                 answer = await driver.read_stored(
-                    line, ADDRESS, data_class, items, slots, every_s=every_s, priority=Priority.BILLING
+                    line, ADDRESS, Wanted(data_class, items, slots, every_s), priority=Priority.BILLING
                 )
             except MeterlinkError as error:
                 failure = error

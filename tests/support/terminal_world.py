@@ -12,7 +12,7 @@ from typing import Any
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import StoredAnswer
+from meterlink.drivers.base import StoredAnswer, Wanted
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.gdw1376.driver import Gdw1376Driver
 from meterlink.drivers.gdw1376.reporter import Reporter
@@ -102,11 +102,10 @@ class World:
         return StationSession({name: self.station}, dialled=name)
 
     async def stored(
-        self, items: Any, slots: Any, data_class: Any = DAILY_FREEZE, **more: Any
+        self, items: Any, slots: Any, data_class: Any = DAILY_FREEZE, every_s: int = 0
     ) -> StoredAnswer:
-        return await self.driver.read_stored(
-            self.line, ADDRESS, data_class, items, slots, priority=Priority.BILLING, **more
-        )
+        wanted = Wanted(data_class, items, slots, every_s)
+        return await self.driver.read_stored(self.line, ADDRESS, wanted, priority=Priority.BILLING)
 
 
 def run(

@@ -11,7 +11,7 @@ import pytest
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import StoredAnswer, StoredRecord
+from meterlink.drivers.base import StoredAnswer, StoredRecord, Wanted
 from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import NoFreeze, UnknownItem
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
@@ -59,7 +59,8 @@ def _read(
     traits: AssociationTraits | None = None,
 ) -> StoredAnswer:
     async def program(driver: Dlt698Driver, line: Line) -> StoredAnswer:
-        return await driver.read_stored(line, ADDRESS, DAILY_FREEZE, items, [slot], priority=Priority.BILLING)
+        wanted = Wanted(DAILY_FREEZE, items, [slot])
+        return await driver.read_stored(line, ADDRESS, wanted, priority=Priority.BILLING)
 
     answer = converse(meter, program, traits=traits)
     assert isinstance(answer, StoredAnswer)

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import SLOTS_MAX, StoredAnswer
+from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.dlt698.tables import BAD_ANSWERS_MAX
-from meterlink.drivers.stored import check_asked
 from meterlink.errors import BadAnswer, NoFreeze, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
@@ -88,7 +87,7 @@ def _read(
 ) -> StoredAnswer:
     async def program(driver: Dlt698Driver, line: Line) -> StoredAnswer:
         return await driver.read_stored(
-            line, ADDRESS, data_class, items, slots, every_s=every_s, priority=Priority.BILLING
+            line, ADDRESS, Wanted(data_class, items, slots, every_s), priority=Priority.BILLING
         )
 
     answer = converse(meter, program, traits=traits)
@@ -341,5 +340,5 @@ def test_what_no_caller_may_ask_is_refused() -> None:
     ]
     for slots, items, data_class, every_s in wrong:
         with pytest.raises(ValueError, match=r"slots|slot|curve"):
-            check_asked(data_class, items, slots, every_s)
+            Wanted(data_class, items, slots, every_s)
     assert SLOTS_MAX == len(_read(_holding(0), _nights(*range(SLOTS_MAX))).gone) + 1

@@ -10,6 +10,7 @@ import pytest
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Wanted
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.errors import BadAnswer, MeterlinkError, ReplyTimeout
@@ -57,9 +58,7 @@ def test_a_fault_of_ours_over_a_memory_is_one_bad_answer(
             await guarded.read_stored(
                 line,
                 ADDRESS,
-                DAILY_FREEZE,
-                ["forward_active_energy"],
-                [MIDNIGHT],
+                Wanted(DAILY_FREEZE, ["forward_active_energy"], [MIDNIGHT]),
                 priority=Priority.BILLING,
             )
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from meterlink.bus.exchange import Session
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
-from meterlink.drivers.base import MeterAnswer, Window
+from meterlink.drivers.base import MeterAnswer, Wanted, Window
 from meterlink.drivers.choose import control_driver_for, driver_for
 from meterlink.drivers.modbus.driver import ModbusDriver
 from meterlink.drivers.modbus.plan import blocks
@@ -45,6 +45,7 @@ from meterwire.modbus import (
     encode,
     encode_pdu,
 )
+from tests.support.stored import MIDNIGHT
 
 ADDRESS = "000000000009"
 _ON_DEMAND = Priority.ON_DEMAND
@@ -314,7 +315,7 @@ def test_what_a_map_does_not_have_is_refused_before_anything_is_sent() -> None:
         with pytest.raises(UnknownItem):
             refused()
     assert ({}, False) == (dict(driver.stored), driver.has_events)
-    reading = driver.read_stored(line, ADDRESS, DAILY_FREEZE, ["x"], [], priority=_ON_DEMAND)
+    reading = driver.read_stored(line, ADDRESS, Wanted(DAILY_FREEZE, ["x"], [MIDNIGHT]), priority=_ON_DEMAND)
     with pytest.raises(NoFreeze):
         asyncio.run(reading)
     with pytest.raises(NoControl):

@@ -25,7 +25,7 @@ from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import SLOTS_MAX, StoredAnswer
+from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.errors import (
     BusFull,
     ClockFarAhead,
@@ -130,14 +130,9 @@ class Turn:
             return 0.0
         probe = self._probe(stream)
         try:
+            wanted = Wanted(stream.plan.data_class, items, [*job.slots, *probe], stream.plan.every_s)
             answer = await stream.driver.read_stored(
-                self._line,
-                stream.meter.point.address,
-                stream.plan.data_class,
-                items,
-                [*job.slots, *probe],
-                every_s=stream.plan.every_s,
-                priority=job.priority,
+                self._line, stream.meter.point.address, wanted, priority=job.priority
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:

@@ -12,11 +12,12 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import EventReader
 from meterlink.errors import MeterlinkError
-from meterlink.model.data_classes import DataClass
+from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.marks import Marks
 
 SLOTS_MAX: Final = 96
 """Most slots of one `Driver.read_stored`: a day of quarters of an hour."""
+DAY_S: Final = 86_400
 
 
 class Measured(NamedTuple):
@@ -142,6 +143,48 @@ class StoredAnswer:
     heard: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records of a meter's memory are asked for.
+
+    Args:
+        data_class: daily, monthly or curve.
+        items: as in a plan: ``forward_active_energy``, or ``.*`` for the block; 1 or more.
+        slots: 1 to ``SLOTS_MAX`` instants, aware, whole minutes; in any order, newest first afterwards.
+        every_s: of a curve, the plan's interval: whole minutes, 60 to 86,400; of other classes unused.
+
+    Raises:
+        ValueError: no items, no or too many slots, one without zone or not at a whole minute, an interval
+            that no curve has, or slots of a curve that are not so far apart: a fault of the caller.
+
+    """
+
+    data_class: DataClass
+    items: Sequence[str]
+    slots: Sequence[datetime]
+    every_s: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no caller may ask, and put it in order."""
+        if not self.items or not 1 <= len(self.slots) <= SLOTS_MAX:
+            raise ValueError(
+                f"{len(self.items)} items of {len(self.slots)} slots: at least one, and {SLOTS_MAX} at most"
+            )
+        for slot in self.slots:
+            if slot.tzinfo is None or slot.second or slot.microsecond:
+                raise ValueError(f"slot {slot} has no zone, or is not at a whole minute")
+        if self.data_class == CURVE:
+            self._check_curve()
+        object.__setattr__(self, "items", tuple(self.items))
+        object.__setattr__(self, "slots", tuple(sorted(self.slots, reverse=True)))
+
+    def _check_curve(self) -> None:
+        if self.every_s % 60 or not 60 <= self.every_s <= DAY_S:
+            raise ValueError(f"a curve of each {self.every_s} s: whole minutes, 60 to {DAY_S}")
+        if any((slot - self.slots[0]).total_seconds() % self.every_s for slot in self.slots):
+            raise ValueError(f"slots of a curve are whole intervals of {self.every_s} s apart")
+
+
 class MemoryReader(Protocol):
     """One protocol's way to read what meters have stored of past times."""
 
@@ -158,15 +201,7 @@ class MemoryReader(Protocol):
         """
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """Read records of a meter's memory, each under the time that the meter says of it.
 
@@ -176,14 +211,10 @@ class MemoryReader(Protocol):
         Args:
             line: running.
             address: of the meter.
-            data_class: one of ``stored``.
-            items: as in a plan: ``forward_active_energy``, or ``.*`` for the block; 1 or more.
-            slots: 1 to ``SLOTS_MAX`` instants, aware, whole minutes; in any order, newest read first.
-            every_s: of a curve, the plan's interval: whole minutes, 60 to 86,400; of other classes unused.
+            wanted: which records; of a class of ``stored``.
             priority: who goes first on the line.
 
         Raises:
-            ValueError: no slots or too many, or such an interval: a fault of the caller.
             UnknownItem: not in a record of that class.
             NoFreeze: the meter has no records of the class, or refuses them all.
             BadAnswer: what came fits nothing, and tells nothing of any slot.

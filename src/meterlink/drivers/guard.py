@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 
 import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.errors import BadAnswer, MeterlinkError
 from meterlink.model.data_classes import DataClass
@@ -71,21 +70,11 @@ class GuardedDriver:
         return self._driver.stored
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``Driver.read_stored``."""
         with self._wall(line, address):
-            return await self._driver.read_stored(
-                line, address, data_class, items, slots, every_s=every_s, priority=priority
-            )
+            return await self._driver.read_stored(line, address, wanted, priority=priority)
 
     async def read_event_counts(
         self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority

@@ -9,36 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, tzinfo
-from typing import NamedTuple
 
-from meterlink.drivers.base import StoredAnswer, StoredRecord
+from meterlink.drivers.base import StoredAnswer, StoredRecord, Wanted
 from meterlink.drivers.freezes import is_part
 from meterlink.drivers.stored import NEAR
 from meterlink.errors import MeterlinkError
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
-from meterlink.model.zone import CHINA_TIME
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE
 
 Lacking = tuple[tuple[str, ...], tuple[datetime, ...]]
 """Items, and the slots in which they are not there."""
-
-
-class Wanted(NamedTuple):
-    """What is wanted of a meter.
-
-    Args:
-        data_class: daily, monthly or curve.
-        items: or blocks.
-        slots: aware, newest first.
-        every_s: of a curve.
-        zone: what the meter's clock shows.
-
-    """
-
-    data_class: DataClass
-    items: tuple[str, ...]
-    slots: tuple[datetime, ...]
-    every_s: int = 0
-    zone: tzinfo = CHINA_TIME
 
 
 class Joined:
@@ -47,11 +26,13 @@ class Joined:
     Args:
         wanted: of it.
         now: our time, aware.
+        zone: what the meter's clock shows.
 
     """
 
-    def __init__(self, wanted: Wanted, now: datetime) -> None:
+    def __init__(self, wanted: Wanted, now: datetime, zone: tzinfo) -> None:
         self.wanted = wanted
+        self._zone = zone
         self._taken_at = now
         self._records: dict[datetime, StoredRecord] = {}
         self._gone: dict[datetime, str] = {}
@@ -86,9 +67,7 @@ class Joined:
         absent, partly = [], []
         items: dict[str, None] = {}
         for slot in self.wanted.slots:
-            record = next(
-                (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)), None
-            )
+            record = self._record_of(slot)
             if record is None:
                 absent += [slot] if slot not in self._not_yet else []
             elif missing := self._missing(record):
@@ -99,7 +78,7 @@ class Joined:
             absent = [*to_come, *absent]
             for slot in to_come:
                 del self._not_yet[slot]
-        asked: list[Lacking] = [(self.wanted.items, tuple(absent)), (tuple(items), tuple(partly))]
+        asked: list[Lacking] = [(tuple(self.wanted.items), tuple(absent)), (tuple(items), tuple(partly))]
         return [one for one in asked if all(one)]
 
     def asked(self, items: Sequence[str], slots: Sequence[datetime], answer: StoredAnswer) -> None:
@@ -163,7 +142,7 @@ class Joined:
 
     def _record_of(self, slot: datetime) -> StoredRecord | None:
         return next(
-            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)),
+            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted, self._zone)),
             None,
         )
 
@@ -195,25 +174,26 @@ class Joined:
         """Say why an item lacks in a record that has others."""
         for slot, record in self._records.items():
             untold = [item for item in self._untold(record) if item in items]
-            meant = [one for one in slots if is_meant(slot, one, self.wanted)]
+            meant = [one for one in slots if is_meant(slot, one, self.wanted, self._zone)]
             if untold and meant:
                 self._records[slot] = _explained(record, untold, meant, answer)
 
 
-def is_meant(slot: datetime, wished: datetime, wanted: Wanted) -> bool:
+def is_meant(slot: datetime, wished: datetime, wanted: Wanted, zone: tzinfo) -> bool:
     """Whether a record of an instant is the one of a slot: meters freeze at another minute than midnight.
 
     Args:
         slot: of the record.
         wished: that was asked for.
         wanted: of the meter.
+        zone: what its clock shows.
 
     """
     if wanted.data_class == CURVE:
         return slot == wished
     if wanted.data_class == DAILY_FREEZE:
         return abs(slot - wished) <= NEAR
-    one, other = (moment.astimezone(wanted.zone) for moment in (slot, wished))
+    one, other = (moment.astimezone(zone) for moment in (slot, wished))
     return (one.year, one.month) == (other.year, other.month)
 
 

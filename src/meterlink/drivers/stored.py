@@ -13,13 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
-from meterlink.drivers.base import SLOTS_MAX, Depth, Measured, StoredAnswer, StoredRecord
+from meterlink.drivers.base import DAY_S, Depth, Measured, StoredAnswer, StoredRecord
 from meterlink.drivers.freezes import FreezeFindings, is_part
 from meterlink.errors import BadAnswer, BusFull, LineError, MeterlinkError, NoFreeze, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterprofiles import Profile
 
-DAY_S: Final = 86_400
 NEAR: Final = timedelta(hours=1)
 """A daily freeze this near to a slot is told under its own time where that slot has none: some meters freeze
 at another minute than midnight. Source: business rules, FRZ-04."""
@@ -54,25 +53,6 @@ def depths(profile: Profile, kept: Iterable[DataClass]) -> dict[DataClass, Depth
         ),
     }
     return {name: found[name] for name in found if name in set(kept) and found[name].records}
-
-
-def check_asked(data_class: DataClass, items: Sequence[str], slots: Sequence[datetime], every_s: int) -> None:
-    """Refuse what no caller may ask.
-
-    Raises:
-        ValueError: no items, no or too many slots, one without zone or not at a whole minute, an interval
-            that no curve has, or slots of a curve that are not so far apart.
-
-    """
-    if not items or not 1 <= len(slots) <= SLOTS_MAX:
-        raise ValueError(f"{len(items)} items of {len(slots)} slots: at least one, and {SLOTS_MAX} at most")
-    for slot in slots:
-        if slot.tzinfo is None or slot.second or slot.microsecond:
-            raise ValueError(f"slot {slot} has no zone, or is not at a whole minute")
-    if data_class == CURVE and (every_s % 60 or not 60 <= every_s <= DAY_S):
-        raise ValueError(f"a curve of each {every_s} s: whole minutes, 60 to {DAY_S}")
-    if data_class == CURVE and any((slot - slots[0]).total_seconds() % every_s for slot in slots):
-        raise ValueError(f"slots of a curve are whole intervals of {every_s} s apart")
 
 
 @dataclass(slots=True)

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, TypeVar
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind, Way
 from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.events import EventCounts, EventRecords
-from meterlink.drivers.joined import Joined, Wanted
-from meterlink.drivers.stored import check_asked
+from meterlink.drivers.joined import Joined
 from meterlink.errors import (
     BadAnswer,
     BusFull,
@@ -172,33 +171,19 @@ class BehindDriver:
         return self._own.stored
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``MemoryReader.read_stored``."""
-        check_asked(data_class, items, slots, every_s)
-        for item in items:
-            self.check_stored(data_class, item)
+        for item in wanted.items:
+            self.check_stored(wanted.data_class, item)
         if address == self._behind.terminal:
-            return await self._own.read_stored(
-                line, address, data_class, items, slots, every_s=every_s, priority=priority
-            )
-        wanted = Wanted(
-            data_class, tuple(items), tuple(sorted(slots, reverse=True)), every_s, self._store.zone
-        )
-        joined = Joined(wanted, self._clock.utc_now())
+            return await self._own.read_stored(line, address, wanted, priority=priority)
+        joined = Joined(wanted, self._clock.utc_now(), self._store.zone)
         if "store" in self._behind.ways and self._reads_as_the_standard:
             stored = await self._store.read(line, address, wanted, priority=priority)
             joined.brought(stored, self._clock.utc_now())
             if self._store.answers:
-                wait_s = 0.0 if data_class == CURVE else self._behind.store_wait_s
+                wait_s = 0.0 if wanted.data_class == CURVE else self._behind.store_wait_s
                 since = self._clock.utc_now() - timedelta(seconds=wait_s)
                 due = [slot for slot in wanted.slots if slot > since]
                 joined.wait_for(due, f"terminal {self._behind.terminal} has not read it yet")
@@ -212,18 +197,11 @@ class BehindDriver:
             ReplyTimeout, LineError, BusFull, NoFreeze, BadAnswer: and nothing had come before.
 
         """
-        data_class, every_s = joined.wanted.data_class, joined.wanted.every_s
         for items, slots in joined.lacking():
+            lacking = replace(joined.wanted, items=items, slots=slots)
 
-            async def by(
-                driver: Driver,
-                way_line: Exchanging,
-                items: tuple[str, ...] = items,
-                slots: tuple[datetime, ...] = slots,
-            ) -> StoredAnswer:
-                return await driver.read_stored(
-                    way_line, address, data_class, items, slots, every_s=every_s, priority=priority
-                )
+            async def by(driver: Driver, way_line: Exchanging, lacking: Wanted = lacking) -> StoredAnswer:
+                return await driver.read_stored(way_line, address, lacking, priority=priority)
 
             try:
                 answer, way = await self._by_the_first_way(line, by)

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -26,13 +26,13 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Measured, StoredRecord
+from meterlink.drivers.base import Measured, StoredRecord, Wanted
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.dlt698.memory import tables_of
 from meterlink.drivers.dlt698.rows import sort_item
 from meterlink.drivers.dlt698.talk import Talk, code_words
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
-from meterlink.drivers.joined import Wanted, is_meant
+from meterlink.drivers.joined import is_meant
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import CURVE
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
@@ -121,7 +121,7 @@ class TerminalStore:
         Args:
             line: of the concentrator, running.
             address: of the meter.
-            wanted: at least one slot.
+            wanted: of it.
             priority: who goes first.
 
         Raises:
@@ -130,17 +130,18 @@ class TerminalStore:
         """
         found: dict[datetime, StoredRecord] = {}
         for table in tables_of(wanted.data_class, wanted.every_s):
-            left = tuple(
-                slot for slot in wanted.slots if not any(is_meant(one, slot, wanted) for one in found)
-            )
+            left = [slot for slot in wanted.slots if not self._is_in(found, slot, wanted)]
             if not left:
                 break
-            rows = await self._rows(line, address, table, wanted._replace(slots=left), priority)
+            rows = await self._rows(line, address, table, replace(wanted, slots=left), priority)
             for record in self._records(address, table, rows, wanted):
                 found.setdefault(record.slot, record)
         return tuple(found[slot] for slot in sorted(found, reverse=True))
 
     # --- several meters at once --------------------------------------------------------------
+
+    def _is_in(self, found: Iterable[datetime], slot: datetime, wanted: Wanted) -> bool:
+        return any(is_meant(one, slot, wanted, self.zone) for one in found)
 
     async def _rows(
         self, line: Exchanging, address: str, table: str, wanted: Wanted, priority: Priority
@@ -222,7 +223,7 @@ class TerminalStore:
     def _request(self, addresses: tuple[str, ...], table: str, wanted: Wanted) -> RecordRequest:
         first, after = self._span(wanted)
         read = ReadCollected(
-            items=wanted.items,
+            items=tuple(wanted.items),
             freeze=table,
             stored_from=first,
             stored_to=after,
@@ -251,7 +252,7 @@ class TerminalStore:
         by_slot: dict[datetime, list[tuple[Measured, ...]]] = {}
         for row in rows:
             slot = self._slot(row, who)
-            if slot is not None and any(is_meant(slot, one, wanted) for one in wanted.slots):
+            if slot is not None and any(is_meant(slot, one, wanted, self.zone) for one in wanted.slots):
                 by_slot.setdefault(slot, []).append(self._values(row, table, wanted, who))
         return [
             StoredRecord(slot=slot, values=told[0])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from decimal import Decimal
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.dlt645.events import Events645
 from meterlink.drivers.dlt645.memory import Memory645
 from meterlink.drivers.dlt645.talk import Talk645
@@ -109,20 +109,10 @@ class Dlt645Driver:
         self._memory.check(data_class, item)
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``Driver.read_stored``."""
-        return await self._memory.read(
-            line, address, data_class, items, slots, every_s=every_s, priority=priority
-        )
+        return await self._memory.read(line, address, wanted, priority=priority)
 
     # --- events ---
 

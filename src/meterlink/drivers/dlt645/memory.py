@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, StoredAnswer
+from meterlink.drivers.base import Depth, StoredAnswer, Wanted
 from meterlink.drivers.dlt645.curves import CurveReader, curve_table
 from meterlink.drivers.dlt645.identifiers import freeze_tables, numbers_of
 from meterlink.drivers.dlt645.numbered import NumberedReader
 from meterlink.drivers.dlt645.settlements import SettlementReader, settlement_entries
 from meterlink.drivers.dlt645.talk import Talk645, Told
-from meterlink.drivers.stored import StoredFindings, check_asked, depths
+from meterlink.drivers.stored import StoredFindings, depths
 from meterlink.errors import NoFreeze, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterprofiles import Profile
@@ -74,25 +74,17 @@ class Memory645:
             )
 
     async def read(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``MemoryReader.read_stored``."""
-        check_asked(data_class, items, slots, every_s)
-        for item in items:
+        data_class = wanted.data_class
+        for item in wanted.items:
             self.check(data_class, item)
-        found = StoredFindings(data_class, items, slots, self._clock.utc_now())
+        found = StoredFindings(data_class, wanted.items, wanted.slots, self._clock.utc_now())
         asked = _Asked(self._talk, line, address, priority, found)
         with found.kept() as ended:
             if data_class == CURVE:
-                await self._read_curve(asked, timedelta(seconds=every_s))
+                await self._read_curve(asked, timedelta(seconds=wanted.every_s))
             else:
                 await self._reader(data_class, asked).read(found)
         return found.of(ended)

@@ -10,7 +10,7 @@ from typing import Final
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.dlt698.along import Asides
 from meterlink.drivers.dlt698.events import Events698, counted_kinds
 from meterlink.drivers.dlt698.items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
@@ -21,7 +21,7 @@ from meterlink.drivers.dlt698.talk import Asking, PasswordOf, Talk, no_password,
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.status import no_status, with_bits
-from meterlink.drivers.stored import StoredFindings, check_asked, depths
+from meterlink.drivers.stored import StoredFindings, depths
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
@@ -165,19 +165,11 @@ class Dlt698Driver:
         self._check_record(data_class, item)
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``Driver.read_stored``."""
-        check_asked(data_class, items, slots, every_s)
-        for item in items:
+        data_class = wanted.data_class
+        for item in wanted.items:
             self.check_stored(data_class, item)
         scaled: dict[Oad, Entry] = {}  # asked for with the first columns, and not with each span again
 
@@ -190,14 +182,14 @@ class Dlt698Driver:
             TableReader(
                 table,
                 data_class=data_class,
-                every=timedelta(seconds=every_s),
+                every=timedelta(seconds=wanted.every_s),
                 ask=ask,
                 zone=self._zone,
                 meter=f"meter {address}",
             )
-            for table in tables_of(data_class, every_s)
+            for table in tables_of(data_class, wanted.every_s)
         ]
-        found = StoredFindings(data_class, items, slots, self._clock.utc_now())
+        found = StoredFindings(data_class, wanted.items, wanted.slots, self._clock.utc_now())
         with found.kept() as ended:
             await MemoryReader698(readers).read(found)
         return found.of(ended)

@@ -16,18 +16,19 @@ from datetime import UTC, datetime, timedelta
 from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
+    DAY_S,
     Depth,
     Driver,
     MeterAnswer,
     StoredAnswer,
     StoredRecord,
+    Wanted,
     Window,
 )
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
-from meterlink.drivers.joined import Joined, Wanted
-from meterlink.drivers.stored import DAY_S, check_asked
+from meterlink.drivers.joined import Joined
 from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, MONTHLY_FREEZE, DataClass
 
@@ -116,53 +117,38 @@ class Gdw1376Driver:
             self._inner.check_stored(data_class, item)
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``MemoryReader.read_stored``."""
-        check_asked(data_class, items, slots, every_s)
-        for item in items:
-            self.check_stored(data_class, item)
-        asked = tuple(sorted({slot.astimezone(UTC) for slot in slots}, reverse=True))
-        wanted = Wanted(data_class, tuple(items), asked, every_s, self._station.zone)
-        found = await self._found(line, address, data_class, items, asked, every_s, priority)
+        for item in wanted.items:
+            self.check_stored(wanted.data_class, item)
+        wanted = replace(wanted, slots=[slot.astimezone(UTC) for slot in wanted.slots])
+        found = await self._found(line, address, wanted, priority)
         now = self._station.clock.utc_now()
-        joined = Joined(wanted, now)
+        joined = Joined(wanted, now, self._station.zone)
         joined.brought(
-            (StoredRecord(slot=slot, values=tuple(found[slot].values())) for slot in asked if slot in found),
+            (
+                StoredRecord(slot=slot, values=tuple(found[slot].values()))
+                for slot in wanted.slots
+                if slot in found
+            ),
             now,
         )
         joined.wait_for(self._still_due(wanted, now), f"terminal {self._station.name} has not read it yet")
-        for missing, lacked in joined.lacking():
+        for items, slots in joined.lacking():
             try:
                 theirs = await self._asked_of_meter(
-                    line, address, data_class, missing, lacked, every_s, priority
+                    line, address, replace(wanted, items=items, slots=slots), priority
                 )
             except _ENDINGS as error:
                 joined.ended(error)
                 break
-            joined.asked(missing, lacked, theirs)
+            joined.asked(items, slots, theirs)
         return joined.of()
 
-    async def _found(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        every_s: int,
-        priority: Priority,
-    ) -> Found:
+    async def _found(self, line: Exchanging, address: str, wanted: Wanted, priority: Priority) -> Found:
         """What the terminal has; nothing where it does not know the meter."""
-        known = [item for item in items if is_stored(data_class, item)]
+        known = [item for item in wanted.items if is_stored(wanted.data_class, item)]
         if not known:
             return {}
         async with self._terminal(line, priority):
@@ -170,11 +156,16 @@ class Gdw1376Driver:
             if entry is None:
                 return {}
             await self._station.known_clock(self._terminal_line, priority=priority)
-            slots = [slot for slot in slots if self._may_have(data_class, slot)]
+            slots = [slot for slot in wanted.slots if self._may_have(wanted.data_class, slot)]
             if not slots:
                 return {}
             return await self._store.stored(
-                entry, data_class, known, slots, every=timedelta(seconds=every_s), priority=priority
+                entry,
+                wanted.data_class,
+                known,
+                slots,
+                every=timedelta(seconds=wanted.every_s),
+                priority=priority,
             )
 
     def _may_have(self, data_class: DataClass, slot: datetime) -> bool:
@@ -187,32 +178,24 @@ class Gdw1376Driver:
         return [slot for slot in wanted.slots if slot > since and self._may_have(wanted.data_class, slot)]
 
     async def _asked_of_meter(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        every_s: int,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, priority: Priority
     ) -> StoredAnswer:
-        """What the meter itself has of these slots."""
-        can = [item for item in items if self._inner_has(data_class, item)]
+        """What the meter itself has of these slots; an item that it cannot have is refused."""
+        can = [item for item in wanted.items if self._inner_has(wanted.data_class, item)]
+        why = f"neither terminal {self._station.name} nor the meter has it"
+        refused = {item: why for item in wanted.items if item not in can}
         if not can:
-            why = f"neither terminal {self._station.name} nor the meter has it"
             return StoredAnswer(
                 records=(),
                 gone={},
                 not_yet={},
                 unfit_slots={},
-                refused=dict.fromkeys(items, why),
+                refused=refused,
                 unfit={},
                 taken_at=self._station.clock.utc_now(),
             )
-        answer = await self._inner.read_stored(
-            line, address, data_class, can, slots, every_s=every_s, priority=priority
-        )
-        return _routed_records(answer, self._route)
+        answer = await self._inner.read_stored(line, address, replace(wanted, items=can), priority=priority)
+        return replace(_routed_records(answer, self._route), refused={**answer.refused, **refused})
 
     def _inner_has(self, data_class: DataClass, item: str) -> bool:
         try:

@@ -6,13 +6,12 @@ A meter of Modbus shows what it measures and remembers nothing: there are no fre
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Window
+from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.modbus.plan import Block, blocks, wider
 from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, find_models, head_of
@@ -105,18 +104,10 @@ class ModbusDriver:
         raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}, so no {item!r} of one")
 
     async def read_stored(
-        self,
-        line: Exchanging,
-        address: str,
-        data_class: DataClass,
-        items: Sequence[str],
-        slots: Sequence[datetime],
-        *,
-        every_s: int = 0,
-        priority: Priority,
+        self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
     ) -> StoredAnswer:
         """See ``Driver.read_stored``."""
-        raise NoFreeze(f"meters of {self._profile.name} keep no {data_class}")
+        raise NoFreeze(f"meters of {self._profile.name} keep no {wanted.data_class}")
 
     # --- events ---
 
