@@ -61,6 +61,7 @@ def test_a_daily_freeze_comes_out_of_the_store_under_the_end_of_its_day() -> Non
         assert expected == list(numbers(answer)[MIDNIGHT].values())
         assert {"terminal 0171-2082 store"} == {value.route for value in answer.records[0].values}
         assert [] == terminal.forwarded
+        assert not answer.heard, "the meter itself said nothing: its clock proves nothing"
 
     run(body, terminal)
 
@@ -75,6 +76,7 @@ def test_what_the_store_lacks_comes_from_the_meter_by_its_own_driver() -> None:
         before = MIDNIGHT - DAY
         answer = await world.stored([FORWARD], [MIDNIGHT, before])
         assert {MIDNIGHT, before} == set(numbers(answer))
+        assert answer.heard
         told = {record.slot: {value.route for value in record.values} for record in answer.records}
         assert {"terminal 0171-2082 store"} == told[MIDNIGHT]
         assert {"terminal 0171-2082 forward"} == told[before]
