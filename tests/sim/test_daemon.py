@@ -129,7 +129,7 @@ def test_a_silent_meter_costs_its_neighbours_two_timeouts(tmp_path: Path) -> Non
 def test_a_refused_item_is_not_asked_again_the_same_day(tmp_path: Path) -> None:
     """A meter without an item would be asked for it 1,440 times a day."""
     refusing = _ADDRESSES[0]
-    gateway = _gateway(tmp_path, faults={refusing: Faults(abnormal=1.0)})
+    gateway = _gateway(tmp_path, faults={refusing: Faults(abnormal=1.0, error_word=0x02)})
 
     def asked() -> list[int]:
         counts = Counter(answer.di for answer in gateway.answers if answer.address == refusing)
@@ -143,7 +143,7 @@ def test_a_refused_item_is_not_asked_again_the_same_day(tmp_path: Path) -> None:
         gateway.sim.clock.step_wall(timedelta(days=1))
 
     gateway.run(seconds=6 * _EVERY_S - 1, meanwhile=meanwhile)
-    assert [2] * len(ITEMS) == on_the_first_day, "two refusals in a row are believed"
+    assert [2] * len(ITEMS) == on_the_first_day, "two refusals in a row that say no such data are believed"
     assert [4] * len(ITEMS) == asked()
 
 

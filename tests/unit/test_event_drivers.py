@@ -63,7 +63,7 @@ class _Talk(Talk645):
 
     def _say(self, entry: Entry) -> Told:
         self.asked.append(entry.item)
-        no = Refused("no such data", error_word=b"\x02")
+        no = Refused("no such data", error_word=b"\x02", no_such=True)
         contents = no if self.refuses_next else self.said.get(entry.item, no)
         self.refuses_next = max(0, self.refuses_next - 1)
         if isinstance(contents, Exception):
