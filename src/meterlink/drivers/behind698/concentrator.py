@@ -73,7 +73,7 @@ class Concentrator698:
             clock,
             random_octets=random_octets,
             zone=zone,
-            talk=ProxyTalk(self.talk, behind),
+            talk=ProxyTalk(self.talk, behind, clock.monotonic_s),
         )
 
     @property
