@@ -45,6 +45,7 @@ from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
 from meterlink.drivers.terminal_archive import Archivist
+from meterlink.drivers.terminal_clock import TerminalClock
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
 from meterlink.model.line_url import LineUrl, SerialUrl
@@ -147,6 +148,11 @@ class LinePart:
         self._line: Line | None = None
         self._parts: list[Poller | Collector] = []
         self._stopping = asyncio.Event()
+
+    @property
+    def terminal_clock(self) -> TerminalClock | None:
+        """Who knows the clock of the terminal that the line is; ``None``: it is none, or does not run."""
+        return self._behind.clock if self._behind is not None and self.is_at_work else None
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
