@@ -194,7 +194,7 @@ def test_a_command_leaves_once_whatever_comes_back(tmp_path: Path) -> None:
             set_clock(*args)
             terminal.reset(60)
 
-        terminal.clock.set = set_and_fall_over  # type: ignore[method-assign]
+        terminal.clock.set = set_and_fall_over  # type: ignore[assignment]
         with pytest.raises(LineLost):
             await town.ask("terminal.set_clock", **SET)
 
