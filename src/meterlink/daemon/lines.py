@@ -43,11 +43,12 @@ from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
+from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.terminal_archive import Archivist
 from meterlink.drivers.terminal_clock import TerminalClock
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
+from meterlink.model.event_kinds import EVENTS_WAIT
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.transports.stream import ByteStream
