@@ -44,7 +44,7 @@ from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
-from meterlink.drivers.terminal_archive import Archivist
+from meterlink.drivers.terminal_archive import Archivist, RosterSide
 from meterlink.drivers.terminal_clock import TerminalClock
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
@@ -211,7 +211,7 @@ class LinePart:
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
-            beneath = self._run_terminal(group)
+            beneath = [*self._run_terminal(group), *self._watch_archive(group, line)]
             reach = {
                 (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
             }
@@ -276,6 +276,21 @@ class LinePart:
             group.create_task(behind.connection.run(), name=f"bus[{self.name}].connection"),
             group.create_task(looking, name=name),
         ]
+
+    def _watch_archive(self, group: asyncio.TaskGroup, line: Line) -> list[asyncio.Task[None]]:
+        """See whether a concentrator of DL/T 698.45 knows its meters; one of 1376.1 has a reporter."""
+        if self._concentrator is None:
+            return []
+        profile_of = {one.address: profile for profile, all_ in self._served.items() for one in all_}
+        roster = {
+            meter.address: RosterSide(meter.id, meter.protocol, profile_of[meter.address])
+            for meter in self._meters
+            if meter.address != self._settings.terminal_698
+        }
+        if (watch := self._concentrator.archive_watch(line, roster)) is None:
+            return []
+        name = f"archive[{self.name}]"
+        return [group.create_task(supervised(name, lambda: watch.run(line)), name=name)]
 
     def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
         if self._ordering is None:
