@@ -33,6 +33,9 @@ EVENT_KINDS: Final = ("power_down", "cover_open")
 METERS_A_LINE: Final = 18
 PACED_METERS: Final = 3
 BAUDS: Final = (600, 1200, 2400, 9600)
+PASSING_WORDS: Final = (1, 33, 65)
+"""With which noisy meters refuse now and then: other errors of DL/T 645, and DAR of 698.45; none says that
+there is no such data."""
 SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
 
@@ -350,10 +353,13 @@ class _Drawing:
 
 
 def _noisy(chance: random.Random) -> Faults:
+    seed = chance.randrange(1_000_000)
     return Faults(
-        seed=chance.randrange(1_000_000),
+        seed=seed,
         loss=0.03,
         silence=0.03,
+        abnormal=0.04,
+        error_word=PASSING_WORDS[seed % len(PASSING_WORDS)],
         bit_flip=0.05,
         half_frame=0.04,
         truncation=0.02,

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from meterlink.bus.line import Exchanging, Line
+from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
     DAY_S,
@@ -213,7 +213,7 @@ class Gdw1376Driver:
             BusFull, LineClosed: of the line.
 
         """
-        if isinstance(line, Line):
+        if isinstance(line, Holdable):
             async with line.hold(priority=priority):
                 yield
         else:  # somebody has it already, and asks through his hold
