@@ -68,9 +68,9 @@ def test_why_a_freeze_is_missing(config: Path) -> None:
     """A hole that nobody can explain; and what is there would be called missing."""
     code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "en")
     assert 1 == code
-    assert "missing: the meter did not answer, 2 tries, the last at 2026-11-22 11:00" in text
+    assert "missing: the meter did not answer, 4 tries, the last at 2026-11-22 11:05" in text
     code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "zh")
-    assert "缺失:电能表无应答,已尝试2次" in text
+    assert "缺失:电能表无应答,已尝试4次" in text
     code, text = _cli(config, "why", "m000000000001", _DAY, "--lang", "en")
     assert (0, True) == (code, "kept, at 2026-11-22 11:00" in text)
 

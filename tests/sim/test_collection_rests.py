@@ -1,4 +1,4 @@
-"""Whom a collector leaves alone, and for how long: a silent meter, and one that left a question unanswered."""
+"""Whom a collector leaves alone, and for how long: a silent meter, and one that left a question open."""
 
 from __future__ import annotations
 
