@@ -23,7 +23,7 @@ from meterprofiles import AssociationTraits, ReadTraits, generic
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestNormalList
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
-from meterwire.dlt698.axdr.values import Data
+from meterwire.dlt698.axdr.values import BitString, Data
 from meterwire.dlt698.objects.item_values import Contents
 from tests.support.dlt698_meter import ADDRESS, ScriptedMeter, converse
 from tests.support.scripted_line import ScriptedLine, telling
@@ -34,6 +34,11 @@ _CONTENTS: Contents = {
     "voltage.a": Decimal("225.6"),
     "frequency": Decimal("50.01"),
 }
+_BLOCKS = (
+    *("forward_active_energy.*", "reverse_active_energy.*", "combined_active_energy.*"),
+    *(f"combined_reactive_energy_{number}.*" for number in (1, 2)),
+    *(f"reactive_energy_q{number}.*" for number in range(1, 5)),
+)
 _WORDS = tuple(f"meter_status_word_{number}" for number in range(1, 8))
 
 
@@ -209,15 +214,26 @@ def test_a_list_has_a_limit_by_profile_and_by_octets() -> None:
     """A meter whose frames hold 512 octets would answer in pieces, or not at all."""
     clock = _Clock()
     driver = Dlt698Driver(clock, random_octets=bytes)
-    many = [f"forward_active_energy.t{tariff}" for tariff in range(1, 5)] * 8
+    many = [f"{way}_active_energy.t{tariff}" for way in ("forward", "reverse") for tariff in range(1, 11)]
     assert 16 == len(driver.group(ADDRESS, many))
-    blocks = [f"{name}_active_energy.*" for name in ("forward", "reverse", "combined")] * 5
-    count = len(driver.group(ADDRESS, blocks))
-    assert 1 < count <= ANSWER_OCTETS // 55 + 1
+    count = len(driver.group(ADDRESS, _BLOCKS))
+    assert 1 < count <= ANSWER_OCTETS // 55 < len(_BLOCKS)
     few = replace(generic("dlt698.45"), reads=ReadTraits(together=1))
     assert ("voltage.a",) == Dlt698Driver(clock, random_octets=bytes, profile=few).group(
         ADDRESS, ("voltage.a", "voltage.b")
     )
+
+
+def test_words_that_stand_in_one_attribute_are_asked_for_once() -> None:
+    """Seven words of state would be asked for seven times over, in two lists."""
+    words = Data("array", tuple(Data("bit-string", BitString(bytes(2), 16)) for _ in _WORDS))
+    meter = ScriptedMeter(raw={Oad.of("20140200"): words})
+    [brought] = _read698(meter, _WORDS)
+    assert isinstance(brought, Mapping)
+    assert list(_WORDS) == list(brought)
+    [request] = meter.asked
+    assert isinstance(request, GetRequestNormalList)
+    assert 1 == len(request.oads)
 
 
 # --- DL/T 645 -------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class InstantPoller(Poller):
         await self._looks.renew(point.meter, self._plan.data_class)
         await self._keeper.keep(
             point.meter,
-            tuple(value for answer in answers for value in answer.values),
+            tuple({value.name: value for answer in answers for value in answer.values}.values()),
             slot=slot,
             taken_at=answers[0].taken_at,
             settles=self._slots.key(point.meter, slot) if is_last else None,

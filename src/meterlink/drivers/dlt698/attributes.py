@@ -74,12 +74,13 @@ class Attributes698:
         if not self.together.may(address):
             return tuple(items[:1])
         found: list[str] = []
-        octets = count = 0
+        oads: set[Oad] = set()
+        octets = 0
         for item in items:
             one = asked(item)
-            octets += _octets(one)
-            count += len(self.oads(one))
-            if found and (one.table or octets > ANSWER_OCTETS or count > self._most):
+            octets += 0 if one.oad in oads else _octets(one)  # words of state stand in one attribute
+            oads.update(self.oads(one))
+            if found and (one.table or octets > ANSWER_OCTETS or len(oads) > self._most):
                 break
             found.append(item)
         return tuple(found)
