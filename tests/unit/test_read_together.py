@@ -141,7 +141,7 @@ def _read698(
     return result
 
 
-def _kinds(asked: Sequence[Apdu]) -> list[type]:
+def _kinds(asked: Sequence[Apdu]) -> list[type[Apdu]]:
     return [type(apdu) for apdu in asked]
 
 

@@ -5,7 +5,7 @@ Slots for which nobody was there at all are one row together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -51,6 +51,9 @@ class PassingLedger(Protocol):
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """See ``Ledger.newest``."""
 
+    async def away(self, meters: Sequence[str]) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
+        """See ``Ledger.away``."""
+
 
 class PassingSlots:
     """The slots of one plan on one line.
@@ -93,15 +96,21 @@ class PassingSlots:
             await self._patience.until_done(work)
 
     async def absent(self, meters: Sequence[str], slot: datetime) -> None:
-        """Nobody was there since the last slot of each meter that is known, until this one."""
+        """Nobody was there since the last slot of each meter that is known, until this one.
+
+        What of that time the meter was out of service says so, and is not counted.
+        """
         series = [self._plan.series(meter) for meter in meters]
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
-        stretches = []
+        away = await self._patience.until_done(partial(self._ledger.away, meters))
+        stretches: dict[Reason, list[_Stretch]] = {Reason.NOT_RUNNING: [], Reason.NOT_IN_SERVICE: []}
         for one in series:
             if (last := newest[one]) is not None:
                 first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
-                stretches += self._stretches(one, first, slot)
-        await self._missed(stretches, Reason.NOT_RUNNING)
+                for reason, since, until in _parts(first, slot, away.get(one.meter, ())):
+                    stretches[reason] += self._stretches(one, since, until)
+        for reason, missed in stretches.items():
+            await self._missed(missed, reason)
 
     async def skipped(self, meters: Sequence[str], first: datetime, until: datetime, reason: Reason) -> None:
         """Nobody came to the slots of [first, until), because earlier ones took too long, for a reason."""
@@ -123,3 +132,19 @@ class PassingSlots:
             if begin < end:
                 found.append((series, begin, end))
         return found
+
+
+def _parts(
+    first: datetime, until: datetime, away: Sequence[tuple[datetime, datetime]]
+) -> Iterator[tuple[Reason, datetime, datetime]]:
+    """[first, until) in parts: when a meter was out of service, and when it was there and nobody asked it."""
+    for left, came_back in sorted(away):
+        since, back = max(left, first), min(came_back, until)
+        if since >= back:
+            continue
+        if first < since:
+            yield Reason.NOT_RUNNING, first, since
+        yield Reason.NOT_IN_SERVICE, since, back
+        first = back
+    if first < until:
+        yield Reason.NOT_RUNNING, first, until

@@ -16,10 +16,11 @@ from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_looks, ledger_rows
+from meterlink.journal import ledger_looks, ledger_rows, roster_absences
 from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
+from meterlink.journal.roster_absences import Absence
 from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 from meterlink.model.payload import time_out
@@ -266,6 +267,10 @@ class Ledger:
             return found
 
         return await self._look(look)
+
+    async def away(self, meters: Sequence[str]) -> dict[str, list[Absence]]:
+        """By id, when meters that are there again had been out of service; see ``roster_absences``."""
+        return await self._look(partial(roster_absences.away, meters=meters))
 
     async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
         """The open slots of series, seen from afar.
