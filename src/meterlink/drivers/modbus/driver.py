@@ -93,14 +93,29 @@ class ModbusDriver:
         return await self.read(line, address, item, priority=priority)
 
     def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
-        """See ``Driver.group``: rows of the map."""
-        most = self._profile.reads.together if self._together.may(address) else 1
-        return tuple(items[:most])
+        """See ``Driver.group``: rows of the map that lie so near that one request brings them."""
+        found = list(items[:1])
+        rows = list(self._rows(items[0]))
+        if not self._together.may(address):
+            return tuple(found)
+        for item in items[1:]:
+            more = self._rows(item)
+            if len(found) < self._profile.reads.together and self._is_one_request([*rows, *more]):
+                found.append(item)
+                rows += more
+        return tuple(found)
+
+    def _is_one_request(self, rows: Sequence[RegisterRow]) -> bool:
+        """Whether one request brings some rows, beside the head of their SunSpec model."""
+        spans = [span for row in rows for span in row.spans]
+        models = {row.model for row in rows}
+        most, gap = self._map.registers_max, self._map.gap_max
+        return len(models) == 1 and len(blocks(spans, registers_max=most, gap_max=gap)) == 1
 
     async def read_group(
         self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
     ) -> Brought:
-        """See ``Driver.read_group``; rows that lie far apart take several exchanges."""
+        """See ``Driver.read_group``."""
         rows = {item: self._rows(item) for item in items}
         all_rows = tuple(dict.fromkeys(row for of in rows.values() for row in of))
         try:
