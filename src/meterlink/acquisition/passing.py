@@ -18,6 +18,8 @@ from meterlink.model.slot import Reason, SlotKey
 
 BACK_MAX: Final = timedelta(days=400)
 """A longer absence is explained as far back as this."""
+SET_OVER_MAX: Final = timedelta(days=31)
+"""Of a clock that was set years ahead, the first slots are explained: the rest never comes, or only later."""
 
 
 _Stretch = tuple[Series, datetime, datetime]
@@ -50,6 +52,9 @@ class PassingLedger(Protocol):
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """See ``Ledger.newest``."""
+
+    async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
+        """See ``Ledger.unmiss``."""
 
     async def away(self, meters: Sequence[str]) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
         """See ``Ledger.away``."""
@@ -100,6 +105,7 @@ class PassingSlots:
 
         What of that time the meter was out of service says so, and is not counted.
         """
+        await self.set_back(meters, slot)  # perhaps between two starts
         series = [self._plan.series(meter) for meter in meters]
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
         away = await self._patience.until_done(partial(self._ledger.away, meters))
@@ -118,6 +124,27 @@ class PassingSlots:
         for meter in meters:
             stretches += self._stretches(self._plan.series(meter), first, until)
         await self._missed(stretches, reason)
+
+    async def set_over(self, meters: Sequence[str], first: datetime, until: datetime) -> None:
+        """The wall clock was set over the slots of [first, until), which have not been, or showed no time.
+
+        What was there before a clock was set back, and stands in the ledger, stays as it is.
+        """
+        until = min(until, first + SET_OVER_MAX)
+        series = [self._plan.series(meter) for meter in meters]
+        newest = await self._patience.until_done(partial(self._ledger.newest, series, until))
+        stretches = []
+        for one in series:
+            last = newest[one]
+            since = first if last is None else max(first, self._plan.end_of(self._plan.slot_at(last)))
+            stretches += self._stretches(one, since, until)
+        await self._missed(stretches, Reason.CLOCK_WRONG)
+
+    async def set_back(self, meters: Sequence[str], slot: datetime) -> None:
+        """The wall clock was set back to a slot: those behind it that it was set over are still to come."""
+        series = [self._plan.series(meter) for meter in meters]
+        work = partial(self._ledger.unmiss, series, Reason.CLOCK_WRONG, since=slot)
+        await self._patience.until_done(work)
 
     async def _missed(self, stretches: Sequence[_Stretch], reason: Reason) -> None:
         if stretches:

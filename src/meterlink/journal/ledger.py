@@ -156,6 +156,17 @@ class Ledger:
 
         await self._write(step)
 
+    async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
+        """Slots from a time on did not pass by after all, of stretches that were missed for a reason."""
+        at = seconds(since)
+
+        def is_needed(db: sqlite3.Connection) -> list[int]:
+            numbers = (ledger_rows.series_of(db, *one) for one in series)
+            return [one for one in numbers if one is not None and ledger_rows.has_gap(db, one, reason, at)]
+
+        if found := await self._look(is_needed):
+            await self._write(partial(ledger_rows.cut_gaps, numbers=found, reason=reason, since=at))
+
     async def made_up(self, key: SlotKey) -> None:
         """A slot is kept, and with it what its series missed before: a memory told all of it.
 
