@@ -222,9 +222,15 @@ class Ledger:
 
         return await self._count(step)
 
-    async def live(self) -> None:
-        """Note that the daemon lives."""
-        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now()))
+    async def live(self, believed: datetime | None = None) -> None:
+        """Note that the daemon lives.
+
+        Args:
+            believed: the time by which rows age; see ``AgeingClock``.
+
+        """
+        by = None if believed is None else seconds(believed)
+        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
 
     async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
@@ -264,6 +270,11 @@ class Ledger:
     async def lived_until(self) -> datetime | None:
         """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
         found = await self._look(partial(ledger_looks.lived_until, boot=self.boot()))
+        return None if found is None else moment(found)
+
+    async def believed_until(self) -> datetime | None:
+        """By which time rows aged at the end of the last start before this one; ``None``: there was none."""
+        found = await self._look(partial(ledger_looks.believed_until, boot=self.boot()))
         return None if found is None else moment(found)
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:

@@ -208,6 +208,20 @@ def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
     return None if found < 0 else int(found)
 
 
+def believed_until(db: sqlite3.Connection, boot: int) -> int | None:
+    """By which time rows aged when the last start before this one was last seen alive."""
+    row = db.execute(
+        """
+        SELECT believed_at FROM life LEFT JOIN belief ON belief.boot = life.boot
+        WHERE life.boot < ? ORDER BY life.boot DESC LIMIT 1
+        """,
+        (boot,),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return lived_until(db, boot)
+    return int(row[0])
+
+
 def parts(last: int, size: int) -> Iterator[tuple[int, int]]:
     """Series by number, so many at a time: first and last of each part."""
     for first in range(1, last + 1, size):

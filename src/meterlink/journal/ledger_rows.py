@@ -283,8 +283,13 @@ def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int,
     ).rowcount
 
 
-def live(db: sqlite3.Connection, boot: int, at: int) -> None:
-    """This start of the daemon lives."""
+def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None) -> None:
+    """This start of the daemon lives, and believes it to be so late."""
+    if believed is not None:
+        db.execute(
+            "INSERT INTO belief VALUES (?, ?) ON CONFLICT DO UPDATE SET believed_at = excluded.believed_at",
+            (boot, believed),
+        )
     db.execute(
         "INSERT INTO life VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET alive_at = max(alive_at, excluded.alive_at)",
