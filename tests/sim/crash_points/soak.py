@@ -76,7 +76,7 @@ def seeds_in_turn(first_round: int = 0) -> Iterator[int]:
 
 
 def _played(seed: int) -> tuple[Tally, float]:
-    """A seed in its way, and the processor's time that it took; worlds are short, garbage waits for the end."""
+    """A seed in its way, and the time that it took of a processor; garbage waits for the end of a world."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     gc.disable()
     before = os.times()
