@@ -6,11 +6,14 @@ import gc
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.scratch import settle_in_memory
+
 pytest_plugins = ["tests.support.server_fixtures"]
 
 # No test is timed: how long an example takes says how busy the machine is. The limit of 20 s a test remains.
 settings.register_profile("meterlink", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("meterlink")
+settle_in_memory()
 
 
 def pytest_collection_finish() -> None:

@@ -77,18 +77,19 @@ _ENCIPHERED_645: Final = (_WORDS, _BLOCK)
 """Of enciphered orders of DL/T 645; the other protocol has one form of them."""
 
 
-def load_profile(text: str, file: str) -> Profile:
+def load_profile(text: str, file: str, *, is_ours: bool = False) -> Profile:
     """Read one profile.
 
     Args:
         text: YAML.
         file: how errors call it.
+        is_ours: it came with the program.
 
     Raises:
         ProfileError: a fault; the message has file, line and remedy.
 
     """
-    root = compose(text, file)
+    root = compose(text, file, is_ours=is_ours)
     table = root.table(
         ("profile", "matches", "line", "timing"),
         ("dialect", "layout", "quirks", "association", "meter", "control", "memory", "reads", "registers"),
@@ -217,7 +218,7 @@ def packaged() -> Profiles:
     )
     files = [file for folder in folders for file in sorted(folder.iterdir(), key=lambda file: file.name)]
     texts = {file.name: file.read_text(encoding="utf-8") for file in files if file.name.endswith(".yaml")}
-    return Profiles([load_profile(text, name) for name, text in texts.items()])
+    return Profiles([load_profile(text, name, is_ours=True) for name, text in texts.items()])
 
 
 def with_folder(folder: Path | None) -> Profiles:

@@ -93,6 +93,7 @@ class RosterLog:
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
+            self.growth.begun += 1
             return roster_rows.insert(db, self.boot(), revision, kept_at, self.judge())
 
         log_id = await self.change(step)
