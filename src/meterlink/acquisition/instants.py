@@ -55,7 +55,7 @@ class InstantPoller(Poller):
         try:
             while task.items and not self._over(slot):
                 address, items = task.point.address, tuple(task.items)
-                group = items[:1] if alone else self._driver.group(address, items)
+                group = items[:1] if alone or len(items) == 1 else self._driver.group(address, items)
                 brought = await self._read(task.point, group)
                 if brought is None:  # each by itself tells whose fault it is
                     alone = True

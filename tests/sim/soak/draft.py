@@ -29,6 +29,8 @@ EVENTS_EVERY_S: Final = 28_800
 """How often meters are asked what has happened to them."""
 PASSING_S: Final = 86_400
 """How often they are asked for values and words of state of the moment."""
+PASSING_ITEMS: Final = ("forward_active_energy", "voltage.a", "current.a")
+"""What they are asked for then; meters of DL/T 698.45 tell it in a list."""
 EVENT_KINDS: Final = ("power_down", "cover_open")
 METERS_A_LINE: Final = 18
 PACED_METERS: Final = 3
@@ -202,7 +204,7 @@ class Draft:
                 "items": ["forward_active_energy"],
                 "gather_s": GATHER_S,
             },
-            {"class": "instant", "every_s": PASSING_S, "items": ["forward_active_energy"]},
+            {"class": "instant", "every_s": PASSING_S, "items": list(PASSING_ITEMS)},
             {"class": "status", "every_s": PASSING_S},
             {"class": "event", "every_s": EVENTS_EVERY_S, "items": list(EVENT_KINDS)},
         ]

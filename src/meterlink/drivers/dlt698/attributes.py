@@ -7,6 +7,7 @@ Source: spec dlt698, sections 1.7 and 3.5.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
@@ -29,6 +30,8 @@ from meterwire.errors import LocalProtocolError
 ANSWER_OCTETS: Final = 400
 """What the values of one list may take: a frame has 512 octets before anything is agreed, with its address,
 its service and an envelope around them."""
+GROUPS_KEPT: Final = 256
+"""Sets of items whose group is remembered; all meters of a plan have the same."""
 _NAME_OCTETS: Final = 5
 _VALUE_OCTETS: Final = 10
 """Of a number or a word with its type, cautiously; what is longer comes in blocks or segments, and is read
@@ -73,22 +76,11 @@ class Attributes698:
         """Items that one request may bring, the first one among them."""
         if not self.together.may(address):
             return tuple(items[:1])
-        found: list[str] = []
-        oads: set[Oad] = set()
-        octets = 0
-        for item in items:
-            one = asked(item)
-            octets += 0 if one.oad in oads else _octets(one)  # words of state stand in one attribute
-            oads.update(self.oads(one))
-            if found and (one.table or octets > ANSWER_OCTETS or len(oads) > self._most):
-                break
-            found.append(item)
-        return tuple(found)
+        return _fitting(tuple(items), self._most, self._scales)
 
     def oads(self, found: Asked) -> tuple[Oad, ...]:
         """The attributes that tell an item: itself, and its scaler where the profile says to ask for it."""
-        scaler = scaler_of(found.entry) if self._scales else None
-        return (found.oad,) if scaler is None else (found.oad, scaler)
+        return _oads(found, scales=self._scales)
 
     async def read(self, line: Exchanging, address: str, items: Sequence[str], priority: Priority) -> Brought:
         """Read several items; see ``Driver.read_group``."""
@@ -138,6 +130,27 @@ class Attributes698:
         if isinstance(result, Dar):
             raise refusal(f"meter {address}", found.name, result)
         return entry.decode(result)
+
+
+@functools.lru_cache(GROUPS_KEPT)
+def _fitting(items: tuple[str, ...], most: int, scales: bool) -> tuple[str, ...]:
+    """Those of some items that one answer holds, from the first one on."""
+    found: list[str] = []
+    oads: set[Oad] = set()
+    octets = 0
+    for item in items:
+        one = asked(item)
+        octets += 0 if one.oad in oads else _octets(one)  # words of state stand in one attribute
+        oads.update(_oads(one, scales=scales))
+        if found and (one.table or octets > ANSWER_OCTETS or len(oads) > most):
+            break
+        found.append(item)
+    return tuple(found)
+
+
+def _oads(found: Asked, *, scales: bool) -> tuple[Oad, ...]:
+    scaler = scaler_of(found.entry) if scales else None
+    return (found.oad,) if scaler is None else (found.oad, scaler)
 
 
 def _octets(found: Asked) -> int:
