@@ -30,8 +30,8 @@ SEED: Final = 20261122
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "check-api"
 PHASES: Final = "examples,coverage,fuzzing,stateful"
-SLICE: Final = 200
-"""Examples of a slice: some minutes."""
+SLICE: Final = 1_000
+"""Examples of a slice: a minute, and three where they are walks."""
 _PLAYED: Final = "played.jsonl"
 _CASES: Final = re.compile(r"(\d+) generated, (\d+) passed")
 _CONFIG: Final = """
