@@ -97,8 +97,9 @@ class Between:
             return
         sides: tuple[tuple[Side, datetime | None], ...] = (("first", begins), ("last", ends))
         for side, at in sides:
-            items = dict.fromkeys(item for one in told if one.at == at for item in one.registers)
-            for item in items if at is not None else ():
+            if at is None:
+                continue
+            for item in dict.fromkeys(item for one in told if one.at == at for item in one.registers):
                 end = self._change(meter, item, at, told)
                 if end.usual is not None:
                     beside = self._beside(meter, item, side, end, told)
