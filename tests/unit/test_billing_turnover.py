@@ -158,6 +158,29 @@ async def test_a_register_that_was_told_wrongly_is_told_again(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
+async def test_usual_days_that_come_late_bring_the_amounts_that_they_judge(tmp_path: Path) -> None:
+    """Billing would have as valid what the gateway holds for a person to see, and never hear of it."""
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        await _begun(at, "100", "100", days=1)
+        await at.book.exchange(_exchange(1, "219.5"), actor="li")
+        await _next(at, 1, "0.5")
+        day = FIRST_DAY + _DAYS * _DAY
+        url = f"/v1/consumption?from={day}&to={day}"
+        async with api.client(api.token()) as client:
+            page = (await client.get(url)).json()
+            of_n1 = next(row for row in page["consumption"] if row["meter"] == "n1")
+            assert ("101.0", "valid") == (of_n1["amount"], of_n1["quality"])
+            for number in range(_DAYS - 6, _DAYS - 1):
+                for meter in ("m1", "m2"):
+                    then = FIRST_DAY + number * _DAY
+                    await at.keep(meter, then, {TOTAL: Decimal(100 + number)}, late=9 * _DAY)
+            since = (await client.get(f"{url}&since={page['as_of']}")).json()["consumption"]
+        assert [("n1", "suspect", ["meter_change"])] == [
+            (row["meter"], row["quality"], row["marks"]) for row in since
+        ], "and the meter that nobody touched is no news"
+
+
+@pytest.mark.asyncio
 async def test_the_freeze_behind_a_corrected_register_is_judged_anew(tmp_path: Path) -> None:
     """A sound first freeze would be suspect for ever, because of a digit that was mistyped before it."""
     async with plant(tmp_path) as at:
