@@ -22,7 +22,7 @@ from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.schedule import make_up
-from meterlink.billing.settling import Settler
+from meterlink.billing.settling import OpenFreezes, Settler
 from meterlink.billing.turnovers import TurnoverWatch
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
@@ -74,6 +74,7 @@ class BillingWork(NamedTuple):
     settler: Settler
     estimator: Estimator
     turnovers: TurnoverWatch
+    opener: OpenFreezes
 
 
 class Daemon:
@@ -238,6 +239,7 @@ class Daemon:
             settler_of(settings, self._profiles, folder, acts=acts, key=key, clock=clock),
             Estimator(opener, acts, clock),
             TurnoverWatch(opener, journal.roster, acts, clock, zone),
+            opener,
         )
 
     @asynccontextmanager
@@ -265,6 +267,7 @@ class Daemon:
         collection = CollectionRequests(
             journal.ledger,
             journal.marks_of,
+            billing.opener,
             lambda: Around(held.settings, held.meters),
             clock,
             roster.answer,
