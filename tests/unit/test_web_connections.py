@@ -73,7 +73,7 @@ async def test_an_answer_waits_for_no_acknowledgement(
     seen: list[socket.socket] = []
     begun = H11Protocol.connection_made
 
-    def begin(self: H11Protocol, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def begin(self: H11Protocol, transport: asyncio.Transport) -> None:
         seen.append(transport.get_extra_info("socket"))
         begun(self, transport)
 
