@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -194,6 +195,8 @@ def asked_of(served: Served, arguments: Sequence[str]) -> Said:
             *arguments,
         ],
         cwd=served.folder,  # it leaves files where it runs
+        # Which characters there are is worked out once, for seconds, and kept there.
+        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")},
         capture_output=True,
         text=True,
         check=False,
