@@ -30,6 +30,7 @@ from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.carrier_part import carrier_part, owner_of
 from meterlink.daemon.carrier_requests import CarrierDesk
+from meterlink.daemon.clock_requests import ClockDesk
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
@@ -287,9 +288,18 @@ class Daemon:
             people=people,
             owners=owners(),
         )
+        clocks = ClockDesk(
+            parts.lines.terminal_clock,
+            terminals.answer,
+            settings=lambda: held.settings,
+            acts=journal.acts,
+            clock=clock,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            terminals.answer,
+            clocks.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,
