@@ -124,4 +124,4 @@ class CarriedOrders(Carried, OrderGateway):
         self, folder: Path, stations: Sequence[Station], *, ways: CarrierWays = QUICK, **others: Any
     ) -> None:
         super().__init__(folder, stations, tables={"lines": [table()]}, **others)
-        self.put_behind(stations, ways, {})
+        self.put_behind(stations, ways, others.get("protocols", {}))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,8 +31,8 @@ SEED: Final = 20261122
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "check-api"
 PHASES: Final = "examples,coverage,fuzzing,stateful"
-SLICE: Final = 200
-"""Examples of a slice: some minutes."""
+SLICE: Final = 1_000
+"""Examples of a slice: a minute, and three where they are walks."""
 _PLAYED: Final = "played.jsonl"
 _CASES: Final = re.compile(r"(\d+) generated, (\d+) passed")
 _CONFIG: Final = """
@@ -194,6 +195,8 @@ def asked_of(served: Served, arguments: Sequence[str]) -> Said:
             *arguments,
         ],
         cwd=served.folder,  # it leaves files where it runs
+        # Which characters there are is worked out once, for seconds, and kept there.
+        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")},
         capture_output=True,
         text=True,
         check=False,

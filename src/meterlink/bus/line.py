@@ -75,6 +75,7 @@ class Line:
 
     Attributes:
         airtime: what its time went to.
+        comings: how often it was opened, or its terminal came.
 
     """
 
@@ -94,6 +95,7 @@ class Line:
     ) -> None:
         self.name = name
         self.airtime = Airtime()
+        self.comings = 0
         self._work = LineWork() if work is None else work
         self._way = Dialling(name, opener, rng, told=told) if callable(opener) else opener
         self._timing = timing
@@ -360,6 +362,7 @@ class Line:
         return self._wire
 
     def _opened(self, stream: ByteStream) -> PlainWire | ListeningWire | SharedWire:
+        self.comings += 1
         self._work.trouble = ""
         self._hearing.opened(self._alarm.now())
         if self._ear is None:
@@ -379,6 +382,7 @@ class Line:
 
     def _welcome(self, visit: Visit) -> ListeningWire:
         self._stream, listener = visit
+        self.comings += 1
         self._work.trouble = ""
         _log.info("line_up", line=self.name)
         return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))

@@ -48,6 +48,11 @@ class CarrierPart:
         return None
 
     @property
+    def terminal_clock(self) -> None:
+        """A module has no clock by which anything is filed."""
+        return None
+
+    @property
     def work(self) -> LineWork:
         """What all lanes have done and are at: numbers added up, the oldest request, the first trouble."""
         works = [lane.work for lane in self._lanes]

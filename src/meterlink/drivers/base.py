@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.events import EventReader
+from meterlink.drivers.events import Countable, EventReader
 from meterlink.errors import BadAnswer, MeterlinkError, Refused
 from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.marks import Marks
@@ -189,8 +189,8 @@ class Wanted:
             raise ValueError(f"slots of a curve are whole intervals of {self.every_s} s apart")
 
 
-class MemoryReader(Protocol):
-    """One protocol's way to read what meters have stored of past times."""
+class Stored(Protocol):
+    """What meters of a kind have stored of past times."""
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
@@ -203,6 +203,10 @@ class MemoryReader(Protocol):
             UnknownItem: the message says what there is.
 
         """
+
+
+class MemoryReader(Stored, Protocol):
+    """One protocol's way to read what meters have stored of past times."""
 
     async def read_stored(
         self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
@@ -227,8 +231,8 @@ class MemoryReader(Protocol):
         """
 
 
-class Driver(MemoryReader, EventReader, Protocol):
-    """One protocol's way to read; holds nothing between exchanges."""
+class Offer(Stored, Countable, Protocol):
+    """What can be asked of meters of a kind; for whoever asks nobody yet."""
 
     def check_item(self, item: str) -> None:
         """Refuse an item that this protocol does not have, or that cannot be read (a password).
@@ -253,6 +257,10 @@ class Driver(MemoryReader, EventReader, Protocol):
             UnknownItem: not in the dictionary, or it holds something else; the message says which.
 
         """
+
+
+class Driver(Offer, MemoryReader, EventReader, Protocol):
+    """One protocol's way to read; holds nothing between exchanges."""
 
     def check_window(self, item: str, window: Window) -> None:
         """Refuse records that cannot be asked for so.

@@ -14,6 +14,7 @@ from meterlink.drivers.dlt698.along import Asides
 from meterlink.drivers.dlt698.attributes import Attributes698, fit, rescaled
 from meterlink.drivers.dlt698.events import Events698, counted_kinds
 from meterlink.drivers.dlt698.items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
+from meterlink.drivers.dlt698.lists import attributes
 from meterlink.drivers.dlt698.memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698.rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698.tables import TableReader
@@ -29,10 +30,8 @@ from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
-    GetRequestNormalList,
     GetRequestRecord,
     GetResponseNormal,
-    GetResponseNormalList,
     GetResponseRecord,
 )
 from meterwire.dlt698.apdus.parts import AttributeResult, RecordRequest
@@ -83,7 +82,7 @@ class Dlt698Driver:
             random_octets=random_octets,
             asides_of=partial(Asides, clock=clock, zone=zone, report=report),
         )
-        self._events = Events698(self, clock=clock, zone=zone)
+        self._events = Events698(self, clock=clock, zone=zone, portion_of=self._talk.portion)
         self._attributes = Attributes698(self, self._profile, clock)
 
     def association_lost(self, address: str) -> None:
@@ -199,6 +198,7 @@ class Dlt698Driver:
                 ask=ask,
                 zone=self._zone,
                 meter=f"meter {address}",
+                portion=self._talk.portion(address),
             )
             for table in tables_of(data_class, wanted.every_s)
         ]
@@ -257,16 +257,8 @@ class Dlt698Driver:
     async def get_list(
         self, line: Exchanging, address: str, oads: tuple[Oad, ...], priority: Priority
     ) -> tuple[AttributeResult, ...]:
-        """Several attributes at once, in the order asked for."""
-        reply = await self._talk.ask(
-            line, address, lambda piid: GetRequestNormalList(piid=piid, oads=oads), priority=priority
-        )
-        if not isinstance(reply, GetResponseNormalList):
-            raise BadAnswer(f"meter {address} answered a list with {type(reply).__name__}")
-        results = {result.oad: result for result in reply.results}
-        if missing := [str(oad) for oad in oads if oad not in results]:
-            raise BadAnswer(f"meter {address} answered a list without {', '.join(missing)}")
-        return tuple(results[oad] for oad in oads)
+        """Several attributes, in the order asked for."""
+        return await attributes(self._talk, line, address, oads, priority)
 
     # --- records ---
 

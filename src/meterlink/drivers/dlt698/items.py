@@ -222,12 +222,17 @@ def _freezes() -> frozenset[str]:
 
 @functools.lru_cache(HINTS_KEPT)
 def _hint(name: str) -> str:
-    known = {
+    return f"{near(name, _known())} (`meterlink items --protocol {PROTOCOL}` lists all)"
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    """Every name that can be asked for; to find them all takes a good part of a second."""
+    return frozenset(
         found
         for one in dictionary().families
         for row in one.rows
         if not row.is_method and (entry := dictionary().entry(Oad(one.oi, row.number, 0))) is not None
         for found in names(entry)
         if dictionary().by_name(found) is not None or found in event_tables()
-    }
-    return f"{near(name, known)} (`meterlink items --protocol {PROTOCOL}` lists all)"
+    )
