@@ -1,10 +1,10 @@
 """Asking meters of DL/T 645 for one identifier: a read session out, values or a refusal in words back.
 
 An answer names its identifier, a refusal names nothing: one that comes late, or two of them, pass for that of
-the question in hand. So "no such data", which closes what was asked for, is believed when it comes again behind
-an answer to something that every meter has: answers come in the order of the questions, so what was owed for
-older ones is through by then. A way that changes their order could still deceive us; a meter that refuses even
-that is believed by two refusals in a row, as nothing better can be had of it.
+the question in hand. So "no such data", which closes what was asked for, is believed when it comes again
+behind an answer to something that every meter has: answers come in the order of the questions, so what was
+owed for older ones is through by then. A way that changes their order could still deceive us; a meter that
+refuses even that is believed by two refusals in a row, as nothing better can be had of it.
 Source: spec dlt645, sections 2.2 and 2.5.
 """
 
