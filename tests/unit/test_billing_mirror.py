@@ -98,8 +98,8 @@ async def _told_otherwise(at: Plant, months: Months, rng: Random) -> None:
             await at.book.turn(Turn(meter=goes.meter, at=when, registers=dict(goes.registers)), actor="li")
         elif chance < 0.4:
             one = rng.choice(months.customers)
-            told = {"ct": str(one.multiplier), "customer_number": f"{one.number:012d}"}
-            await at.put(one.number, area=f"area{rng.randrange(3)}", **told)
+            ratio, customer = str(one.multiplier), f"{one.number:012d}"
+            await at.put(one.number, area=f"area{rng.randrange(3)}", ct=ratio, customer_number=customer)
 
 
 def _mirrors(client: httpx.AsyncClient, rng: Random) -> Iterator[tuple[int, _Mirror]]:
