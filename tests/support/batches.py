@@ -7,7 +7,7 @@ collected by every worker, started and told of.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pytest
 
@@ -42,6 +42,6 @@ def in_batches(
 
         look.__name__, look.__qualname__, look.__doc__ = test.__name__, test.__qualname__, test.__doc__
         look.__module__ = test.__module__
-        return look
+        return cast("Callable[..., None]", look)
 
     return decorated
