@@ -30,7 +30,10 @@ M = f"m{ADDRESS}"
 
 
 def _stations() -> list[Station]:
-    meters = [*(Meter(one, seed=7) for one in _645), *(Meter698(one, seed=7) for one in _698)]
+    meters: list[Meter | Meter698] = [
+        *(Meter(one, seed=7) for one in _645),
+        *(Meter698(one, seed=7) for one in _698),
+    ]
     return [Station(meter=meter, reply_delay_ms=20) for meter in meters]
 
 
