@@ -116,15 +116,17 @@ class Place:
         return text
 
 
-def compose(text: str, file: str) -> Place:
+def compose(text: str, file: str, *, is_ours: bool = False) -> Place:
     """The root of a profile.
 
     Args:
         text: YAML.
         file: how errors call it.
+        is_ours: it came with the program.
 
     Raises:
         ProfileError: no YAML, empty, or too long.
 
     """
-    return Place(node_of(text, file, fault=ProfileError, text_max=TEXT_MAX, depth_max=DEPTH_MAX), file)
+    root = node_of(text, file, fault=ProfileError, text_max=TEXT_MAX, depth_max=DEPTH_MAX, is_ours=is_ours)
+    return Place(root, file)

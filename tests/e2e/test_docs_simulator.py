@@ -21,7 +21,11 @@ _FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BIN = Path(sys.executable).parent
 _SET_UP = {"make dev", ". .venv/bin/activate"}  # have been run, or no test would run here
 _RUN_TIMEOUT_S = 15
-_BARE = "-pno:asyncio -pno:hypothesispytest -pno:xdist"  # what a newcomer has not installed
+_BARE = " ".join(
+    f"-pno:{name}"
+    for name in ("anyio", "asyncio", "hypothesispytest", "platformdirs", "schemathesis", "xdist")
+)
+"""What a newcomer has not installed."""
 
 
 def _pattern(shown: str) -> re.Pattern[str]:

@@ -48,7 +48,7 @@ _RUN_TIMEOUT_S = 15
 
 
 def _pytest(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    others = ("asyncio", "cacheprovider", "hypothesispytest")
+    others = ("anyio", "asyncio", "cacheprovider", "hypothesispytest", "platformdirs", "schemathesis")
     command = [sys.executable, "-m", "pytest", *(f"-pno:{name}" for name in others), *options]
     return subprocess.run(
         command, cwd=folder, capture_output=True, text=True, check=False, timeout=_RUN_TIMEOUT_S

@@ -13,7 +13,6 @@ from meterlink.daemon.control_socket import owners
 from metersim import Meter, Station
 from metersim.carrier.ways import CarrierWays
 from metersim.dlt698 import Meter698
-from metersim.line.language import Speaker
 from tests.support.agreement import readings_by_key, readings_of
 from tests.support.carried import QUICK, CarriedGateway, CarriedOrders
 from tests.support.control_bench import ADDRESS, a_meter, a_meter698
@@ -31,8 +30,10 @@ M = f"m{ADDRESS}"
 
 
 def _stations() -> list[Station]:
-    meters: list[Speaker] = [Meter(one, seed=7) for one in _645]
-    meters += [Meter698(one, seed=7) for one in _698]
+    meters: list[Meter | Meter698] = [
+        *(Meter(one, seed=7) for one in _645),
+        *(Meter698(one, seed=7) for one in _698),
+    ]
     return [Station(meter=meter, reply_delay_ms=20) for meter in meters]
 
 

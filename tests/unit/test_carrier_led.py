@@ -57,7 +57,8 @@ def test_a_read_waits_until_the_module_asks_for_its_meter() -> None:
         assert energy(ONE) == await reading
         await asyncio.sleep(0.1)
         assert 0 == bench.module.server.open_reports, "it is confirmed at once"
-        assert ([], []) == (bench.reports, bench.module.frames)
+        assert [] == bench.reports
+        assert [] == bench.module.frames
         assert 0 == bench.module.asked(0x12, 2)
 
     bench.run(story)

@@ -224,15 +224,22 @@ def _values_of(of: Oad | Omd) -> Iterator[Data]:
     yield Data("SID_MAC", SidMac(1, b"\x00\x24", _SECRET.encode()))
 
 
+_TURNS: Final = 4
+"""So many holders share the services in which the types behind the first are looked for."""
+
 _of_each_holder = pytest.mark.parametrize("of", _HOLDERS, ids=lambda of: f"{type(of).__name__}-{of}")
 
 
 @_of_each_holder
 def test_no_service_shows_what_an_object_keeps_secret_and_each_shows_the_rest(of: Oad | Omd) -> None:
-    """The password of a meter or a terminal would stand in a log, a trace or on a screenshot."""
+    """The password of a meter or a terminal would stand in a log, a trace or on a screenshot.
+
+    Each holder is tried in each service and as each type, and each type in each service.
+    """
     number = itertools.count(of.oi)
     for kind, data in enumerate(_values_of(of)):
-        for apdu in carriers(of, _within(data)):
+        mine = slice((_HOLDERS.index(of) + kind) % _TURNS, None, _TURNS) if kind else slice(None)
+        for apdu in list(carriers(of, _within(data)))[mine]:
             assert _SECRET.encode() in encode_apdu(apdu)
             written = _everywhere(apdu, _LANGUAGES[next(number) % 2]) if kind == 0 else _written(apdu)
             shown = [where for where, text in written.items() if _shows(text, _SECRET.encode())]

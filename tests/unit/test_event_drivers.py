@@ -150,6 +150,17 @@ async def test_empty_refused_and_missing_records_are_none_and_silence_keeps_what
 
 
 @pytest.mark.asyncio
+async def test_a_record_that_is_refused_for_now_is_not_gone() -> None:
+    """An event would be told gone, and never be asked for again, because its meter was busy for a moment."""
+    said: Said = {
+        "power_down_record@last.1": [_BEGAN, _ENDED],
+        "power_down_record@last.2": Refused("other error", error_word=b"\x01"),
+    }
+    found = await _records_645("power_down", said, 1, 2, 3)
+    assert {1} == set(found.records) and isinstance(found.cut_short, Refused)
+
+
+@pytest.mark.asyncio
 async def test_counts_of_645_come_by_phase_with_an_exchange_a_counter() -> None:
     """A counter of three phases would be asked for three times, or one that is filled be taken for 0."""
     events, talk = _of_645(

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 from decimal import Decimal
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,19 @@ def test_each_protocol_has_its_generic_profile() -> None:
     assert [*PROTOCOLS] == [generic(protocol).protocol for protocol in PROTOCOLS]
     assert len(packaged().all) >= len(PROTOCOLS)
     assert all(generic(protocol).model == "" for protocol in PROTOCOLS)
+
+
+@pytest.mark.parametrize("profile", packaged().all, ids=lambda profile: profile.name)
+def test_a_packaged_profile_is_what_it_is_to_a_person_who_copies_it(profile: Profile) -> None:
+    """Ours are read in a quicker way, and what was copied from one would mean something else."""
+    folders = [folder for folder in resources.files("meterprofiles").iterdir() if folder.is_dir()]
+    texts = [
+        file.read_text("utf-8")
+        for folder in folders
+        for file in folder.iterdir()
+        if file.name == profile.file
+    ]
+    assert [profile] == [load_profile(text, profile.file) for text in texts]
 
 
 def test_a_profile_says_what_a_meter_is() -> None:

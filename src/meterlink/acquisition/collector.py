@@ -313,6 +313,8 @@ class Collector:
         for stream in self._streams:
             if stream.front.coming is not None:
                 naps.append(stream.front.coming - now.timestamp())
+            if stream.front.newest is None and stream.front.current is None:
+                continue  # as most have nothing open at most times
             for is_current, has_work in enumerate((stream.front.newest, stream.front.current)):
                 rests_s = stream.rests_until(is_current=bool(is_current)) - monotonic_s
                 if has_work is not None and rests_s > 0:

@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Protocol, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol, cast, runtime_checkable
 
 import structlog
 
@@ -47,6 +47,14 @@ class Exchanging(Protocol):
 
     async def exchange(self, session: Session, *, priority: Priority) -> None:
         """See ``Line.exchange``."""
+
+
+@runtime_checkable
+class Holdable(Exchanging, Protocol):
+    """Whoever can be held for several exchanges; a hold itself cannot."""
+
+    def hold(self, *, priority: Priority, longest_s: float = HOLD_MAX_S) -> AbstractAsyncContextManager[Hold]:
+        """See ``Line.hold``."""
 
 
 class Line:

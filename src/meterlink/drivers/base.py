@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import Countable, EventReader
-from meterlink.errors import MeterlinkError
+from meterlink.errors import BadAnswer, MeterlinkError, Refused
 from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.marks import Marks
 
@@ -76,6 +76,10 @@ class MeterAnswer(NamedTuple):
 
     values: tuple[Measured, ...]
     taken_at: datetime
+
+
+Brought = Mapping[str, MeterAnswer | Refused | BadAnswer]
+"""What one request for several items brought, item by item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +301,33 @@ class Driver(Offer, MemoryReader, EventReader, Protocol):
 
         Raises:
             UnknownItem, Refused, NoRecord, BadAnswer: as ``read``.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """Those of some items that one request to a meter may bring: the first, and others where it can be.
+
+        Args:
+            address: of the meter; which ones take such requests is remembered.
+            items: names, 1 or more, each for itself fit for ``read`` or ``read_status``.
+
+        """
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """Read a ``group`` of a meter in one exchange; what is refused or unfit costs only itself.
+
+        Args:
+            line: running.
+            address: of the meter.
+            items: of a ``group``, two or more.
+            as_status: words and their bits, as ``read_status`` tells them.
+            priority: who goes first on the line.
+
+        Raises:
+            Refused, BadAnswer: of the whole request; the items by themselves may still be read.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """

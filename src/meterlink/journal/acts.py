@@ -34,10 +34,18 @@ class Read(Protocol):
 
 
 class Growth:
-    """How often acts were appended since the start, and who waits for the next time."""
+    """How often acts were appended since the start, and who waits for the next time.
+
+    Attributes:
+        count: as often, as those were told who appended them.
+        begun: the same with those who did not wait, and perhaps some that were not kept. Whoever reads the
+            file after this number sees all of them: while it is the same, there is nothing new to read.
+
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.begun = 0
         self._next = asyncio.Event()
 
     def note(self) -> None:
@@ -93,6 +101,7 @@ class ActLog:
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
+            self.growth.begun += 1  # on the journal's thread: who looks behind it comes behind this there
             return act_rows.insert(db, self.boot(), checked, kept_at, basis)
 
         log_id = await self.change(step)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 
 from meterlink.errors import JournalError
@@ -11,7 +13,8 @@ APPLICATION_ID = 0x4D4C4A31
 """``MLJ1`` in SQLite's header says that a file is ours."""
 
 
-def steps() -> list[str]:
+@cache
+def steps() -> tuple[str, ...]:
     """The SQL of each schema step, in order; step n brings a file from version n-1 to version n.
 
     Raises:
@@ -23,11 +26,11 @@ def steps() -> list[str]:
     for number, file in enumerate(files, start=1):
         if int(file.name.split("_")[0]) != number:
             raise JournalError(f"schema step {number} is missing: install meterlink again")
-    return [file.read_text(encoding="utf-8") for file in files]
+    return tuple(file.read_text(encoding="utf-8") for file in files)
 
 
 def migrate(db: sqlite3.Connection) -> None:
-    """Apply the steps that the file does not have yet, each in its own transaction.
+    """Apply the steps that the file does not have yet, each in its own transaction; to a new file all in one.
 
     Raises:
         JournalError: the file is not a journal, or a newer meterlink wrote it.
@@ -40,16 +43,29 @@ def migrate(db: sqlite3.Connection) -> None:
         raise JournalError(
             f"schema version {version} is newer than {len(known)}, the last we know: install the newer one"
         )
-    for number in range(version + 1, len(known) + 1):
-        try:
-            db.executescript(
-                f"BEGIN IMMEDIATE; {known[number - 1]}\n"
-                f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number}; COMMIT;"
+    # Of a new file nothing can be lost, so that all steps are one; an old one is brought on step by step.
+    ends = range(version + 1, len(known) + 1) if version else [len(known)]
+    for end in ends:
+        _apply(db, known[version:end], end)
+        version = end
+
+
+def _apply(db: sqlite3.Connection, texts: Sequence[str], version: int) -> None:
+    """Carry out some steps, and note the version that they bring, in one transaction."""
+    try:
+        db.executescript(
+            "\n".join(
+                [
+                    "BEGIN IMMEDIATE;",
+                    *texts,
+                    f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version}; COMMIT;",
+                ]
             )
-        except sqlite3.Error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
+        )
+    except sqlite3.Error:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def check_current(db: sqlite3.Connection) -> None:

@@ -93,6 +93,7 @@ class RosterLog:
         kept_at = micros(self.clock.utc_now())
 
         def step(db: sqlite3.Connection) -> int:
+            self.growth.begun += 1
             return roster_rows.insert(db, self.boot(), revision, kept_at, self.judge())
 
         log_id = await self.change(step)
@@ -148,3 +149,23 @@ class RosterLog:
 
         """
         return await self.read(lambda store: store.look(roster_rows.told_gone))
+
+    async def told_since(self, after: int, since: datetime) -> tuple[int, set[str]]:
+        """Of which meters it was told what they showed when they came or went.
+
+        Args:
+            after: number of a revision; those behind it are looked at.
+            since: and that were kept since then; aware.
+
+        Returns:
+            the newest revision, and our ids of the meters.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+
+        def look(db: sqlite3.Connection) -> tuple[int, set[str]]:
+            return roster_rows.revision(db), roster_rows.told_since(db, after, since)
+
+        return await self.read(lambda store: store.look(look))

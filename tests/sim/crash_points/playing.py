@@ -7,14 +7,11 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from tests.sim.crash_points.fates import Doubling, Listed, Often, Tally
 from tests.sim.crash_points.plan import Plan
 from tests.sim.crash_points.world import Played, World
-
-IN_MEMORY: Final = Path("/dev/shm")
-"""Where there is one, the disk need not turn for each commit."""
+from tests.support.scratch import in_memory
 
 
 def play(seed: int, kills: Sequence[int] = (), *, folder: Path | None = None) -> Played:
@@ -26,14 +23,14 @@ def play(seed: int, kills: Sequence[int] = (), *, folder: Path | None = None) ->
         folder: where its files are; by default in memory.
 
     """
-    with tempfile.TemporaryDirectory(dir=folder or _in_memory()) as scratch:
+    with tempfile.TemporaryDirectory(dir=folder or in_memory()) as scratch:
         return World(Plan.of(seed), Path(scratch), Listed(kills)).run()
 
 
 def distinct_points_of(seed: int) -> list[int]:
     """The points of the first life, less those at which nothing outside has changed since the one before."""
     fate = Listed()
-    with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as scratch:
         World(Plan.of(seed), Path(scratch), fate).run()
     return fate.distinct
 
@@ -41,13 +38,15 @@ def distinct_points_of(seed: int) -> list[int]:
 def play_all(seed: int, fate: Doubling | None = None) -> Tally:
     """Every point of the first life of a seed's world, and some of the lives that follow."""
     fate = fate or Doubling(seed)
+    was_frozen = gc.get_freeze_count()
     gc.collect()
     gc.freeze()  # so that no copy looks through it, and copies its pages
     try:
-        with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+        with tempfile.TemporaryDirectory(dir=in_memory()) as scratch:
             played = _played(seed, Path(scratch), fate)
     finally:
-        gc.unfreeze()
+        if not was_frozen:  # a run of tests keeps what it has collected out of sight
+            gc.unfreeze()
     fate.tally.wrong += [((), told) for told in played.complaints]
     return fate.tally
 
@@ -63,7 +62,7 @@ def play_often(seed: int) -> Tally:
     assert plan.apart is not None, f"{seed} is no world of many deaths"
     fate = Often(seed, plan.apart)
     try:
-        with tempfile.TemporaryDirectory(dir=_in_memory()) as scratch:
+        with tempfile.TemporaryDirectory(dir=in_memory()) as scratch:
             played = World(plan, Path(scratch), fate).run()
     except Exception as error:  # noqa: BLE001 (it is told, with the way that leads there)
         fate.tally.wrong += [(fate.kills, "".join(traceback.format_exception(error)))]
@@ -90,7 +89,3 @@ def _played(seed: int, scratch: Path, fate: Doubling) -> Played:
     if fate.is_copy:
         fate.tell(tuple(played.ends.values()), played.complaints)
     return played
-
-
-def _in_memory() -> Path | None:
-    return IN_MEMORY if IN_MEMORY.is_dir() else None

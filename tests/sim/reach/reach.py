@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 from tests.sim.reach.playing import DAYS, METERS, play, replay_of
-from tests.sim.soak.playing import in_memory, quiet
+from tests.sim.soak.playing import quiet
+from tests.support.scratch import in_memory
 
 
 def main() -> None:

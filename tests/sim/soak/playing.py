@@ -14,7 +14,6 @@ from tests.sim.soak.world import World
 
 DAYS: Final = 3
 METERS: Final = 60
-_IN_MEMORY: Final = Path("/dev/shm")
 
 
 def play(seed: int, folder: Path, *, days: int = DAYS, meters: int = METERS) -> Verdict:
@@ -31,11 +30,6 @@ def play(seed: int, folder: Path, *, days: int = DAYS, meters: int = METERS) -> 
     world = World(draft, folder)
     world.play()
     return judge(draft, world)
-
-
-def in_memory() -> Path | None:
-    """Where there is one, no disk has to turn for each of thousands of commits."""
-    return _IN_MEMORY if _IN_MEMORY.is_dir() else None
 
 
 def quiet() -> None:

@@ -14,8 +14,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sim.soak.playing import DAYS, METERS, in_memory, play, quiet, replay_of
+from tests.sim.soak.playing import DAYS, METERS, play, quiet, replay_of
 from tests.sim.soak.verdict import Verdict
+from tests.support.scratch import in_memory
 
 
 class Played(NamedTuple):

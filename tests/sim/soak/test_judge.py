@@ -17,9 +17,10 @@ import pytest
 from meterlink.daemon.audited import JOURNAL_FILE
 from tests.sim.soak import soak
 from tests.sim.soak.draft import Draft
-from tests.sim.soak.playing import in_memory, play, quiet
+from tests.sim.soak.playing import play, quiet
 from tests.sim.soak.verdict import Verdict, judge
 from tests.sim.soak.world import World
+from tests.support.scratch import in_memory
 
 _SEED, _DAYS, _METERS = 99, 1, 12
 _HOLES = "state = 0 AND due_at < (SELECT max(alive_at) FROM life) - 36000"

@@ -61,6 +61,8 @@ def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterato
 def _in_span(
     span: Span, types: Types, nested: int, service: str, foreign: Foreign
 ) -> Iterator[tuple[int, int]]:
+    if not (span.parts or span.secret or isinstance(span.value, bytes | Data)):
+        return  # a number or a name, as most are
     if span.secret or (service == _DIGESTED and _is_digest(span, types)):
         yield span.start, span.end
     elif isinstance(span.value, PlainUnit) and not span.parts[-1].parts:

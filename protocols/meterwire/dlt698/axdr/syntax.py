@@ -155,7 +155,7 @@ def sequence(cls: Any) -> Syntax:
         for member, syntax in syntaxes.items():
             parts.append(syntax.walk(octets, parts[-1].end if parts else at, member))
         end = parts[-1].end if parts else at
-        return Span(name, at, end, decode(octets, at, 0)[0], tuple(parts))
+        return Span(name, at, end, make([part.value for part in parts]), tuple(parts))
 
     if syntaxes and all(syntax.form for syntax in syntaxes.values()):
         return _packed(make, values_of, "".join(syntax.form for syntax in syntaxes.values()), walk)

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Final
 
 from meterlink.drivers.base import Window
@@ -152,7 +153,7 @@ def asked(item: str) -> Asked:
     name, _, freeze = whole.partition("@")
     oad = known.by_name(name) if freeze in _freezes() else None
     if oad is None:
-        raise UnknownItem(f"no item {item!r} in {PROTOCOL}{_hint(item.partition('@')[0])}")
+        raise UnknownItem(f"no item {item!r} in {PROTOCOL}", partial(_hint, item.partition("@")[0]))
     return Asked(entry=_readable(item, oad), freeze=freeze, last=last)
 
 
@@ -222,12 +223,17 @@ def _freezes() -> frozenset[str]:
 
 @functools.lru_cache(HINTS_KEPT)
 def _hint(name: str) -> str:
-    known = {
+    return f"{near(name, _known())} (`meterlink items --protocol {PROTOCOL}` lists all)"
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    """Every name that can be asked for; to find them all takes a good part of a second."""
+    return frozenset(
         found
         for one in dictionary().families
         for row in one.rows
         if not row.is_method and (entry := dictionary().entry(Oad(one.oi, row.number, 0))) is not None
         for found in names(entry)
         if dictionary().by_name(found) is not None or found in event_tables()
-    }
-    return f"{near(name, known)} (`meterlink items --protocol {PROTOCOL}` lists all)"
+    )

@@ -13,9 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from meterlink.bus.line import Exchanging, Line
+from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
+    Brought,
     Depth,
     Driver,
     MeterAnswer,
@@ -29,6 +30,7 @@ from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
 from meterlink.drivers.joined import Joined
+from meterlink.drivers.together import each_alone
 from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import FREEZES, DataClass
 from meterwire.gdw1376.functions.classes import choices
@@ -220,11 +222,23 @@ class Gdw1376Driver:
             BusFull, LineClosed: of the line.
 
         """
-        if isinstance(line, Line):
+        if isinstance(line, Holdable):
             async with line.hold(priority=priority):
                 yield
         else:  # somebody has it already, and asks through his hold
             yield
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``: a terminal's store has them one by one, and so have its tunnels."""
+        del address
+        return tuple(items[:1])
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        read = self.read_status if as_status else self.read
+        return await each_alone(items, lambda item: read(line, address, item, priority=priority))
 
     # --- events ----------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class Lateness:
         self._reconnect = reconnect
         self._timeline = book.timeline
         self._read_to: int | None = None
+        self._followed = -1
         self._unread: set[str] = set()
         self._meters: dict[str, RosterMeter] = {}
         self._waits: dict[str, Wait] = {}
@@ -107,9 +108,13 @@ class Lateness:
         self._meters = meters
         if self._read_to is None:
             self._read_to = await self._book.acts.newest_number()
+        begun = self._book.acts.growth.begun
+        if begun == self._followed:
+            return
         while page := await self._book.acts.after(self._read_to):
             self._unread.update(kept.act.meter for kept in page if kept.act.topic in _TELLING)
             self._read_to = page[-1].number
+        self._followed = begun
 
     async def _read(self, name: str) -> None:
         meter = self._roster.meter(name)

@@ -50,7 +50,8 @@ class LeftOpen:
         self._alarms = alarms
         self._work = work
         self._timeline = book.timeline
-        self._number = 0
+        self._begun = -1
+        self._names: list[str] | None = None
         self._walks: dict[str, Walk | None] = {}
         self._opened: dict[str, str] = {}
 
@@ -65,27 +66,33 @@ class LeftOpen:
             JournalError: the log cannot be read or written.
 
         """
-        await self._forget_when_grown()
+        self._forget_when_grown()
         for walk in await self._left():
             if order_id := await self._opened_by(walk):
                 await self._tell(walk, order_id)
 
-    async def _forget_when_grown(self) -> None:
+    def _forget_when_grown(self) -> None:
         """Forget what the log said as soon as there is more in it: all the rest follows from the time."""
-        number = await self._acts.newest_number()
-        if number != self._number:
-            self._number, self._walks, self._opened = number, {}, {}
+        begun = self._acts.growth.begun
+        if begun != self._begun:
+            self._begun, self._names, self._walks, self._opened = begun, None, {}, {}
 
     async def _left(self) -> list[Walk]:
         """Walks that nobody goes on with."""
+        if self._names is None:
+            self._names = await self._named()
+        walks = [await self._walk_of(name) for name in self._names]
+        return [
+            walk for walk in walks if walk is not None and (not walk.is_open or rests(walk, self._timeline))
+        ]
+
+    async def _named(self) -> list[str]:
+        """Walks that are open, or that had ended not long before the log grew last."""
         names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
         since = self._timeline.now() + self._timeline.ahead - ENDED_WITHIN
         ended = await self._acts.of_verb(Topic.QUALIFICATION, "end", since=since)
         names = [*names, *(kept.act.subject for kept in ended)]
-        walks = [await self._walk_of(name) for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
-        return [
-            walk for walk in walks if walk is not None and (not walk.is_open or rests(walk, self._timeline))
-        ]
+        return [name for name in dict.fromkeys(names) if name.startswith(SESSIONS)]
 
     async def _walk_of(self, name: str) -> Walk | None:
         if name not in self._walks:
