@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from meterlink.drivers.carrier import leading, led
-from meterlink.errors import LineBusy, ReplyTimeout
+from meterlink.drivers.events import ReportedEvent
+from meterlink.errors import LineBusy, LineLost, ReplyTimeout
+from meterlink.model.event_kinds import REPORTED_VALUES
 from tests.support.scripted_module import METERS, ONE, TRIP, Bench, asked_for_energy, bench_of, energy
 
 TWO = METERS[1]
@@ -225,5 +227,31 @@ def test_a_read_that_was_given_up_is_not_given_to_the_module() -> None:
         await asyncio.sleep(led.LOOK_S + 0.1)
         await asyncio.sleep(led.NEXT_S)
         assert 0 == (await _asks(bench, ONE))["read_flag"]
+
+    bench.run(story)
+
+
+def test_what_comes_of_a_read_before_the_module_began_anew_is_nobodys() -> None:
+    """A value of a meter would be told as an event that it reported."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        await _asks(bench, ONE)
+        await bench.module.begin_anew()
+        with pytest.raises(LineLost):
+            await reading
+        await bench.owner.until_ready()
+        await _reports(bench, energy(ONE))
+        await asyncio.sleep(1)
+        assert not [
+            part
+            for report in bench.reports
+            for part in report.parts
+            if isinstance(part, ReportedEvent) and part.kind == REPORTED_VALUES
+        ]
+        assert 0 == bench.module.server.open_reports
 
     bench.run(story)

@@ -64,7 +64,7 @@ class _Waiting:
 
 
 class Led:
-    """The reads that one module leads while it is open.
+    """The reads that one module leads while its port is open, however often it begins anew.
 
     Args:
         roster: addresses of our meters.
@@ -124,7 +124,9 @@ class Led:
         finally:
             self._waiting.pop(address, None)
             self._given.pop(address, None)
-            self._ended_s[address] = self._loop.time()
+            self._ended_s[address] = now_s = self._loop.time()
+            if one.given.done() and (one.answer.cancelled() or not one.answer.done()):
+                self._gave_up_s[address] = now_s
 
     async def _until_given(self, one: _Waiting, is_pressed: Callable[[], bool]) -> bool:
         """Wait until the module asks; false: it is to go otherwise, or nobody wants it any more."""
@@ -144,7 +146,6 @@ class Led:
             async with asyncio.timeout(self._latencies.timeout_s(address) + MARGIN_S):
                 octets = await one.answer
         except TimeoutError:
-            self._gave_up_s[address] = self._loop.time()
             raise ReplyTimeout(f"meter {address} does not answer the carrier module") from None
         self._latencies.note(address, self._loop.time() - begun_s)
         if not call.answer.done():

@@ -336,7 +336,7 @@ class CarrierOwner:
         timeout_s = facts.monitor_timeout_s
         if 0 < timeout_s < READ_TIMEOUT_MAX_S:
             self.latencies.least_s = timeout_s + 2.0  # the module itself says then that a node is silent
-        if self.settings.read_by == MODULE_LEADS:
+        if self.settings.read_by == MODULE_LEADS and self._hearing.led is None:
             self._hearing.led = Led(self.roster, self.latencies, self.counts.strays, self.counts.calls)
         self._window = Window(self.settings.window)
         self._reader = Reader(
