@@ -165,6 +165,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "not-ordered": generate_control.not_ordered,
     "evidence-records": generate_control.records,
     "event-kinds": generate_events.kinds,
+    "terminal-event-kinds": generate_events.terminal_kinds,
     "qualification-facts": generate_qualification.facts,
     "qualification-needs": generate_qualification.needs,
     "qualification-probes": generate_qualification.probes,

@@ -8,6 +8,7 @@ from meterprofiles.schema import (
     Profile,
     ProfileError,
     Quirk,
+    ReadTraits,
     Timing,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "ProfileError",
     "Profiles",
     "Quirk",
+    "ReadTraits",
     "Timing",
     "chosen",
     "generic",

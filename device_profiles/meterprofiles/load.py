@@ -35,6 +35,7 @@ from meterprofiles.schema import (
     RELAYS,
     REPLY_DELAY_MS,
     TARIFFS_MAX,
+    TOGETHER_MAX,
     AssociationTraits,
     CipherBlock,
     Connect,
@@ -50,6 +51,7 @@ from meterprofiles.schema import (
     ProfileError,
     Quirk,
     QuirkKind,
+    ReadTraits,
     Relay,
     Spoken,
     Timing,
@@ -90,7 +92,7 @@ def load_profile(text: str, file: str, *, is_ours: bool = False) -> Profile:
     root = compose(text, file, is_ours=is_ours)
     table = root.table(
         ("profile", "matches", "line", "timing"),
-        ("dialect", "layout", "quirks", "association", "meter", "control", "memory", "registers"),
+        ("dialect", "layout", "quirks", "association", "meter", "control", "memory", "reads", "registers"),
     )
     matches = table["matches"].table(("protocol",), ("model",))
     protocol = cast(Spoken, matches["protocol"].one_of(ALL_PROTOCOLS))
@@ -103,6 +105,7 @@ def load_profile(text: str, file: str, *, is_ours: bool = False) -> Profile:
         meter=_meter(table.get("meter")),
         control=_control(table.get("control"), protocol),
         memory=_memory(table.get("memory"), protocol),
+        reads=_reads(table.get("reads")),
         file=file,
     )
     if protocol in MODBUS:
@@ -382,6 +385,14 @@ def _memory(place: Place | None, protocol: Spoken) -> MemoryTraits:
         curve_every_min=_whole(minutes, 1, 1_440, otherwise=usual.curve_every_min),
         sure=frozenset(table) | ({"curve_every_min"} if minutes else set()),
     )
+
+
+def _reads(place: Place | None) -> ReadTraits:
+    usual = ReadTraits()
+    if place is None:
+        return usual
+    table = place.table((), ("together",))
+    return ReadTraits(together=_whole(table.get("together"), 1, TOGETHER_MAX, otherwise=usual.together))
 
 
 def _one_of(place: Place | None, choices: Sequence[str], otherwise: str) -> str:

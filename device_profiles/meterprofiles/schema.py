@@ -217,6 +217,23 @@ class ControlTraits:
     known: Known = ()
 
 
+TOGETHER_MAX: Final = 32
+"""Most items of one request that a profile may allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTraits:
+    """How much of a model can be asked for at once.
+
+    Args:
+        together: items of one request at most: attributes of a list of DL/T 698.45, items of a block of
+            DL/T 645, rows of a map of Modbus; 1: each item by itself.
+
+    """
+
+    together: int = 16
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryTraits:
     """How many records of past times a model keeps; 0: none that it could be asked for.
@@ -281,6 +298,7 @@ class Profile:
         meter: what it is.
         control: what it is like when it is ordered about.
         memory: how much of the past it keeps.
+        reads: how much of it can be asked for at once.
         registers: of a meter of Modbus; the others have none.
         file: where it stands, for errors.
 
@@ -298,6 +316,7 @@ class Profile:
     meter: MeterTraits = MeterTraits()
     control: ControlTraits = ControlTraits()
     memory: MemoryTraits = MemoryTraits()
+    reads: ReadTraits = ReadTraits()
     registers: RegisterMap | None = None
     file: str = field(default="", compare=False)
 

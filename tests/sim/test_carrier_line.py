@@ -21,9 +21,7 @@ from metersim import Meter, Station
 from metersim.carrier.ways import CarrierWays
 from metersim.dlt698 import Meter698
 from tests.support.agreement import readings_by_key, readings_of
-from tests.support.carried import LINE, QUICK, CarriedGateway, CarriedOrders
-from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL
+from tests.support.carried import LINE, QUICK, CarriedGateway
 from tests.support.simulated import ITEMS, START, SimulatedGateway, slots_between
 
 _ME = min(owners())
@@ -165,6 +163,21 @@ def test_a_module_that_leads_is_paused_and_all_is_read(tmp_path: Path) -> None:
     assert (True, False) == (standing.working, standing.paused), "it leads again when the daemon has left"
 
 
+def test_a_module_that_leads_our_reads_loses_no_slot(tmp_path: Path) -> None:
+    """A lost or late answer would stop its round, be another question's, or leave a meter without a value."""
+    ways = replace(QUICK, leads="module", window=0, loss=0.1, late=0.05, doubled=0.2, longest_s=6.0)
+    gateway = CarriedGateway(
+        _folder(tmp_path, "module"),
+        _stations(),
+        ways=ways,
+        carrier={"read_by": "14-F1"},
+        protocols=_BOTH,
+        plans=_CURVE,
+    )
+    gateway.run(seconds=3 * _HOUR_S)
+    _no_hole(gateway, _folder(tmp_path, "cable"), 8)
+
+
 def test_a_module_that_knows_nobody_is_given_the_roster(tmp_path: Path) -> None:
     """A module that was exchanged would read nothing until somebody fills its list by hand."""
     ways = replace(QUICK, archive=False)
@@ -260,42 +273,3 @@ def test_people_see_what_differs_and_bring_it_in_step(
     for lang, word in ((Lang.EN, f"missing in the module: {_645[2]}"), (Lang.ZH, f"模块缺少：{_645[2]}")):
         CarrierAsking(tmp_path, as_json=False, lang=lang)._tell(before)
         assert word in capsys.readouterr().out
-
-
-# --- orders --------------------------------------------------------------------------------------
-
-
-def test_an_order_goes_through_a_module_once_and_is_proved(tmp_path: Path) -> None:
-    """A disconnection through a carrier would be sent twice, or never proved (decision 22, b)."""
-    gateway = CarriedOrders(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))])
-    ended: dict[str, Any] = {}
-
-    async def script() -> None:
-        await gateway.up()
-        await asyncio.sleep(60)
-        await gateway.told_for_trip(f"m{ADDRESS}")
-        await gateway.trip("t-1", f"m{ADDRESS}")
-        ended.update(await gateway.until("t-1"))
-
-    gateway.run(seconds=2 * _HOUR_S, meanwhile=script)
-    assert ("done", ["trip"]) == (ended["state"], gateway.obeyed())
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_an_order_whose_answer_is_lost_is_obeyed_at_most_once(tmp_path: Path, seed: int) -> None:
-    """A module that loses and repeats answers would make us trip a customer twice."""
-    gateway = CarriedOrders(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], ways=replace(QUICK, seed=seed))
-    storm = replace(QUICK, loss=0.4, doubled=0.3, late=0.2, seed=seed)
-    ended: dict[str, Any] = {}
-
-    async def script() -> None:
-        await gateway.up()
-        await asyncio.sleep(60)
-        gateway.module.standing.ways = storm
-        await gateway.told_for_trip(f"m{ADDRESS}")
-        await gateway.trip("t-1", f"m{ADDRESS}")
-        ended.update(await gateway.until("t-1"))
-
-    gateway.run(seconds=30 * _HOUR_S, meanwhile=script)
-    assert gateway.obeyed() in ([], ["trip"])
-    assert (ended["state"] == "done") == (["trip"] == gateway.obeyed())

@@ -68,9 +68,9 @@ def test_why_a_freeze_is_missing(config: Path) -> None:
     """A hole that nobody can explain; and what is there would be called missing."""
     code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "en")
     assert 1 == code
-    assert "missing: the meter did not answer, 2 tries, the last at 2026-11-22 11:00" in text
+    assert "missing: the meter did not answer, 4 tries, the last at 2026-11-22 11:05" in text
     code, text = _cli(config, "why", "m000000000002", _DAY, "--lang", "zh")
-    assert "缺失:电能表无应答,已尝试2次" in text
+    assert "缺失:电能表无应答,已尝试4次" in text
     code, text = _cli(config, "why", "m000000000001", _DAY, "--lang", "en")
     assert (0, True) == (code, "kept, at 2026-11-22 11:00" in text)
 
@@ -152,10 +152,12 @@ def test_completeness_of_a_day_of_freezes(config: Path) -> None:
     }
     assert pytest.approx(2 / 3) == told["total"]["success_rate"] == told["total"]["completeness"]
     assert {"silent": 1} == told["total"]["reasons"]
+    assert {"in_service": 3, "valid": 2, "rate": 0.6666} == told["freeze_valid"], "FRZ-01, as a seal has it"
     _, text = _cli(config, "completeness", "--day", _DAY, "--area", "south", "--by", "meter", "--json")
     assert ["m000000000003"] == [row["name"] for row in json.loads(text)["rows"]]
     _, text = _cli(config, "completeness", "--day", _DAY, "--lang", "zh")
     assert "采集成功率" in text and "66.66 %" in text, "shares are not rounded up"
+    assert "在运 3 块表中 2 块有有效日冻结:66.66 %(FRZ-01)" in text
 
 
 def test_an_area_that_is_none_is_refused(config: Path) -> None:
@@ -215,6 +217,7 @@ def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
     assert json.loads(text) == answers[0]
     _, text = _cli(config, "completeness", "--day", _DAY, "--json")
     assert json.loads(text)["total"] == answers[1]["total"]
+    assert json.loads(text)["freeze_valid"] == answers[1]["freeze_valid"]
     assert ["line1"] == [row["name"] for row in answers[1]["rows"]]
 
 

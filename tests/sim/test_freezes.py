@@ -348,7 +348,7 @@ def test_values_of_the_moment_and_freezes_of_both_protocols(tmp_path: Path) -> N
     instant = {"name": "moment", "every_s": 60, "items": ["forward_active_energy", "voltage.*"]}
     start = _NIGHT - timedelta(minutes=30)
     plant = _Plant(tmp_path, clocks=[timedelta()] * 4, protocols=_MIXED, plans=[instant, _PLAN], start=start)
-    plant.gateway.run(seconds=_HOUR_S)
+    plant.gateway.run(seconds=_HOUR_S - 1)
     plant.check()
     assert [[-1, 0]] * 4 == [plant.nights_of(number) for number in range(4)]
     kept = Counter(

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from meterlink.errors import NotAllowed
 from meterlink.model.payload import time_out
 from tests.support.case_stories import M, a_gateway, announced, policy_told, statement, warned
-from tests.support.order_gateway import OrderGateway, one_meter
+from tests.support.order_gateway import HOLIDAYS, OrderGateway, one_meter
 
 
 def slip(folder: Path) -> str:
@@ -132,6 +132,8 @@ def test_a_wrong_file_of_holidays_stops_trips_alone(tmp_path: Path) -> None:
         await gateway.operated("a-1")
         assert "done" == (await gateway.until("a-1"))["state"]
         await asyncio.sleep(900)
+        (tmp_path / "holidays.toml").write_text(HOLIDAYS, encoding="utf-8")
+        await gateway.ask("anna", "order.approve", id="t-1")
 
     gateway.run(seconds=60, meanwhile=ordered)
     (tmp_path / "holidays.toml").write_text("first_day = soon\n", encoding="utf-8")
@@ -139,5 +141,6 @@ def test_a_wrong_file_of_holidays_stops_trips_alone(tmp_path: Path) -> None:
     with capture_logs() as logs:
         gateway.run(seconds=1000, meanwhile=wrong)
     assert ["alarm_on"] == gateway.obeyed()
-    assert 1 == [one["event"] for one in logs].count("holidays_wrong")
+    told = [one["event"] for one in logs if str(one["event"]).startswith("holidays_")]
+    assert ["holidays_wrong", "holidays_changed"] == told
     assert len(gateway.rows()) > rows

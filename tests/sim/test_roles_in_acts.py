@@ -9,8 +9,12 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Act, Topic
 from meterlink.orders.people import DAEMON
+from meterlink.orders.qualification.walk import SESSIONS
+from metersim import Station
+from tests.support.at_the_meter import AtTheMeter
 from tests.support.case_stories import M, agreed
-from tests.support.order_gateway import OrderGateway, one_meter
+from tests.support.control_bench import a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, one_meter
 
 POSTS = {
     "anna": ["approver"],
@@ -79,3 +83,23 @@ def test_each_act_of_a_person_names_his_posts(tmp_path: Path) -> None:
         (act.topic.value, act.verb, act.actor) for act in found if act.body.get("roles") != POSTS[act.actor]
     ]
     assert [] == lacking
+
+
+def test_each_act_at_a_meter_names_the_posts_of_who_stands_there(tmp_path: Path) -> None:
+    """A load would be switched by one whose post nobody knows; a walk that ines left be told of fred."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
+    gateway.employ("ines", "inspector")
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await gateway.up()
+        await fred.begin(M)
+        while "trip" not in gateway.obeyed():
+            await fred.step()
+        await gateway.ask("ines", "qualify.leave", meter=M)
+
+    gateway.run(seconds=3_600, meanwhile=script)
+    walk = [act for act in acts(gateway) if act.subject.startswith(SESSIONS)]
+    assert {"begin", "greet", "ask", "find", "end"} == {act.verb for act in walk}
+    assert [["field"]] * (len(walk) - 1) == [act.body["roles"] for act in walk[:-1]]
+    assert ("end", "ines", ["inspector"]) == (walk[-1].verb, walk[-1].actor, walk[-1].body["roles"])

@@ -17,12 +17,9 @@ import pytest
 from meterlink.model.order import OrderKind
 from meterlink.orders.qualification.facts import unproven
 from metersim import Station
-from metersim.dlt698 import Meter698
-from metersim.dlt698.modes import Modes
-from metersim.works.cost_control import CostControl
 from metersim.works.orders import Command
 from tests.support.at_the_meter import AtTheMeter
-from tests.support.control_bench import ADDRESS, PASSWORD, a_meter
+from tests.support.control_bench import ADDRESS, a_meter, a_meter698
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
 M = f"m{ADDRESS}"
@@ -50,7 +47,7 @@ class Site:
         **character: Any,
     ) -> None:
         control = replace(OPEN_TO_ALL, **character)
-        meter = a_meter(control) if protocol == "dlt645-2007" else meter698(control)
+        meter = a_meter(control) if protocol == "dlt645-2007" else a_meter698(control)
         self.gateway = OrderGateway(
             folder,
             [Station(meter=meter, reply_delay_ms=reply_delay_ms)],
@@ -83,12 +80,6 @@ class Site:
     def obeyed_since(self) -> list[str]:
         """What the meter obeyed after the probes."""
         return self.gateway.obeyed()[len(self.obeyed_by_probes) :]
-
-
-def meter698(control: CostControl) -> Meter698:
-    """A meter of DL/T 698.45 that takes every order under a password."""
-    works = a_meter(control).works
-    return Meter698(ADDRESS, seed=1, works=works, password=PASSWORD, modes=Modes(enforced=False))
 
 
 def test_fact_1_a_permit_that_closes_at_once(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.gdw1376.reporter import WAITING_MAX
-from meterlink.drivers.reports import REPORTED_VALUES, UNREAD_REPORT, Report, ReportedReadings
+from meterlink.drivers.reports import Report, ReportedReadings
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE
+from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table

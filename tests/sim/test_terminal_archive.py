@@ -10,6 +10,8 @@ import pytest
 
 from meterlink.daemon.control_socket import owners
 from meterlink.errors import BadRequest, MeterlinkError, NotAllowed, Unknown
+from meterlink.model.event import Event
+from meterlink.model.event_kinds import ARCHIVE_DIFFERS
 from metersim import Meter, Station
 from metersim.dlt698 import Meter698
 from metersim.terminals.archive import ADD_SEVERAL, DELETE
@@ -37,13 +39,13 @@ class _Town:
         )
         self.plant = BehindGateway(self.gateway, stations, **{"ways": Ways(call=SELDOM), **plan})
 
-    def run(self, story: Callable[[], Awaitable[None]]) -> None:
+    def run(self, story: Callable[[], Awaitable[None]], seconds: float = 600) -> None:
         async def after_a_while() -> None:
             await self.gateway.desk_opened.wait()
             await asyncio.sleep(10)
             await story()
 
-        self.plant.run(seconds=600, story=after_a_while)
+        self.plant.run(seconds=seconds, story=after_a_while)
 
 
 def test_what_agrees_is_said_to_agree(tmp_path: Path) -> None:
@@ -134,3 +136,52 @@ def test_a_cable_has_no_archive(tmp_path: Path) -> None:
             await gateway.ask(ME, "terminal.archive", line="line1")
 
     gateway.run(seconds=10, meanwhile=story)
+
+
+def _differing(town: _Town) -> list[Event]:
+    records = [row.record for row in town.gateway.rows()]
+    return [one for one in records if isinstance(one, Event) and one.kind == ARCHIVE_DIFFERS]
+
+
+def test_what_differs_is_told_once_without_being_asked(tmp_path: Path) -> None:
+    """A meter that its concentrator does not know would have no nights until somebody thinks of looking."""
+    town = _Town(tmp_path)
+    _disarrange(town)
+
+    async def story() -> None:
+        await asyncio.sleep(60)
+
+    town.run(story, seconds=3 * 86_400)
+    [event] = _differing(town)
+    told = {value.item: value.content for value in event.values}
+    assert {"missing": C698, "strange": STRANGER, "other_protocol": B698} == told
+    assert (f"terminal-{ADDRESS}", f"terminal {ADDRESS}") == (event.meter, event.route)
+
+
+def test_what_comes_to_differ_later_is_told(tmp_path: Path) -> None:
+    """Somebody takes a meter out at the terminal, and the archive was looked at for good at the start."""
+    town = _Town(tmp_path)
+
+    async def story() -> None:
+        await asyncio.sleep(7_200)
+        assert [] == _differing(town), "nothing is told of what agrees"
+        _disarrange(town)
+        await asyncio.sleep(7_200)
+        town.plant.concentrator.reset(300)
+        await asyncio.sleep(60)
+
+    town.run(story, seconds=6 * 3600)
+    assert 1 == len(_differing(town))
+
+
+def test_an_archive_that_is_empty_lacks_all(tmp_path: Path) -> None:
+    """A concentrator that was exchanged knows nobody, and nobody would hear of it."""
+    town = _Town(tmp_path, archive=False)
+
+    async def story() -> None:
+        await asyncio.sleep(60)
+
+    town.run(story, seconds=7_200)
+    [event] = _differing(town)
+    [value] = event.values
+    assert ("missing", ", ".join((A645, B698, C698))) == (value.item, value.content)

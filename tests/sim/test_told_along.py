@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.reports import EVENTS_WAIT, REPORTED_VALUES
 from meterlink.model.event import Event, EventValue
+from meterlink.model.event_kinds import EVENTS_WAIT, REPORTED_VALUES
 from metersim import Station
 from metersim.dlt698 import FACTORY_PASSWORD, Meter698
 from metersim.dlt698.circumstances import Circumstances

@@ -35,6 +35,7 @@ from tests.support.rosters import CHECKS, meter
 TOTAL: Final = "forward_active_energy"
 FIRST_DAY: Final = date(2026, 11, 1)
 JOURNAL: Final = "journal.sqlite3"
+_NO_ROUTES: Final[Mapping[str, str]] = {}
 
 
 @dataclass
@@ -96,8 +97,9 @@ class Plant:
         marks: Marks = NO_MARKS,
         late: timedelta = timedelta(hours=1),
         at: timedelta = timedelta(0),
+        routes: Mapping[str, str] = _NO_ROUTES,
     ) -> int:
-        """Keep a freeze as acquisition does; its row of the log."""
+        """Keep a freeze as acquisition does; its row of the log. ``routes``: of items that came otherwise."""
         slot = end_of(day, CHINA_TIME) + at
         readings = tuple(
             Reading(
@@ -108,7 +110,7 @@ class Plant:
                 slot=slot,
                 taken_at=slot + late,
                 marks=marks,
-                route="line1",
+                route=routes.get(item, "line1"),
             )
             for item, value in registers.items()
         )

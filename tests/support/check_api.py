@@ -2,7 +2,8 @@
 
 ``python -m tests.support.check_api --examples 2000``: so many examples of each operation, and so many walks
 along the links from one operation to the next. A walk is seven requests, each of which some checks repeat: in
-all some 27,000 cases, the better part of an hour. So it is cut into slices, each with a seed of its own.
+all some 27,000 cases, an hour on a machine that is busy otherwise. So it is cut into slices, each with a seed
+of its own.
 What was played stands in ``build/check-api``, and a run that was stopped, by a person or by ``--minutes``,
 goes on there, as long as the code is the same. ``--only SLICE`` plays one again.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,8 +32,8 @@ SEED: Final = 20261122
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "check-api"
 PHASES: Final = "examples,coverage,fuzzing,stateful"
-SLICE: Final = 200
-"""Examples of a slice: some minutes."""
+SLICE: Final = 1_000
+"""Examples of a slice: a minute, and three where they are walks."""
 _PLAYED: Final = "played.jsonl"
 _CASES: Final = re.compile(r"(\d+) generated, (\d+) passed")
 _CONFIG: Final = """
@@ -194,6 +196,8 @@ def asked_of(served: Served, arguments: Sequence[str]) -> Said:
             *arguments,
         ],
         cwd=served.folder,  # it leaves files where it runs
+        # Which characters there are is worked out once, for seconds, and kept there.
+        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")},
         capture_output=True,
         text=True,
         check=False,

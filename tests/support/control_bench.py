@@ -25,6 +25,8 @@ from meterprofiles import Profile, generic
 from meterprofiles.schema import ControlTraits
 from metersim import Line as SimulatedLine
 from metersim import Meter, Simulation, Station
+from metersim.dlt698 import Meter698
+from metersim.dlt698.modes import Modes
 from metersim.line.fault_rules import FaultRule, FaultRules
 from metersim.works.controlled import Wallet
 from metersim.works.cost_control import LOCAL, REMOTE, CostControl
@@ -65,6 +67,12 @@ def a_meter(
         plate, seed=1, load=load, since=START - timedelta(days=1), control=control, wallet=wallet, **more
     )
     return Meter(address, seed=1, works=works, profile=profile, passwords={2: PASSWORD, 4: PASSWORD})
+
+
+def a_meter698(control: CostControl = REMOTE) -> Meter698:
+    """A meter of DL/T 698.45 that takes every order under the password of the bench."""
+    works = a_meter(control).works
+    return Meter698(ADDRESS, seed=1, works=works, password=PASSWORD, modes=Modes(enforced=False))
 
 
 def a_shop(preset_cents: int = 5_000, **more: Any) -> Meter:

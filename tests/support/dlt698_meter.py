@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
@@ -69,6 +69,7 @@ class ScriptedMeter:
         needs_connect: nothing else is answered before.
         connects_once: a CONNECT in an open association is refused.
         wants_envelope: record reads outside an envelope are refused (DAR 20).
+        lists: what it does with a list of attributes: answers it, refuses it as a whole, or is silent.
         sizes: what clients take before sizes are agreed on.
         damage: what becomes of the octets of each APDU that it sends, outside of envelopes.
 
@@ -90,6 +91,7 @@ class ScriptedMeter:
     needs_connect: bool = False
     connects_once: bool = False
     wants_envelope: bool = False
+    lists: Literal["answered", "refused", "silent"] = "answered"
     sizes: Sizes | None = None
     damage: Callable[[bytes], bytes] | None = None
     asked: list[Apdu] = field(default_factory=list)
@@ -110,7 +112,8 @@ class ScriptedMeter:
                 for request in self.session.feed(octets):
                     self.asked.append(request.apdu)
                     self.enveloped.append(request.envelope is not None)
-                    self.session.answer(request, self._answer(request))
+                    if self.lists != "silent" or not isinstance(request.apdu, GetRequestNormalList):
+                        self.session.answer(request, self._answer(request))
                 while due := self.session.octets_to_send():
                     await stream.send(due if self.damage is None else _damaged(due, self.damage))
 
@@ -121,7 +124,7 @@ class ScriptedMeter:
                 return self._connect(apdu)
             case GetRequestNormal():
                 return GetResponseNormal(piid=apdu.piid, result=self._attribute(apdu.oad))
-            case GetRequestNormalList():
+            case GetRequestNormalList() if self.lists == "answered":
                 return GetResponseNormalList(
                     piid=apdu.piid, results=tuple(self._attribute(oad) for oad in apdu.oads)
                 )

@@ -80,10 +80,14 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    folder: Path, *, places: Mapping[str, Place] | None = None, anywhere: bool = False
+    folder: Path,
+    *,
+    places: Mapping[str, Place] | None = None,
+    anywhere: bool = False,
+    clock: Hands | None = None,
 ) -> AsyncIterator[Served]:
     """The API over the journal of a folder."""
-    clock = Hands()
+    clock = clock or Hands()
     tokens = TokenFile(folder)
     async with Readers.open(folder / JOURNAL, CHINA_TIME, lambda _: AnyFacts()) as readers:
         world = World(

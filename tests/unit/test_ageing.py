@@ -65,6 +65,36 @@ def test_a_clock_that_stays_is_believed_in_the_end() -> None:
     assert _after(clock, ageing, 3 * _HOUR) == clock.utc_now()
 
 
+def test_a_start_in_the_midst_of_a_wrong_time_changes_nothing() -> None:
+    """Whoever starts a gateway anew while its clock is wrong would delete what the first start had saved."""
+    clock = _Clock()
+    ageing = AgeingClock(clock, None)
+    assert _START == ageing.now()
+    clock.ahead = timedelta(days=200)
+    believed = _after(clock, ageing, 5 * _HOUR)
+    assert _START + timedelta(hours=5) == believed
+    for _ in range(3):
+        ageing = AgeingClock(clock, believed)
+        believed = _after(clock, ageing, 20 * _HOUR)
+    assert _START + timedelta(hours=65) == believed
+    clock.ahead = timedelta()
+    assert clock.utc_now() == AgeingClock(clock, believed).now()
+
+
+def test_a_clock_that_shows_no_time_yet_says_nothing() -> None:
+    """A gateway without a battery that starts each day in 1970 would never take anything out."""
+    clock = _Clock()
+    clock.ahead = datetime(1970, 1, 1, tzinfo=UTC) - _START
+    ageing = AgeingClock(clock, None)
+    assert clock.utc_now() == ageing.now()
+    clock.passed_s += 60
+    clock.ahead = timedelta()
+    assert clock.utc_now() == ageing.now()
+    clock.ahead = datetime(1970, 1, 1, tzinfo=UTC) - _START
+    ageing = AgeingClock(clock, _START)
+    assert _START == ageing.now()
+
+
 def test_a_clock_set_back_counts_at_once_and_looks_are_bounded() -> None:
     """What is too young by the right clock would go; or each look would stay in memory."""
     clock = _Clock()

@@ -198,3 +198,19 @@ async def test_a_change_told_by_a_clock_that_is_behind_moves_nothing_that_was_ke
         ]
         assert ["30.00", None] == [None if one.amount is None else str(one.amount) for one in whole]
         assert Lack.MULTIPLIER_CHANGED is whole[1].lack
+
+
+@pytest.mark.asyncio
+async def test_a_freeze_that_came_by_several_ways_names_each(tmp_path: Path) -> None:
+    """What a concentrator's store lacked, and the meter itself told, would be taken for the store's word."""
+    store, proxy = "terminal 0171-2082 store", "terminal 0171-2082 proxy"
+    tariffs = [f"{TOTAL}.t{number}" for number in range(1, 5)]
+    async with plant(tmp_path) as at:
+        await at.put(1, 2)
+        at.after(FIRST_DAY)
+        registers = dict.fromkeys([TOTAL, *tariffs], "1.00")
+        of_both = {TOTAL: store, tariffs[0]: store, **dict.fromkeys(tariffs[1:], proxy)}
+        await at.keep("m1", FIRST_DAY, registers, routes=of_both)
+        await at.keep("m2", FIRST_DAY, registers, routes=dict.fromkeys(registers, store))
+        with at.freezes() as freezes:
+            assert [f"{store} + {proxy}", store] == [row.route for row in freezes.after(0)[0]]

@@ -11,6 +11,7 @@ import pytest
 
 from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
+from meterlink.billing.turnovers import TurnoverWatch
 from meterlink.daemon.enrolment import book_of
 from meterlink.errors import BadRequest
 from meterlink.model.marks import Marks
@@ -157,6 +158,29 @@ async def test_a_register_that_was_told_wrongly_is_told_again(tmp_path: Path) ->
 
 
 @pytest.mark.asyncio
+async def test_usual_days_that_come_late_bring_the_amounts_that_they_judge(tmp_path: Path) -> None:
+    """Billing would have as valid what the gateway holds for a person to see, and never hear of it."""
+    async with plant(tmp_path) as at, served(tmp_path) as api:
+        await _begun(at, "100", "100", days=1)
+        await at.book.exchange(_exchange(1, "219.5"), actor="li")
+        await _next(at, 1, "0.5")
+        day = FIRST_DAY + _DAYS * _DAY
+        url = f"/v1/consumption?from={day}&to={day}"
+        async with api.client(api.token()) as client:
+            page = (await client.get(url)).json()
+            of_n1 = next(row for row in page["consumption"] if row["meter"] == "n1")
+            assert ("101.0", "valid") == (of_n1["amount"], of_n1["quality"])
+            for number in range(_DAYS - 6, _DAYS - 1):
+                for meter in ("m1", "m2"):
+                    then = FIRST_DAY + number * _DAY
+                    await at.keep(meter, then, {TOTAL: Decimal(100 + number)}, late=9 * _DAY)
+            since = (await client.get(f"{url}&since={page['as_of']}")).json()["consumption"]
+        assert [("n1", "suspect", ["meter_change"])] == [
+            (row["meter"], row["quality"], row["marks"]) for row in since
+        ], "and the meter that nobody touched is no news"
+
+
+@pytest.mark.asyncio
 async def test_the_freeze_behind_a_corrected_register_is_judged_anew(tmp_path: Path) -> None:
     """A sound first freeze would be suspect for ever, because of a digit that was mistyped before it."""
     async with plant(tmp_path) as at:
@@ -207,6 +231,97 @@ async def test_a_doubtful_register_raises_an_alarm(tmp_path: Path) -> None:
         [alarm] = await Alarms(at.journal.acts, at.clock, zone=CHINA_TIME).list()
         assert ("METER_CHANGE", "m2", "VEE-12") == (alarm.seen.rule, alarm.seen.meter, alarm.seen.origin)
         assert ("forward_active_energy 219.5", "119 + 2") == (alarm.seen.value, alarm.seen.threshold)
+
+
+def _watch(at: Plant) -> TurnoverWatch:
+    return TurnoverWatch(at.freezes, at.journal.roster, at.journal.acts, at.clock, CHINA_TIME)
+
+
+async def _alarms(at: Plant, *, only_open: bool = True) -> list[tuple[str, str, str, str]]:
+    found = await Alarms(at.journal.acts, at.clock, zone=CHINA_TIME).list(only_open=only_open)
+    return [(one.seen.meter, one.seen.value, one.seen.threshold, one.seen.estimate_kwh) for one in found]
+
+
+@pytest.mark.asyncio
+async def test_a_wrong_first_register_raises_an_alarm_once(tmp_path: Path) -> None:
+    """What the new meter began with would be charged to nobody, or twice, and nobody would look again."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100", "100", "100")
+        watch = _watch(at)
+        for number, first in ((1, "0.2"), (2, "30"), (3, "0"), (4, "90")):
+            await at.book.exchange(_exchange(number, "119.5", first), actor="li")
+        assert 0 == await watch.step(), "nothing was read beside them yet"
+        for number, shown in ((1, "0.7"), (3, "60.7")):
+            await _next(at, number, shown)
+        assert 1 == await watch.step()
+        assert [("n3", f"{TOTAL} 0 (first)", "60.7 - 2", "60.7")] == await _alarms(at)
+        await _next(at, 2, "0.7")
+        await _next(at, 4, "90.9")
+        assert 1 == await watch.step(), "a register that went back is as wrong"
+        assert ("n2", f"{TOTAL} 30 (first)", "0.7 - 2", "") in await _alarms(at)
+        at.clock.now += 5 * _DAY
+        assert [0, 0] == [await watch.step(), await _watch(at).step()], "nor behind a start"
+
+
+@pytest.mark.asyncio
+async def test_a_first_register_that_the_meter_went_back_behind_raises_its_alarm(tmp_path: Path) -> None:
+    """The freezes behind it are rejected one by one, and nobody would be told what is wrong with them."""
+    async with plant(tmp_path) as at:
+        at.journal.judge = Judge(Validator(AnyFacts()), {})
+        await _begun(at, "100")
+        await at.book.exchange(_exchange(1, "119.5", "50"), actor="li")
+        await _next(at, 1, "0.9")
+        assert 1 == await _watch(at).step()
+        assert [("n1", f"{TOTAL} 50 (first)", "0.9 - 2", "")] == await _alarms(at)
+
+
+@pytest.mark.asyncio
+async def test_a_last_register_is_held_against_what_comes_late(tmp_path: Path) -> None:
+    """Of a meter whose freezes before its end are fetched afterwards nobody would see the wrong digit."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100")
+        book, watch = book_of(SETTINGS, PROFILES, at.journal, at.clock), _watch(at)
+        at.clock.now = _WHEN + 40 * _DAY
+        for number in (1, 2):
+            told = await book.exchange(_exchange(number, "202.5", at=at.clock.now), actor="li")
+            assert not told.as_json().get("doubts"), "forty days may have brought as much"
+        assert 0 == await watch.step()
+        for number in range(_DAYS + 30, _DAYS + 40):
+            for meter, start in (("m1", 100), ("m2", 143)):
+                day = FIRST_DAY + number * _DAY
+                await at.keep(meter, day, {TOTAL: Decimal(start + number)}, late=timedelta(hours=12))
+        assert 1 == await watch.step()
+        assert [("m1", f"{TOTAL} 202.5", "159 + 2", "43.5")] == await _alarms(at)
+
+
+@pytest.mark.asyncio
+async def test_what_was_told_again_and_is_wrong_again_is_another_alarm(tmp_path: Path) -> None:
+    """A correction that is as wrong as what it corrects would pass unseen."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100")
+        await at.book.exchange(_exchange(1, "119.5", "0"), actor="li")
+        await _next(at, 1, "60.5")
+        watch = _watch(at)
+        assert 1 == await watch.step()
+        for first, alarms in (("10", 1), ("59.9", 0), ("10", 0)):
+            await at.book.correct(_corrected("n1", "first", first), actor="li")
+            assert alarms == await watch.step(), first
+        assert [f"{TOTAL} 10 (first)"] == [one[1] for one in await _alarms(at)], "one a meter and day"
+
+
+@pytest.mark.asyncio
+async def test_turnovers_are_looked_at_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand exchanges would keep a state of the journal for as long as they take."""
+    monkeypatch.setattr("meterlink.billing.turnovers.AT_ONCE", 4)
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100", "100", days=4)
+        for number in (1, 2, 3):
+            await at.book.exchange(_exchange(number, "119.5"), actor="li")
+            await _next(at, number, "60.5")
+        watch = _watch(at)
+        assert [1, 2] == [await watch.step(), await watch.step()]
 
 
 @pytest.mark.asyncio

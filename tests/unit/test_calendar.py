@@ -6,10 +6,18 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from meterlink.config.control import ControlSettings
 from meterlink.errors import ConfigError
-from meterlink.orders.limits.calendar import FILE_OCTETS_MAX, HOLIDAYS_MAX, Calendar, Calm, Holidays
+from meterlink.orders.limits.calendar import (
+    FILE_OCTETS_MAX,
+    HOLIDAYS_MAX,
+    Calendar,
+    CalendarOfFile,
+    Calm,
+    Holidays,
+)
 from tests.support.rules import CALENDAR, SECOND
 
 _GOOD = """
@@ -99,6 +107,35 @@ def test_a_calendar_is_made_of_the_configuration(tmp_path: Path) -> None:
     assert [Calm.NIGHT, None, None, Calm.NIGHT] == [calendar.calm(instant) for instant in at]
     assert Calm.HOLIDAY is calendar.calm(datetime(2026, 10, 5, 10, tzinfo=CALENDAR.zone))
     assert Calm.DAY_BEFORE is calendar.calm(datetime(2026, 9, 30, 10, tzinfo=CALENDAR.zone))
+
+
+def test_a_file_is_believed_as_it_stands_now(tmp_path: Path) -> None:
+    """A holiday that was added would be kept from the next start on; and so would one that was wrong."""
+    path = _file(tmp_path, _GOOD)
+    told = {"people": "p", "operator_code": "20261122", "holidays": path}
+    calendar = CalendarOfFile(ControlSettings.model_validate(told), CALENDAR.zone)
+    at = datetime(2026, 10, 12, 10, tzinfo=CALENDAR.zone)
+    assert (None, "") == (calendar.current().calm(at), calendar.fault)
+    path.write_text(f'{_GOOD}\n[[holidays]]\nname = "more"\nfirst = 2026-10-12\nlast = 2026-10-12\n')
+    assert Calm.HOLIDAY is calendar.current().calm(at)
+    path.write_text("first_day = soon\n")
+    with capture_logs() as logs:
+        assert {Calm.UNCOVERED} == {calendar.current().calm(at) for _ in range(3)}
+        assert "not TOML" in calendar.fault
+        path.unlink()
+        assert Calm.UNCOVERED is calendar.current().calm(at)
+        assert "cannot be read" in calendar.fault
+        path.write_text(_GOOD)
+        assert (None, "") == (calendar.current().calm(at), calendar.fault)
+    assert ["holidays_wrong", "holidays_wrong", "holidays_changed"] == [one["event"] for one in logs]
+
+
+def test_who_names_no_file_has_no_day_for_a_trip() -> None:
+    """Nobody has said that a day is none of rest."""
+    settings = ControlSettings.model_validate({"people": "p", "operator_code": "20261122"})
+    calendar = CalendarOfFile(settings, CALENDAR.zone)
+    assert Calm.UNCOVERED is calendar.current().calm(datetime(2026, 10, 12, 10, tzinfo=CALENDAR.zone))
+    assert "" == calendar.fault
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,59 @@ def test_a_password_that_is_missing_or_in_the_wrong_place(tmp_path: Path, more: 
     assert "12345678" not in said
 
 
+_BEHIND = """
+[[lines]]
+name = "area"
+url = "listen://127.0.0.1:0?terminal=0171-2082"
+terminal = {fresh_min = %d}
+[[meters]]
+id = "behind"
+address = "163"
+line = "area"
+protocol = "dlt645-1997"
+"""
+
+
+@pytest.mark.parametrize(
+    ("plan", "fresh_min"),
+    [
+        ('class = "daily_freeze"', 15),
+        ('class = "daily_freeze"', 0),
+        ('class = "daily_freeze"\nitems = ["combined_reactive_max_demand_1"]', 15),
+        ('items = ["apparent_power"]', 15),
+        ('items = ["neutral_current"]', 15),
+    ],
+)
+def test_what_only_a_terminal_keeps_is_read_of_meters_behind_it(
+    tmp_path: Path, plan: str, fresh_min: int
+) -> None:
+    """Old meters freeze nothing; their terminal does, and the nights in its store could not be asked for."""
+    code, said = _check(tmp_path, f"{_BEHIND % fresh_min}\n[[plans]]\n{plan}\n")
+    assert 0 == code, said
+    assert "passes by" not in said
+    straight = _BEHIND.partition("[[meters]]")[2].replace("area", "tcp://127.0.0.1:5000")
+    code, said = _check(tmp_path, f"[[meters]]{straight}\n[[plans]]\n{plan}\n")
+    assert 2 == code, "a meter on a wire has it not"
+
+
+@pytest.mark.parametrize(
+    ("item", "fresh_min"), [("apparent_power", 0), ("forward_active_max_demand_at", 15), ("sunshine", 15)]
+)
+def test_what_a_terminal_does_not_tell_is_refused(tmp_path: Path, item: str, fresh_min: int) -> None:
+    """It would be asked for in vain, at each interval."""
+    code, said = _check(tmp_path, f'{_BEHIND % fresh_min}\n[[plans]]\nitems = ["{item}"]\n')
+    assert 2 == code
+    assert item in said
+
+
+def test_a_terminal_adds_nothing_to_meters_beside_it(tmp_path: Path) -> None:
+    """How many are passed by would be told wrongly."""
+    beside = _BEHIND % 15 + _METERS
+    code, said = _check(tmp_path, f'{beside}\n[[plans]]\nclass = "daily_freeze"\n')
+    assert 0 == code, said
+    assert "passes by 1 of 3 meters" in said
+
+
 MODBUS = 'model = "SDM230"\n'
 
 

@@ -14,15 +14,10 @@ from hypothesis import strategies as st
 
 from meterlink.drivers.dlt698.reports import PARTS_MAX, Told
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import (
-    PASSED_ON_FRAMES,
-    REPORTED_VALUES,
-    UNREAD_REPORT,
-    Part,
-    ReportedReadings,
-)
+from meterlink.drivers.reports import Part, ReportedReadings
 from meterlink.journal import rows
 from meterlink.model.event import TEXT_MAX, VALUES_MAX, Event
+from meterlink.model.event_kinds import PASSED_ON_FRAMES, REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.zone import CHINA_TIME
 from meterwire.dlt645.link import frame as frame645
 from meterwire.dlt698.apdus.apdu import encode_apdu

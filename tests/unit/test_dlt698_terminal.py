@@ -14,13 +14,8 @@ from structlog.testing import capture_logs
 from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.dlt698.terminal import FRAME_GAP_S, HEARTBEAT_DEFAULT_S, IDLE_MARGIN_S, TerminalSession
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import (
-    REPORTS_MAX,
-    UNREAD_REPORT,
-    Report,
-    ReportedReadings,
-    ReportQueue,
-)
+from meterlink.drivers.reports import REPORTS_MAX, Report, ReportedReadings, ReportQueue
+from meterlink.model.event_kinds import UNREAD_REPORT
 from meterlink.model.zone import CHINA_TIME
 from metersim.loop import SimClock
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu

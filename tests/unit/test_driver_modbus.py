@@ -332,3 +332,41 @@ def test_low_words_come_first_where_the_map_says_so() -> None:
     assert Decimal("230.5") == voltage.value
     (nan,) = _read(_Line({0: 0, 1: 0x7FC0}), turned, "voltage.a").values
     assert Marks.ABSENT == nan.marks
+
+
+def test_rows_that_lie_together_come_in_one_request() -> None:
+    """Twenty items of a plan would be twenty exchanges, of a meter that gives a hundred registers at once."""
+    profile = _profile("acrel-adl3000-e")
+    assert profile.registers is not None
+    rows = {row.item: row for row in profile.registers.rows}
+    items = tuple(rows)
+    table = {
+        at: 0x4000
+        for row in rows.values()
+        for start, count in row.spans
+        for at in range(start, start + count)
+    }
+    line = _Line(table)
+    driver = ModbusDriver(SystemClock(), profile=profile)
+    group = driver.group(ADDRESS, items)
+    assert 1 < len(group) <= profile.reads.together
+    brought = asyncio.run(driver.read_group(line, ADDRESS, group, as_status=False, priority=_ON_DEMAND))
+    assert list(group) == list(brought)
+    assert 1 == len(line.asked)
+    alone = {item: asyncio.run(driver.read(line, ADDRESS, item, priority=_ON_DEMAND)) for item in group}
+    for item, one in brought.items():
+        assert isinstance(one, MeterAnswer)
+        assert alone[item].values == one.values
+
+
+def test_who_refuses_rows_together_is_asked_one_by_one() -> None:
+    """A meter that does not give a gap between two rows would give neither."""
+    profile = _profile("acrel-adl3000-e")
+    line = _Line({}, code=2)
+    driver = ModbusDriver(SystemClock(), profile=profile)
+    assert profile.registers is not None
+    items = tuple(row.item for row in profile.registers.rows)
+    group = driver.group(ADDRESS, items)
+    with pytest.raises(Refused):
+        asyncio.run(driver.read_group(line, ADDRESS, group, as_status=False, priority=_ON_DEMAND))
+    assert items[:1] == driver.group(ADDRESS, items)

@@ -17,6 +17,7 @@ from meterlink.drivers.choose import driver_for
 from meterlink.drivers.dlt645.events import Events645
 from meterlink.drivers.dlt645.talk import REFUSALS_BELIEVED, Talk645, Told
 from meterlink.drivers.dlt698.events import OADS_AT_ONCE, Events698, counted_kinds
+from meterlink.drivers.dlt698.portion import Portion
 from meterlink.drivers.events import EventRecords, ReportedEvent
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.zone import CHINA_TIME
@@ -149,6 +150,17 @@ async def test_empty_refused_and_missing_records_are_none_and_silence_keeps_what
 
 
 @pytest.mark.asyncio
+async def test_a_record_that_is_refused_for_now_is_not_gone() -> None:
+    """An event would be told gone, and never be asked for again, because its meter was busy for a moment."""
+    said: Said = {
+        "power_down_record@last.1": [_BEGAN, _ENDED],
+        "power_down_record@last.2": Refused("other error", error_word=b"\x01"),
+    }
+    found = await _records_645("power_down", said, 1, 2, 3)
+    assert {1} == set(found.records) and isinstance(found.cut_short, Refused)
+
+
+@pytest.mark.asyncio
 async def test_counts_of_645_come_by_phase_with_an_exchange_a_counter() -> None:
     """A counter of three phases would be asked for three times, or one that is filled be taken for 0."""
     events, talk = _of_645(
@@ -236,6 +248,10 @@ def _related() -> Data:
     return Data("array", (Data("OAD", Oad.of("00102201")),))
 
 
+def _portion(address: str) -> Portion:
+    return Portion(lambda: 0.0)
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize("refuses", [False, True])
 async def test_records_of_698_come_in_one_exchange_with_the_columns_that_the_meter_keeps(
@@ -243,7 +259,7 @@ async def test_records_of_698_come_in_one_exchange_with_the_columns_that_the_met
 ) -> None:
     """What registers showed would be left in the meter; or one that refuses a column tell nothing."""
     ways = _Ways(related=_related(), refuses=refuses)
-    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME)
+    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME, portion_of=_portion)
     found = await events.records(_LINE, _ADDRESS, "cover_open", (1, 2, 3), count=5, priority=Priority.CURVE)
     assert [5 if not refuses else 4] == [len(request.rcsd) for request in ways.asked][-1:]
     assert isinstance(ways.asked[0].rsd, SelectLast)
@@ -259,7 +275,7 @@ async def test_records_of_698_come_in_one_exchange_with_the_columns_that_the_met
 async def test_an_older_record_of_698_is_asked_for_by_its_place() -> None:
     """An event that lasts would be read again with all that came after it."""
     ways = _Ways(related=Dar(4), rows=1)
-    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME)
+    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME, portion_of=_portion)
     found = await events.records(_LINE, _ADDRESS, "cover_open", (3,), count=5, priority=Priority.CURVE)
     assert [SelectNthLast(3)] == [request.rsd for request in ways.asked]
     assert {3} == set(found.records)
@@ -269,7 +285,7 @@ async def test_an_older_record_of_698_is_asked_for_by_its_place() -> None:
 async def test_counts_of_698_come_a_dozen_at_once() -> None:
     """Fifty objects would take fifty exchanges of every meter in every slot."""
     ways = _Ways(related=Dar(4))
-    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME)
+    events = Events698(ways, clock=SystemClock(), zone=CHINA_TIME, portion_of=_portion)
     found = await events.counts(_LINE, _ADDRESS, tuple(counted_kinds()), priority=Priority.CURVE)
     assert {"cover_open": 5} == found.counts
     assert set(counted_kinds()) == {*found.counts, *found.refused}

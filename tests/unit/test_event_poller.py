@@ -13,7 +13,7 @@ from meterlink.acquisition.event_poller import COUNT_AGAIN_MAX, EventPoller
 from meterlink.acquisition.looks import Looks, Mixed
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, kinds_of
-from meterlink.errors import ReplyTimeout
+from meterlink.errors import Refused, ReplyTimeout
 from meterlink.journal.journal import Journal
 from meterlink.model.event import NUMBER, Event, EventValue
 from meterlink.model.event_kinds import EVENTS_GONE
@@ -44,6 +44,7 @@ class _Memory:
         self.counts, self.now = counts, now
         self.has_events = True
         self.absent: frozenset[int] = frozenset()
+        self.refused: frozenset[int] = frozenset()
         self.silent_after = 10_000
         self.between: Callable[[], None] = lambda: None
         self.asked = 0
@@ -68,6 +69,9 @@ class _Memory:
             if len(self.read) >= self.silent_after:
                 self.silent_after = 10_000
                 return EventRecords(records=found, taken_at=self.now(), cut_short=ReplyTimeout("silence"))
+            if last in self.refused:
+                busy = Refused("other error", error_word=b"\x01")
+                return EventRecords(records=found, taken_at=self.now(), cut_short=busy)
             self.read.append(last)
             true = self.counts[kind] - last + 1
             found[last] = None if true in self.absent else self._record(kind, true, count - last + 1)
@@ -190,6 +194,21 @@ def test_records_that_the_meter_does_not_hold_are_told_gone(tmp_path: Path) -> N
     assert State.KEPT is state
     bench.look()
     assert events == bench.kept()[0], "and once"
+
+
+def test_a_record_that_is_refused_for_now_stays_due(tmp_path: Path) -> None:
+    """An event would be passed over for good, because its meter was busy for a moment."""
+    bench = _Bench(tmp_path, {"cover_open": 3, "power_down": 1})
+    bench.memory.refused = frozenset({2})
+    bench.look()
+    events, marks, state = bench.kept()
+    assert State.DUE is state
+    assert {"power_down"} == {event.kind for event in events}
+    assert "cover_open" not in marks
+    bench.memory.refused = frozenset()
+    bench.look()
+    assert [(n, n) for n in (1, 2, 3)] == bench.openings()
+    assert State.KEPT is bench.kept()[2]
 
 
 def test_a_meter_that_nobody_has_read_yet_has_lost_nothing_of_ours(tmp_path: Path) -> None:

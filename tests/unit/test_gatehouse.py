@@ -19,10 +19,10 @@ from meterlink.config import Settings
 from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.lines import LinePart
 from meterlink.daemon.settings_check import check_items, profiles_of
-from meterlink.drivers.reports import REPORTED_VALUES
 from meterlink.errors import ConfigError, JournalError, LineBusy
 from meterlink.journal.journal import Journal
 from meterlink.model.event import Event, EventValue
+from meterlink.model.event_kinds import REPORTED_VALUES
 from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.zone import CHINA_TIME

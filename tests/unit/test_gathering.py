@@ -106,7 +106,7 @@ class World:
             book=self.book,
             watch=self.watch,
             settings=SETTINGS,
-            calendar=CALENDAR,
+            calendar=lambda: CALENDAR,
             clock=self.clock,
             timeline=self.timeline,
             last_read=self._last_read,

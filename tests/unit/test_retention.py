@@ -12,12 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.config.retention import RetentionSettings
 from meterlink.errors import ConfigError, JournalError
 from meterlink.journal import removal
@@ -29,6 +30,7 @@ from meterlink.journal.reserve import Rank, Reserve
 from meterlink.journal.soundness import faults
 from meterlink.model.act import Topic
 from meterlink.model.roster_change import DIGEST, SUBJECT, difference, digest
+from meterlink.model.slot import SlotKey, State
 from metersim.loop import Simulation
 from tests.support import shedding
 from tests.support.acts import act
@@ -151,6 +153,48 @@ def test_a_wall_clock_that_jumps_takes_nothing_out(tmp_path: Path) -> None:
 
     story.tell(started)
     assert before == story.held()
+    story.check()
+
+
+def test_a_start_while_the_wall_clock_is_far_ahead_takes_nothing_out(tmp_path: Path) -> None:
+    """The start before had seen that the clock was set, and the next one would delete it all the same."""
+    story = _Story(tmp_path)
+    slots = [SlotKey("m", "instant", 900, EPOCH + n * timedelta(minutes=15)) for n in range(8)]
+
+    def care(journal: Journal) -> LedgerCare:
+        return LedgerCare(journal.ledger, story.simulation.clock, UTC, dict)
+
+    async def looked_after(journal: Journal) -> None:
+        looking = asyncio.get_running_loop().create_task(care(journal).run())
+        await asyncio.sleep(60)
+        looking.cancel()
+
+    async def right(journal: Journal) -> None:
+        await _everything(journal)
+        await journal.ledger.kept(slots)
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        keeper = care(journal)
+        await keeper.end()
+        story.days(200)
+        await asyncio.sleep(3_600)
+        await keeper.end()
+
+    async def started(journal: Journal) -> None:
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        assert 0 == await story.keeper(journal).age()
+        await looked_after(journal)
+        for slot in slots:
+            assert [State.KEPT] == [one.state for one in await journal.ledger.standings("m", slot.slot)], (
+                "folded"
+            )
+
+    story.tell(right)
+    before = story.held()
+    story.tell(started)
+    story.tell(started)
+    assert before == story.held()
+    story.days(-200)
+    story.tell(started)
     story.check()
 
 

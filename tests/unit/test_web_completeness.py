@@ -73,7 +73,9 @@ async def _asked(folder: Path, config: Path) -> dict[tuple[str, str | None], dic
                     told = answer.json()
                     rows += told["rows"]
                     url = answer.links.get("next", {}).get("url", "")
-                found[by, area] = {key: told[key] for key in ("day", "area", "by", "total")} | {"rows": rows}
+                found[by, area] = {
+                    key: told[key] for key in ("day", "area", "by", "total", "freeze_valid")
+                } | {"rows": rows}
     return found
 
 

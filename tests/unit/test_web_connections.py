@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from meterlink.config.web import WebSettings
 from meterlink.web.serving import open_api
@@ -61,6 +63,28 @@ async def test_one_caller_too_many_is_told_so(tmp_path: Path, monkeypatch: pytes
         async with _way(path) as third:
             assert 503 == await _status(third)
         assert 200 == await _status(first), "those that were there first are served on"
+
+
+@pytest.mark.asyncio
+async def test_an_answer_waits_for_no_acknowledgement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks page after page over one connection would wait 40 ms for each."""
+    seen: list[socket.socket] = []
+    begun = H11Protocol.connection_made
+
+    def begin(self: H11Protocol, transport: asyncio.Transport) -> None:
+        seen.append(transport.get_extra_info("socket"))
+        begun(self, transport)
+
+    monkeypatch.setattr(H11Protocol, "connection_made", begin)
+    (tmp_path / "journal.sqlite3").touch()
+    settings = WebSettings.model_validate({"listen": "127.0.0.1:0"})
+    async with served(tmp_path) as api, open_api(api.app, settings) as [url]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        assert 200 == await _status((reader, writer))
+        assert [1] == [one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in seen]
+        writer.close()
 
 
 @pytest.mark.asyncio

@@ -98,6 +98,7 @@ def bound(place: ApiPlace | None, plant: Plant, clock: Clock) -> Iterator[Served
         raise refused(error, f"--api {place.host}:{place.port}") from None
     with socket_of_api as listening:
         listening.setblocking(False)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # its connections take it over
         yield ServedAt(listening, Exchanges(plant, clock=clock), place.anywhere)
 
 

@@ -31,7 +31,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver
 from meterlink.drivers.events import ReportedEvent
-from meterlink.errors import BadAnswer
+from meterlink.errors import BadAnswer, Refused
 from meterlink.model.event import Event
 from meterlink.model.event_kinds import CLEARS
 from meterlink.model.event_mark import EventMark
@@ -179,8 +179,9 @@ class EventPoller(Poller):
             if look.wanted(kind).lasts:
                 try:
                     await self._read(task.point, look, kind)
-                except BadAnswer as error:
-                    task.trouble = Reason.BAD_DATA, str(error)
+                except (BadAnswer, Refused) as error:
+                    is_refused = isinstance(error, Refused)
+                    task.trouble = Reason.REFUSED if is_refused else Reason.BAD_DATA, str(error)
                     self._note_bad(task.point, str(error))
                     del look.counts[kind]
                     continue
@@ -239,6 +240,7 @@ class EventPoller(Poller):
 
         Raises:
             BadAnswer: events come faster than they can be read, or an answer does not fit.
+            Refused: the meter says no, and not for want of a record.
             ReplyTimeout, LineError, BusFull: from the line.
 
         """

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
+
+from meterlink.acquisition.plans import Point
 from meterlink.acquisition.poller import Poller, Task
 from meterlink.bus.queue import Priority
+from meterlink.drivers.base import Brought, MeterAnswer
+from meterlink.drivers.together import each_alone
 from meterlink.errors import BadAnswer, Refused
 from meterlink.model.data_classes import STATUS
 from meterlink.model.slot import Reason
 
+_log = structlog.get_logger(__name__)
+
 
 class InstantPoller(Poller):
-    """A plan of class ``instant`` or ``status`` on one line: an exchange an item; see ``Poller``."""
+    """A plan of class ``instant`` or ``status`` on one line: as many items in an exchange as the meter takes
+    together; see ``Poller``.
+    """
 
     @property
     def _is_status(self) -> bool:
@@ -40,44 +51,70 @@ class InstantPoller(Poller):
 
     async def _ask(self, task: Task, slot: datetime) -> None:
         bad: list[str] = []
+        alone = False
         try:
             while task.items and not self._over(slot):
-                is_last = len(task.items) == 1 and not bad
-                if not await self._read_item(task, task.items[0], slot, is_last=is_last):
-                    bad.append(task.items[0])
-                task.items.popleft()
+                address, items = task.point.address, tuple(task.items)
+                group = items[:1] if alone or len(items) == 1 else self._driver.group(address, items)
+                brought = await self._read(task.point, group)
+                if brought is None:  # each by itself tells whose fault it is
+                    alone = True
+                    continue
+                task.items = deque(item for item in items if item not in group)
+                bad += await self._take(task, brought, slot, is_last=not task.items and not bad)
         finally:
             task.items.extend(bad)
 
-    async def _read_item(self, task: Task, item: str, slot: datetime, *, is_last: bool) -> bool:
-        """Read one item; false when the answer was no good and another try may help."""
-        point = task.point
-        try:
+    async def _read(self, point: Point, group: Sequence[str]) -> Brought | None:
+        """What came of one request for some items; ``None``: nothing of several that go together."""
+        address, priority = point.address, Priority.CURVE
+        if len(group) == 1:
             read = self._driver.read_status if self._is_status else self._driver.read
-            answer = await read(self._line, point.address, item, priority=Priority.CURVE)
-        except Refused as error:
-            if not error.no_such:  # it may have it in a moment
-                task.trouble = Reason.REFUSED, str(error)
-                self._note_bad(point, str(error))
-                return False
-            self._note_refused(point, item, slot, str(error))
-            if is_last and task.any_kept:
-                await self._slots.kept(point.meter, slot)
-            elif is_last:
-                await self._slots.refused(point.meter, slot, str(error))
-        except BadAnswer as error:
-            task.trouble = Reason.BAD_DATA, str(error)
-            self._note_bad(point, str(error))
-            return False
-        else:
-            self._note_answers(point)
-            await self._looks.renew(point.meter, self._plan.data_class)
-            await self._keeper.keep(
-                point.meter,
-                answer.values,
-                slot=slot,
-                taken_at=answer.taken_at,
-                settles=self._slots.key(point.meter, slot) if is_last else None,
+            return await each_alone(group, lambda item: read(self._line, address, item, priority=priority))
+        try:
+            return await self._driver.read_group(
+                self._line, address, group, as_status=self._is_status, priority=priority
             )
-            task.any_kept = True
-        return True
+        except (Refused, BadAnswer) as error:
+            name, reason = self._line.name, str(error)
+            _log.info("items_asked_apart", line=name, meter=point.meter, items=len(group), reason=reason)
+            return None
+
+    async def _take(self, task: Task, brought: Brought, slot: datetime, *, is_last: bool) -> list[str]:
+        """Keep what came; gives the items whose answer was no good, of which another try may help."""
+        point, bad, lacking = task.point, list[str](), ""
+        answers: list[MeterAnswer] = []
+        for item, one in brought.items():
+            if isinstance(one, MeterAnswer):
+                answers.append(one)
+            elif isinstance(one, Refused) and one.no_such:
+                self._note_refused(point, item, slot, str(one))
+                lacking = str(one)
+            else:  # it may have it in a moment
+                task.trouble = Reason.REFUSED if isinstance(one, Refused) else Reason.BAD_DATA, str(one)
+                self._note_bad(point, str(one))
+                bad.append(item)
+        is_last = is_last and not bad
+        if answers:
+            await self._keep(task, answers, slot, is_last=is_last)
+        elif is_last and task.any_kept:
+            await self._slots.kept(point.meter, slot)
+        elif is_last:
+            await self._slots.refused(point.meter, slot, lacking)
+        return bad
+
+    async def _keep(
+        self, task: Task, answers: Sequence[MeterAnswer], slot: datetime, *, is_last: bool
+    ) -> None:
+        """Keep what one exchange brought of a meter; the last of its items settles the slot."""
+        point = task.point
+        self._note_answers(point)
+        await self._looks.renew(point.meter, self._plan.data_class)
+        await self._keeper.keep(
+            point.meter,
+            tuple({value.name: value for answer in answers for value in answer.values}.values()),
+            slot=slot,
+            taken_at=answers[0].taken_at,
+            settles=self._slots.key(point.meter, slot) if is_last else None,
+        )
+        task.any_kept = True

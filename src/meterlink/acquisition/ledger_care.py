@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 class CareLedger(Protocol):
     """What is needed of the ledger; each raises ``JournalError``."""
 
-    async def live(self) -> None:
+    async def live(self, believed: datetime | None = None) -> None:
         """See ``Ledger.live``."""
 
     async def leave(self, departures: Mapping[str, Departure]) -> int:
@@ -44,8 +44,8 @@ class CareLedger(Protocol):
     async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """See ``Ledger.fold``."""
 
-    async def lived_until(self) -> datetime | None:
-        """See ``Ledger.lived_until``."""
+    async def believed_until(self) -> datetime | None:
+        """See ``Ledger.believed_until``."""
 
 
 class LedgerCare:
@@ -79,7 +79,7 @@ class LedgerCare:
         """Look after it until cancelled; what the journal cannot now, it can the next time."""
         while True:
             try:
-                await self._ledger.live()
+                await self._ledger.live(await self._believed())
                 await self._settle()
                 await self._fold()
             except JournalError as error:
@@ -94,7 +94,13 @@ class LedgerCare:
     async def end(self) -> None:
         """The daemon ends in order: until now it has lived."""
         with contextlib.suppress(JournalError):
-            await self._ledger.live()
+            await self._ledger.live(await self._believed())
+
+    async def _believed(self) -> datetime:
+        """The time by which rows age; the next start goes on from it."""
+        if self._ageing is None:
+            self._ageing = AgeingClock(self._clock, await self._ledger.believed_until())
+        return self._ageing.now()
 
     async def _settle(self) -> None:
         """Nobody can read a meter that has gone: what is open of it waits in vain.
@@ -112,9 +118,7 @@ class LedgerCare:
         self._settled = left
 
     async def _fold(self) -> None:
-        if self._ageing is None:
-            self._ageing = AgeingClock(self._clock, await self._ledger.lived_until())
-        now = self._ageing.now()
+        now = await self._believed()
         today = self._calendar.day_of(now)
         if today != self._folded_on:
             gone = await self._ledger.fold(self._day_starts, now=now, limit=FOLDS_A_DAY)

@@ -5,7 +5,7 @@ Slots for which nobody was there at all are one row together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -18,6 +18,8 @@ from meterlink.model.slot import Reason, SlotKey
 
 BACK_MAX: Final = timedelta(days=400)
 """A longer absence is explained as far back as this."""
+SET_OVER_MAX: Final = timedelta(days=31)
+"""Of a clock that was set years ahead, the first slots are explained: the rest never comes, or only later."""
 
 
 _Stretch = tuple[Series, datetime, datetime]
@@ -50,6 +52,12 @@ class PassingLedger(Protocol):
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """See ``Ledger.newest``."""
+
+    async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
+        """See ``Ledger.unmiss``."""
+
+    async def away(self, meters: Sequence[str]) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
+        """See ``Ledger.away``."""
 
 
 class PassingSlots:
@@ -93,15 +101,22 @@ class PassingSlots:
             await self._patience.until_done(work)
 
     async def absent(self, meters: Sequence[str], slot: datetime) -> None:
-        """Nobody was there since the last slot of each meter that is known, until this one."""
+        """Nobody was there since the last slot of each meter that is known, until this one.
+
+        What of that time the meter was out of service says so, and is not counted.
+        """
+        await self.set_back(meters, slot)  # perhaps between two starts
         series = [self._plan.series(meter) for meter in meters]
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
-        stretches = []
+        away = await self._patience.until_done(partial(self._ledger.away, meters))
+        stretches: dict[Reason, list[_Stretch]] = {Reason.NOT_RUNNING: [], Reason.NOT_IN_SERVICE: []}
         for one in series:
             if (last := newest[one]) is not None:
                 first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
-                stretches += self._stretches(one, first, slot)
-        await self._missed(stretches, Reason.NOT_RUNNING)
+                for reason, since, until in _parts(first, slot, away.get(one.meter, ())):
+                    stretches[reason] += self._stretches(one, since, until)
+        for reason, missed in stretches.items():
+            await self._missed(missed, reason)
 
     async def skipped(self, meters: Sequence[str], first: datetime, until: datetime, reason: Reason) -> None:
         """Nobody came to the slots of [first, until), because earlier ones took too long, for a reason."""
@@ -109,6 +124,27 @@ class PassingSlots:
         for meter in meters:
             stretches += self._stretches(self._plan.series(meter), first, until)
         await self._missed(stretches, reason)
+
+    async def set_over(self, meters: Sequence[str], first: datetime, until: datetime) -> None:
+        """The wall clock was set over the slots of [first, until), which have not been, or showed no time.
+
+        What was there before a clock was set back, and stands in the ledger, stays as it is.
+        """
+        until = min(until, first + SET_OVER_MAX)
+        series = [self._plan.series(meter) for meter in meters]
+        newest = await self._patience.until_done(partial(self._ledger.newest, series, until))
+        stretches = []
+        for one in series:
+            last = newest[one]
+            since = first if last is None else max(first, self._plan.end_of(self._plan.slot_at(last)))
+            stretches += self._stretches(one, since, until)
+        await self._missed(stretches, Reason.CLOCK_WRONG)
+
+    async def set_back(self, meters: Sequence[str], slot: datetime) -> None:
+        """The wall clock was set back to a slot: those behind it that it was set over are still to come."""
+        series = [self._plan.series(meter) for meter in meters]
+        work = partial(self._ledger.unmiss, series, Reason.CLOCK_WRONG, since=slot)
+        await self._patience.until_done(work)
 
     async def _missed(self, stretches: Sequence[_Stretch], reason: Reason) -> None:
         if stretches:
@@ -123,3 +159,19 @@ class PassingSlots:
             if begin < end:
                 found.append((series, begin, end))
         return found
+
+
+def _parts(
+    first: datetime, until: datetime, away: Sequence[tuple[datetime, datetime]]
+) -> Iterator[tuple[Reason, datetime, datetime]]:
+    """[first, until) in parts: when a meter was out of service, and when it was there and nobody asked it."""
+    for left, came_back in sorted(away):
+        since, back = max(left, first), min(came_back, until)
+        if since >= back:
+            continue
+        if first < since:
+            yield Reason.NOT_RUNNING, first, since
+        yield Reason.NOT_IN_SERVICE, since, back
+        first = back
+    if first < until:
+        yield Reason.NOT_RUNNING, first, until

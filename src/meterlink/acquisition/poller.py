@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, tzinfo
+from typing import NamedTuple
 
 import structlog
 
-from meterlink.acquisition.clock_watch import LOOK_S, Wall
+from meterlink.acquisition.clock_watch import LOOK_S, SET, Wall
 from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
@@ -56,12 +57,20 @@ class Task:
     trouble: tuple[Reason, str] | None = None
 
 
+class _Moment(NamedTuple):
+    """What both clocks showed at once."""
+
+    wall: datetime
+    monotonic_s: float
+
+
 @dataclass(slots=True)
 class _Memory:
     """What a poller remembers between rounds; at most one entry a meter (and item).
 
     ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
-    After the wall clock was set back ``last_slot`` is older than ``newest_slot``.
+    After the wall clock was set back ``last_slot`` is older than ``newest_slot``. ``looked`` is when both
+    clocks were looked at for the last slot; ``no_time`` says that the wall clock showed none since.
     """
 
     refused: dict[tuple[str, str], date] = field(default_factory=dict)
@@ -69,7 +78,8 @@ class _Memory:
     asked: dict[str, int] = field(default_factory=dict)
     turns: int = 0
     last_slot: datetime | None = None
-    looked_s: float = 0.0
+    looked: _Moment | None = None
+    no_time: bool = False
     newest_slot: datetime | None = None
 
 
@@ -129,19 +139,21 @@ class Poller(ABC):
         """Poll until stopped."""
         while not self._stop.is_set():
             if not self._wall.is_set():
+                self._memory.no_time = True
                 self._woken.clear()
                 await wait_for(self._woken, LOOK_S)
                 continue
-            slot, looked_s = self._plan.slot_at(self._clock.utc_now()), self._clock.monotonic_s()
+            looked = self._look()
+            slot = self._plan.slot_at(looked.wall)
             last = self._memory.last_slot
             if slot != last:
-                await self._note_gap(last, slot)
+                await self._note_gap(last, slot, looked)
+                self._memory.looked, self._memory.no_time = looked, False
                 self._keeper.begin()
                 if self._plan.has(slot):
                     await self._round(slot)
                 self._memory.last_slot = slot
                 self._memory.newest_slot = max(slot, self._memory.newest_slot or slot)
-                self._memory.looked_s = looked_s
             await self._sleep_through(slot)
 
     # --- one round -------------------------------------------------------------------------
@@ -243,6 +255,16 @@ class Poller(ABC):
         """Whether we are to stop, or the wall clock has left the slot, to whichever side."""
         return self._stop.is_set() or self._plan.slot_at(self._clock.utc_now()) != slot
 
+    def _look(self) -> _Moment:
+        return _Moment(self._clock.utc_now(), self._clock.monotonic_s())
+
+    def _set_by_s(self, now: _Moment) -> float:
+        """By how much the wall clock was set since the last slot began: more than 0, forward."""
+        since = self._memory.looked
+        if since is None:
+            return 0.0
+        return (now.wall - since.wall).total_seconds() - (now.monotonic_s - since.monotonic_s)
+
     def _left_s(self, slot: datetime) -> float:
         return (self._plan.end_of(slot) - self._clock.utc_now()).total_seconds()
 
@@ -253,7 +275,8 @@ class Poller(ABC):
 
     # --- what people are told --------------------------------------------------------------
 
-    async def _note_gap(self, last: datetime | None, slot: datetime) -> None:
+    async def _note_gap(self, last: datetime | None, slot: datetime, looked: _Moment) -> None:
+        """Say of the slots between two why nobody came to them."""
         meters = [point.meter for point in self._points]
         if last is None:
             await self._slots.absent(meters, slot)
@@ -261,11 +284,14 @@ class Poller(ABC):
         skipped = round((slot - last).total_seconds()) // self._plan.every_s - 1
         if skipped > 0:
             _log.warning("slots_skipped", line=self._line.name, plan=self._plan.name, slots=skipped)
-            passed_s = self._clock.monotonic_s() - self._memory.looked_s
-            if 2 * passed_s >= skipped * self._plan.every_s:  # otherwise the clock was set over them
-                await self._slots.skipped(meters, self._plan.end_of(last), slot, self._no_time())
+            first = self._plan.end_of(last)
+            if self._memory.no_time or 2 * self._set_by_s(looked) >= skipped * self._plan.every_s:
+                await self._slots.set_over(meters, first, slot)
+            else:
+                await self._slots.skipped(meters, first, slot, self._no_time())
         elif slot < last:
             _log.warning("clock_set_back", line=self._line.name, plan=self._plan.name, slot=slot.isoformat())
+            await self._slots.set_back(meters, slot)
 
     def _note_refused(self, point: Point, item: str, slot: datetime, reason: str) -> None:
         self._memory.refused[point.meter, item] = slot.astimezone(self._zone).date()
@@ -302,6 +328,8 @@ class Poller(ABC):
 
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""
+        if abs(self._set_by_s(self._look())) > SET.total_seconds():
+            return Reason.CLOCK_WRONG, ""  # it was set out of the slot
         return (Reason.SILENT if point.meter in self._memory.silent else self._no_time()), ""
 
     def _no_time(self) -> Reason:

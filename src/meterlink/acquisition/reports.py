@@ -9,15 +9,9 @@ import structlog
 
 from meterlink.acquisition.keeping import Patience, readings_of
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import (
-    REPORTED_VALUES,
-    UNREAD_REPORT,
-    Part,
-    Report,
-    ReportedReadings,
-    ReportQueue,
-)
+from meterlink.drivers.reports import Part, Report, ReportedReadings, ReportQueue
 from meterlink.model.event import WHOSE, Event, EventValue
+from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.reading import Record
 
 REPEAT_S = 600.0

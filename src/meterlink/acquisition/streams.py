@@ -40,6 +40,7 @@ class Meter:
         silent: whether it did not answer when last asked.
         tries: vain ones since it last answered or was put aside.
         rest_until: monotonic time before which it is not asked.
+        rest_s: how long it rested last for its silence; 0: it has answered since.
         is_busy: somebody asks it now.
         vouched_until: monotonic time until which its clock is believed to be about right.
 
@@ -49,6 +50,7 @@ class Meter:
     silent: bool = False
     tries: int = 0
     rest_until: float = 0.0
+    rest_s: float = 0.0
     is_busy: bool = False
     vouched_until: float = 0.0
 
@@ -68,6 +70,7 @@ class Stream:
         refused: items that the meter has not, by the day on which it said so, with its words.
         may_reopen: a refusal was believed since it last brought something, or nobody knows.
         tries: vain answers since it last brought something or was put aside.
+        vain_rest_s: how long it rested last for them; 0: it has brought something since.
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
         turn: number of its last turn.
@@ -85,6 +88,7 @@ class Stream:
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
     may_reopen: bool = True
     tries: int = 0
+    vain_rest_s: float = 0.0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0
     told: str = ""

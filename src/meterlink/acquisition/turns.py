@@ -4,6 +4,10 @@ A meter whose clock is far ahead holds records of days to come under times that 
 the record that it calls yesterday's forty days ago. So a meter that nobody knows yet, or not for a week, is
 asked for a record beside the others that cannot be there: whoever has it shows a wrong clock, and nothing of
 such an answer is kept.
+
+A meter that is silent rests after its budget of tries, and so does one whose answers cannot be used: a little
+at first, then for longer, at most as long as its plan says. One that answered some of a turn's questions is
+not silent: what it left unanswered is its stream's trouble, and all else that is due of it goes on.
 """
 
 from __future__ import annotations
@@ -17,9 +21,11 @@ from typing import Final, Protocol
 import structlog
 
 from meterlink.acquisition.harvest import Harvest, SlotLedger
+from meterlink.acquisition.heard import HeardLine
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
+from meterlink.acquisition.plans import StoredPlan
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
 from meterlink.bus.line import Line
@@ -47,6 +53,9 @@ LINE_REST_MAX_S: Final = 60.0
 ROOM_REST_S: Final = 30.0
 """So long no curve of a line is read after one found no room on the disk: each costs the line a turn in vain,
 and when there is room again they are to go on within a minute."""
+FIRST_REST_S: Final = 300.0
+"""How long a meter rests at first, then twice as long each time: a line that was bad for a moment is good
+again soon, and a dead meter costs its neighbours four more pairs of tries than if it rested long at once."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -129,18 +138,22 @@ class Turn:
             await self._harvest.refused(stream, job.slots, words)
             return 0.0
         probe = self._probe(stream)
+        heard = HeardLine(self._line)
         try:
             wanted = Wanted(stream.plan.data_class, items, [*job.slots, *probe], stream.plan.every_s)
             answer = await stream.driver.read_stored(
-                self._line, stream.meter.point.address, wanted, priority=job.priority
+                heard, stream.meter.point.address, wanted, priority=job.priority
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:
             await self._harvest.failed(stream, job.slots, error)
-            return await self._note_trouble(job, error)
+            return await self._note_trouble(job, error, was_heard=heard.answers > 0)
         if vouches:
             stream.meter.vouched_until = self._clock.monotonic_s() + VOUCHED_S
-        return await self._note_answer(job, _without(answer, probe))
+        rests_until = await self._note_answer(job, _without(answer, probe))
+        if answer.cut_short is None:
+            return rests_until
+        return await self._note_trouble(job, answer.cut_short, was_heard=heard.answers > 0)
 
     # --- the clock of the meter --------------------------------------------------------------
 
@@ -176,17 +189,15 @@ class Turn:
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
         self._line_rest_s = LINE_REST_S
-        if meter.silent:
-            self._looks.was_silent(meter.point.meter)
-        if self._looks.answers(meter.point.meter):
-            _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
+        self._note_heard(meter)
         if answer.records:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
         if not await self._harvest.take(stream, job.slots, answer):
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             await self._wait_for_room()
             return 0.0
-        meter.silent, meter.tries = False, 0
+        if any(record.slot in job.slots for record in answer.records) or answer.gone:
+            stream.tries, stream.vain_rest_s = 0, 0.0
         if stream.may_reopen and any(record.values for record in answer.records):
             await self._reopen(stream)
         self._note_refused(stream, answer.refused)
@@ -202,12 +213,23 @@ class Turn:
                 await self._blame([stream.series], Reason.NOT_TAKEN, note=why)
         elif answer.cut_short is None:
             stream.tries, stream.told = 0, ""
-        return 0.0 if answer.cut_short is None else await self._note_trouble(job, answer.cut_short)
+        return 0.0
 
-    async def _note_trouble(self, job: Job, error: MeterlinkError) -> float:
+    def _note_heard(self, meter: Meter) -> None:
+        """It answers."""
+        if meter.silent:
+            self._looks.was_silent(meter.point.meter)
+        if self._looks.answers(meter.point.meter):
+            _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
+        meter.silent, meter.tries, meter.rest_s = False, 0, 0.0
+
+    async def _note_trouble(self, job: Job, error: MeterlinkError, *, was_heard: bool) -> float:
         """Something went wrong; until when the line is to be left alone."""
         stream = job.stream
         match error:
+            case ReplyTimeout() if was_heard:
+                self._line_rest_s = LINE_REST_S
+                await self._note_broken_off(job)
             case ReplyTimeout():
                 self._line_rest_s = LINE_REST_S
                 await self._note_silent(stream)
@@ -250,12 +272,20 @@ class Turn:
             _log.warning("meter_silent", line=self._line.name, meter=point.meter, address=point.address)
         meter.silent = True
         meter.tries += 1
-        if meter.tries < stream.plan.tries:
-            rest_s = LATE_ANSWER_S
-        else:
-            meter.tries, rest_s = 0, max(float(stream.plan.retry_s), LATE_ANSWER_S)
+        rest_s = LATE_ANSWER_S
+        if meter.tries >= stream.plan.tries:
+            meter.tries, meter.rest_s = 0, _longer(meter.rest_s, stream.plan)
+            rest_s = max(meter.rest_s, LATE_ANSWER_S)
         meter.rest_until = self._clock.monotonic_s() + rest_s
         await self._blame(self._series_of(meter), Reason.SILENT, tries=1)
+
+    async def _note_broken_off(self, job: Job) -> None:
+        """The meter answers, and left a question of the turn unanswered, or its answer did not come."""
+        meter = job.stream.meter
+        self._note_heard(meter)
+        meter.rest_until = self._clock.monotonic_s() + LATE_ANSWER_S
+        self._vain(job)
+        await self._blame([job.stream.series], Reason.SILENT)
 
     def _note_refused(self, stream: Stream, refused: Mapping[str, str]) -> None:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter
@@ -279,14 +309,17 @@ class Turn:
 
     def _vain(self, job: Job) -> None:
         """What came could not be used; another try behind the others, or a rest."""
-        job.stream.tries += 1
-        if job.stream.tries >= job.stream.plan.tries:
-            self._rest(job)
+        stream = job.stream
+        stream.tries += 1
+        if stream.tries >= stream.plan.tries:
+            stream.vain_rest_s = _longer(stream.vain_rest_s, stream.plan)
+            self._rest(job, stream.vain_rest_s)
 
-    def _rest(self, job: Job) -> None:
+    def _rest(self, job: Job, rest_s: float | None = None) -> None:
+        """Leave the stream alone, for as long as its plan says where nothing else is said."""
         stream, is_current = job.stream, job.priority is not Priority.BACKFILL
         stream.tries = 0
-        stream.rests[is_current] = self._clock.monotonic_s() + stream.plan.retry_s
+        stream.rests[is_current] = self._clock.monotonic_s() + (rest_s or stream.plan.retry_s)
 
     async def _wait_for_room(self) -> None:
         """Ask nobody on the line for curves for a moment: there is no room for any of them."""
@@ -332,6 +365,11 @@ class Turn:
             self._ledger.blame, series, reason, since=LONG_AGO, until=until, note=note, tries=tries
         )
         await self._patience.until_done(work)
+
+
+def _longer(rest_s: float, plan: StoredPlan) -> float:
+    """The rest after one of so many seconds; 0: there was none."""
+    return min(max(2 * rest_s, FIRST_REST_S), float(plan.retry_s))
 
 
 def _without(answer: StoredAnswer, probe: Sequence[datetime]) -> StoredAnswer:

@@ -16,14 +16,17 @@ from typing import Final
 from meterlink.billing.consumption import Consumption, End, Lack, Stretch, consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.points import Points
+from meterlink.billing.told_end import Side, ToldEnd
 from meterlink.journal import held_rows, history_rows
 from meterlink.journal.reader import JournalReader
 from meterlink.model.history import Shown, Told
-from meterlink.model.marks import Standing
+from meterlink.model.marks import UNUSABLE, Marks, Standing
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.turnover import USUAL_DAYS, Usual, usual_day
 from meterlink.validation.validator import FactsOfMeters
 
+BESIDE_DAYS: Final = 62
+"""So far from when a meter came or went its freezes are looked for: what the meters of China remember."""
 DAYS_AT_ONCE: Final = 400
 """Days of one look at the journal: a span of a century takes constant memory."""
 _DAY: Final = timedelta(days=1)
@@ -84,6 +87,59 @@ class Between:
         begins = [self._last_end(one, item, oldest, day - _DAY) for one in line]
         before = max((end for end in begins if end is not None), default=day - _DAY)
         return before + _DAY, last
+
+    def told_ends(self, meter: str) -> Iterator[ToldEnd]:
+        """See ``Freezes.told_ends``."""
+        told = self._reader.look(partial(history_rows.exchanges, meter=meter))
+        begins, ends = self._turns(meter)
+        facts = self._facts.get(meter)
+        if facts is None:
+            return
+        sides: tuple[tuple[Side, datetime | None], ...] = (("first", begins), ("last", ends))
+        for side, at in sides:
+            if at is None:
+                continue
+            for item in dict.fromkeys(item for one in told if one.at == at for item in one.registers):
+                end = self._change(meter, item, at, told)
+                if end.usual is not None:
+                    beside = self._beside(meter, item, side, end, told)
+                    yield ToldEnd(
+                        meter=meter,
+                        item=item,
+                        side=side,
+                        end=end,
+                        beside=beside,
+                        multiplier=self._multiplier(meter, side, end, beside or end),
+                        facts=facts,
+                    )
+
+    def _multiplier(self, meter: str, side: Side, end: End, beside: End) -> Decimal:
+        """That of the turn's own side, should it have become another on the way."""
+        start, stop = (end, beside) if side == "first" else (beside, end)
+        found = self._points.ratios(meter, start, stop)
+        return found[0 if side == "first" else -1][1]
+
+    def _beside(self, meter: str, item: str, side: Side, end: End, told: tuple[Told, ...]) -> End | None:
+        """What was read next to a register that was told; where nothing was, what was told of the other end.
+
+        A first freeze that is rejected for nothing but that the register went back says that one of both is
+        wrong.
+        """
+        begins, ends = self._turns(meter)
+        day = day_of(end.at, self._zone)
+        if side == "last":
+            since = day - BESIDE_DAYS * _DAY if begins is None else day_of(begins, self._zone)
+            found = self._days(meter, item, max(since, day - BESIDE_DAYS * _DAY), day)
+            last = [one for one in found if one.is_usable and (begins or one.at) <= one.at <= end.at]
+            return last[-1] if last else None
+        for one in self._days(meter, item, day - _DAY, day + BESIDE_DAYS * _DAY):
+            is_there = end.at <= one.at <= (ends or one.at) and one.value is not None
+            if is_there and not one.marks & UNUSABLE & ~Marks.REG_BACK:
+                return one
+        if ends is None:
+            return None
+        other = self._turn(meter, item, ends, told)
+        return other if other.value is not None else None
 
     def _first_end(self, meter: str, item: str, first: date, last: date) -> date | None:
         return next(self._usable(meter, item, first, last), None)

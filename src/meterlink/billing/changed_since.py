@@ -15,6 +15,7 @@ from meterlink.billing.source import Freezes
 from meterlink.journal import act_rows, freeze_rows, roster_rows
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
+from meterlink.validation.turnover import USUAL_DAYS
 
 _DAY: Final = timedelta(days=1)
 
@@ -56,7 +57,23 @@ def changed_since(
     since, _ = slots_of(first - _DAY, freezes.zone)
     before = None if estimates else slots_of(last, freezes.zone)[1]
     found = reader.look(partial(freeze_rows.meters_behind, after=seq, since=since, before=before))
+    found |= _of_usual_days(freezes, reader, seq, first, last)
     found |= reader.look(partial(roster_rows.changed_behind, after=seq))
     if estimates:
         found |= reader.look(partial(act_rows.meters_behind, topic=Topic.ESTIMATE, after=seq))
     return frozenset(one for meter in found for one in freezes.points.places_of(meter))
+
+
+def _of_usual_days(
+    freezes: Freezes, reader: JournalReader, seq: int, first: date, last: date
+) -> frozenset[str]:
+    """Meters that came or went in the span, and of which a day before it became known.
+
+    What was told of that moment is held against the usual days before it (VEE-12), so a freeze of one of them
+    may take the mark ``meter_change`` from an amount, or put it there.
+    """
+    since, _ = slots_of(first - _DAY, freezes.zone)
+    early, _ = slots_of(first - _DAY - USUAL_DAYS * _DAY, freezes.zone)
+    found = reader.look(partial(freeze_rows.meters_behind, after=seq, since=early, before=since))
+    turned = freezes.points.turned(freezes.end_of(first - _DAY), freezes.end_of(last)) if found else set()
+    return frozenset(meter for meter in found if not turned.isdisjoint(freezes.points.places_of(meter)))

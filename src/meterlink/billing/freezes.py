@@ -50,7 +50,7 @@ class FreezeRow:
         source: ``read``, or ``backfill`` from the meter's memory after its time.
         taken_at: when the meter answered; aware, UTC.
         kept_at: when the log got it; aware, UTC.
-        route: name of the line.
+        route: by which way it came: the line, or `terminal 0171-2082 store`; several with ` + `.
         supersedes: ``seq`` of the newest earlier row that told one of these registers; ``None``: none did.
 
     """

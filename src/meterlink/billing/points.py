@@ -240,6 +240,17 @@ class Points:
             if told.newest.in_service(at) and (area is None or told.at(at).area == area)
         )
 
+    def turned(self, since: datetime, until: datetime) -> set[str]:
+        """Our ids of the meters that came or went from one time to another, both of these with it."""
+        return {
+            meter
+            for meter, told in self._told.items()
+            if any(
+                at is not None and since <= at <= until
+                for at in (told.newest.in_service_since, told.newest.in_service_until)
+            )
+        }
+
     def billed(self, since: datetime, until: datetime, area: str | None = None) -> list[str]:
         """Ids of the meters by which a span is billed, sorted: of each place the last one that stood there.
 

@@ -12,6 +12,7 @@ from meterlink.billing.consumption import Consumption
 from meterlink.billing.days import day_of, end_of, slots_of
 from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.points import Points
+from meterlink.billing.told_end import ToldEnd
 from meterlink.journal import freeze_rows, ledger_looks, origins, roster_rows
 from meterlink.journal.freeze_rows import ROWS_MAX, KeptFreeze
 from meterlink.journal.reader import JournalReader
@@ -226,6 +227,15 @@ class Freezes:
 
         """
         return self._between.consumption(meter, item, first, last)
+
+    def told_ends(self, meter: str) -> list[ToldEnd]:
+        """What was told that the registers of a meter showed when it came and went, against what was read.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        return list(self._between.told_ends(meter))
 
     def around(self, meter: str, item: str, day: date) -> tuple[date, date] | None:
         """First and last day of the shortest span around a day that lies between usable freezes.

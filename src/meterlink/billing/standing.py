@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Final, TypedDict
 
 from meterlink.acquisition.explaining import NOBODY, why
 from meterlink.billing.days import end_of
@@ -20,6 +20,14 @@ UNPLANNED: Final = "unplanned"
 """Reason of a meter of which nothing was due."""
 KEPT: Final = "kept"
 """Reason of a meter whose slot the ledger has as kept, though no register of its freeze is in the log."""
+
+
+class FreezeValid(TypedDict):
+    """The completeness of FRZ-01, for programs; ``rate`` is never rounded up, and ``None`` of no meters."""
+
+    in_service: int
+    valid: int
+    rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,31 @@ class DayStanding:
             en=str(reason["en"]),
             zh=str(reason["zh"]),
         )
+
+
+def freeze_valid(freezes: Freezes, day: date, area: str | None) -> FreezeValid:
+    """How many of the meters in service have a valid freeze of a day. Source: FRZ-01.
+
+    Args:
+        freezes: of the journal.
+        day: which.
+        area: transformer area; ``None``: all meters.
+
+    Raises:
+        JournalError: the journal cannot be read.
+
+    """
+    standing = DayStanding(day, area or "")
+    for row in freezes.all_after(0, until=freezes.newest(), day=day, area=area):
+        standing.add(row)
+    return freeze_valid_of(standing.counts(freezes.points.in_service(freezes.end_of(day), area)))
+
+
+def freeze_valid_of(counts: Counts) -> FreezeValid:
+    """The same, of what was counted."""
+    share = counts.shares["valid"]
+    rate = None if share is None else float(share)
+    return {"in_service": counts.in_service, "valid": counts.valid, "rate": rate}
 
 
 def _is_worthless(again: Register, before: Register) -> bool:

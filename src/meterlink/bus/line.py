@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Protocol, cast
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Protocol, cast, runtime_checkable
 
 import structlog
 
@@ -49,6 +49,14 @@ class Exchanging(Protocol):
         """See ``Line.exchange``."""
 
 
+@runtime_checkable
+class Holdable(Exchanging, Protocol):
+    """Whoever can be held for several exchanges; a hold itself cannot."""
+
+    def hold(self, *, priority: Priority, longest_s: float = HOLD_MAX_S) -> AbstractAsyncContextManager[Hold]:
+        """See ``Line.hold``."""
+
+
 class Line:
     """One line and its queue.
 
@@ -67,6 +75,7 @@ class Line:
 
     Attributes:
         airtime: what its time went to.
+        comings: how often it was opened, or its terminal came.
 
     """
 
@@ -86,6 +95,7 @@ class Line:
     ) -> None:
         self.name = name
         self.airtime = Airtime()
+        self.comings = 0
         self._work = LineWork() if work is None else work
         self._way = Dialling(name, opener, rng, told=told) if callable(opener) else opener
         self._timing = timing
@@ -101,6 +111,14 @@ class Line:
         self._listening = False
         self._sleeping: asyncio.Future[None] | None = None
         self._stopped = False
+        self._at: Priority | None = None
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether an order or a person waits for it, or has it now."""
+        tiers = [self._at.tier] if self._at is not None else []
+        tiers += [entry[0] for entry in self._queue.waiting[:1]]
+        return min(tiers, default=Priority.BILLING.tier) < Priority.BILLING.tier
 
     @property
     def down_since(self) -> float | None:
@@ -158,7 +176,7 @@ class Line:
 
         """
         assert 0 < longest_s <= HOLD_MAX_S
-        hold = Hold(self.name, longest_s=longest_s, wake=self._wake)
+        hold = Hold(self.name, priority=priority, longest_s=longest_s, wake=self._wake)
         self._enqueue(hold, priority)
         try:
             await hold.granted
@@ -176,6 +194,7 @@ class Line:
                 if not self._queue.waiting:
                     await self._attend(self._is_asked)
                 asked = self._queue.take()
+                self._at = asked.priority
                 work.since_s = now_s = self._alarm.now()
                 try:
                     if isinstance(asked, Ticket):
@@ -185,7 +204,7 @@ class Line:
                         held.grant()
                         await self._serve_hold(held)
                 finally:
-                    work.since_s = None
+                    work.since_s = self._at = None
         finally:
             self._alarm.close()
             self._stopped = True
@@ -352,6 +371,7 @@ class Line:
         return self._wire
 
     def _opened(self, stream: ByteStream) -> PlainWire | ListeningWire | SharedWire:
+        self.comings += 1
         self._work.trouble = ""
         self._hearing.opened(self._alarm.now())
         if self._ear is None:
@@ -371,6 +391,7 @@ class Line:
 
     def _welcome(self, visit: Visit) -> ListeningWire:
         self._stream, listener = visit
+        self.comings += 1
         self._work.trouble = ""
         _log.info("line_up", line=self.name)
         return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))

@@ -32,6 +32,10 @@ _HEADS: Final = {
     "zh": ("", "应采", "已采", "采集成功率", "完整率", "缺失", "拒绝", "丢失", "不计"),
 }
 _TOTAL: Final = {"en": "all", "zh": "合计"}
+_FREEZE_VALID: Final = {
+    "en": "{valid} of {in_service} meters in service have a valid daily freeze: {share} (FRZ-01)",
+    "zh": "在运 {in_service} 块表中 {valid} 块有有效日冻结:{share}(FRZ-01)",
+}
 _NONE: Final = {"en": "(none)", "zh": "(无)"}
 
 
@@ -98,6 +102,9 @@ class CollectionLook:
 
     def completeness(self, day: date, by: str, area: str | None) -> int:
         """Show how complete a day is; the exit code."""
+        from meterlink.billing.source import Freezes
+        from meterlink.billing.standing import freeze_valid
+
         settings = self._settings()
         asked = {"day": day.isoformat(), "by": by} | ({} if area is None else {"area": area})
         told = self._asked(settings, COMPLETENESS, **asked)
@@ -105,12 +112,15 @@ class CollectionLook:
             with looking_into(None, self._config) as reader:
                 places = self._places(reader, settings, area or "")
                 tallies = _tallies(reader, day, settings)
+                valid = freeze_valid(Freezes(reader, settings.gateway.plant_time), day, area)
             way = next(one for one in WAYS if one == by)
-            told = completeness(tallies, places, day=day, by=way, area=area)
+            told = {**completeness(tallies, places, day=day, by=way, area=area), "freeze_valid": valid}
         if self._as_json:
             typer.echo(json.dumps(told, ensure_ascii=False))
         else:
             self._show_table(told)
+            valid = told["freeze_valid"]
+            typer.echo(_FREEZE_VALID[self._lang].format(**valid, share=_share(valid["rate"])))
         return ExitCode.OK
 
     def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:

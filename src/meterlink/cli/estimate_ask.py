@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from meterlink.billing import days
+from meterlink.billing.estimating import Estimator
 from meterlink.cli.alone import own_name, people_of
 from meterlink.cli.desk import DaemonAway, Desk, Refusal
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import SOCKET_FILE
-from meterlink.daemon.estimating import ESTIMATE, estimator_of
+from meterlink.daemon.estimating import ESTIMATE, opener_of
 from meterlink.daemon.refusals import told
 from meterlink.daemon.settling import check_may_bill
 from meterlink.drivers.profiles import MeterProfiles
@@ -59,7 +60,7 @@ async def _estimated_here(
     folder, clock = data_dir(settings), SystemClock()
     async with Journal.open(folder / JOURNAL_FILE, clock=clock, is_start=False) as journal:
         profiles = MeterProfiles(settings.gateway.profiles)
-        estimator = estimator_of(settings, profiles, folder, acts=journal.acts, clock=clock)
+        estimator = Estimator(opener_of(settings, profiles, folder), journal.acts, clock)
         return [
             (await estimator.estimate(meter, one, days.parsed(day), actor=user)).as_json() for one in items
         ]

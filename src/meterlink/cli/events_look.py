@@ -19,8 +19,8 @@ from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.tables import print_table
 from meterlink.config import load_settings
+from meterlink.drivers.event_words import words_of
 from meterlink.model.event import NUMBER, Event, EventContent
-from meterlink.model.event_kinds import words_of
 from meterlink.model.payload import time_out
 
 _Language = Literal["en", "zh"]

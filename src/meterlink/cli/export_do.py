@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -89,10 +90,13 @@ def _file(out: Path | None) -> Iterator[BinaryIO]:
                 sys.stdout.buffer.write(part)
             sys.stdout.buffer.flush()
         return
-    draft = out.with_name(f".{out.name}.part")
+    # Of two who write the same file at once each has his own, and the last one's stays.
+    draft = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with draft.open("wb") as file:
             yield file
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(out)
     finally:
         draft.unlink(missing_ok=True)

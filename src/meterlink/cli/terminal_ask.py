@@ -22,6 +22,17 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "would": "would be entered: {count} (do it with --do)",
         "entered": "entered: {count}",
         "nobody": "not in the roster",
+        "clock": "terminal {terminal}, line {line}: its clock shows {shows}, {ahead_s:+d} s against ours",
+        "no_time": "terminal {terminal}, line {line}: its clock shows no time",
+        "would_set": "it would be set (do it with --do)",
+        "set": "it was set",
+        "settings": "set {settings} times in the last 30 days",
+        "is_broken": "it is off although it was set: the clock is broken, have it exchanged",
+        "ours": "this machine's clock is not said to be right: `clock_trusted` of [gateway]",
+        "right": "it is right: there is nothing to set",
+        "far": "it is more than 15 minutes off or lost: look at the terminal; to set it all the same, --far",
+        "near_hour": "not within 5 minutes of a full hour: its hourly values would suffer; try again later",
+        "near_midnight": "not within half an hour of midnight: its freezes would suffer; try again later",
     },
     "zh": {
         "head": "终端 {terminal},线路 {line}:档案中有 {count} 块电能表",
@@ -34,8 +45,21 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "would": "将下发:{count} 条(加 --do 执行)",
         "entered": "已下发:{count} 条",
         "nobody": "不在本地档案",
+        "clock": "终端 {terminal},线路 {line}:时钟 {shows},与本机相差 {ahead_s:+d} 秒",
+        "no_time": "终端 {terminal},线路 {line}:时钟无有效时间",
+        "would_set": "将设置时钟(加 --do 执行)",
+        "set": "已设置时钟",
+        "settings": "最近 30 天内已设置 {settings} 次",
+        "is_broken": "设置后仍有偏差:时钟故障,请更换",
+        "ours": "未声明本机时钟准确:[gateway] 的 `clock_trusted`",
+        "right": "时钟准确,无需设置",
+        "far": "偏差超过 15 分钟或时间丢失:请现场检查;仍要设置请加 --far",
+        "near_hour": "整点前后 5 分钟内不设置,以免影响整点数据;请稍后再试",
+        "near_midnight": "零点前后 30 分钟内不设置,以免影响冻结;请稍后再试",
     },
 }
+RIGHT_S: Final = 5
+"""A clock that is no further off is right."""
 _KINDS: Final = ("missing", "strange", "doubled", "other_protocol")
 
 
@@ -49,6 +73,33 @@ class TerminalAsking(Asking):
     def download(self, line: str, *, is_dry: bool) -> int:
         """Enter what lacks, or show it; the exit code."""
         return self._told(self._asked("terminal.download", line=line, dry_run=is_dry))
+
+    def clock(self, line: str) -> int:
+        """Show a clock; the exit code."""
+        return self._told_clock(self._asked("terminal.clock", line=line))
+
+    def set_clock(self, line: str, *, is_dry: bool, far: bool) -> int:
+        """Set a clock, or show whether it would be set; the exit code."""
+        return self._told_clock(self._asked("terminal.set_clock", line=line, dry_run=is_dry, may_be_far=far))
+
+    def _told_clock(self, result: Mapping[str, Any]) -> int:
+        self._show(result, self._tell_clock)
+        return ExitCode.OK if _is_right(result) else ExitCode.FAILURE
+
+    def _tell_clock(self, result: Mapping[str, Any]) -> None:
+        words = _WORDS[self._lang]
+        typer.echo(words["no_time" if result["shows"] is None else "clock"].format(**result))
+        if result.get("is_set"):
+            typer.echo(words["set"])
+        elif result["against"] and ("dry_run" in result or _is_right(result)):
+            for one in result["against"]:
+                typer.echo(words[one])
+        elif "dry_run" in result:
+            typer.echo(words["would_set"])
+        if result["settings"]:
+            typer.echo(words["settings"].format(**result))
+        if result["is_broken"]:
+            typer.echo(words["is_broken"])
 
     def _told(self, result: Mapping[str, Any]) -> int:
         self._show(result, self._tell_archive)
@@ -72,6 +123,11 @@ class TerminalAsking(Asking):
             typer.echo(words[what].format(count=len(result[done])))
         if result["agrees"]:
             typer.echo(words["agrees"])
+
+
+def _is_right(result: Mapping[str, Any]) -> bool:
+    ahead_s = result["ahead_s"]
+    return ahead_s is not None and abs(ahead_s) <= RIGHT_S
 
 
 def _named(one: Mapping[str, str] | str) -> str:

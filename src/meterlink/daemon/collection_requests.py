@@ -5,6 +5,7 @@ Whoever may open the socket may ask: nothing is changed, and no meter is asked a
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from typing import Any, Final
 
 from meterlink.acquisition.explaining import WAYS, Place, check_area, completeness, slot_of, spans_of, why
 from meterlink.acquisition.undue import Scene, undue
+from meterlink.billing.settling import OpenFreezes
+from meterlink.billing.standing import FreezeValid, freeze_valid
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
 from meterlink.config.lines import LineFinder
@@ -91,6 +94,7 @@ class CollectionRequests:
     Args:
         ledger: of the journal.
         marks: tells of a meter and a slot what is doubtful, by class of data.
+        open_freezes: of the journal.
         around: what holds now.
         clock: wall time.
         others: answers everything else.
@@ -101,12 +105,14 @@ class CollectionRequests:
         self,
         ledger: Ledger,
         marks: Callable[[str, datetime], Awaitable[Mapping[str, Marks]]],
+        open_freezes: OpenFreezes,
         around: Callable[[], Around],
         clock: Clock,
         others: Handler,
     ) -> None:
         self._ledger = ledger
         self._marks = marks
+        self._open = open_freezes
         self._around = around
         self._clock = clock
         self._others = others
@@ -171,4 +177,9 @@ class CollectionRequests:
         for classes, since, until in spans_of(day, settings.gateway.plant_time):
             tallies += await self._ledger.tallies(classes, since=since, until=until)
         way = next(one for one in WAYS if one == by)
-        return completeness(tallies, places, day=day, by=way, area=area)
+        told = completeness(tallies, places, day=day, by=way, area=area)
+        return {**told, "freeze_valid": await asyncio.to_thread(self._freeze_valid, day, area)}
+
+    def _freeze_valid(self, day: date, area: str | None) -> FreezeValid:
+        with self._open() as freezes:
+            return freeze_valid(freezes, day, area)

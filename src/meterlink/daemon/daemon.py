@@ -22,20 +22,22 @@ from meterlink.acquisition.on_demand import OnDemand
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.schedule import make_up
-from meterlink.billing.settling import Settler
+from meterlink.billing.settling import OpenFreezes, Settler
+from meterlink.billing.turnovers import TurnoverWatch
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door
 from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.carrier_part import carrier_part, owner_of
 from meterlink.daemon.carrier_requests import CarrierDesk
+from meterlink.daemon.clock_requests import ClockDesk
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
 from meterlink.daemon.delivery_slot import exchangeable
 from meterlink.daemon.dial_in import Gatehouse
 from meterlink.daemon.enrolment import book_of, enrolled, with_roster
-from meterlink.daemon.estimating import EstimateRequests, estimator_of
+from meterlink.daemon.estimating import EstimateRequests, opener_of
 from meterlink.daemon.health import Health
 from meterlink.daemon.judging import Judging
 from meterlink.daemon.line_set import LineSet, Part
@@ -72,6 +74,8 @@ class BillingWork(NamedTuple):
 
     settler: Settler
     estimator: Estimator
+    turnovers: TurnoverWatch
+    opener: OpenFreezes
 
 
 class Daemon:
@@ -216,6 +220,7 @@ class Daemon:
             "wall_clock": partial(clock_watch.watch, clock, parts.lines.look_at_clock),
             "settlements": sealing,
             "estimates": billing.estimator.run,
+            "turnovers": billing.turnovers.run,
             "housekeeping": parts.housekeeper.run,
             **({"orders": ordering.run} if ordering is not None else {}),
             **({"health": health.run} if self._manager.open_monitor else {}),
@@ -227,12 +232,15 @@ class Daemon:
         return LedgerCare(journal.ledger, clock, zone, lambda: departures(held.meters, clock.utc_now()))
 
     def _billing(self, settings: Settings, journal: Journal) -> BillingWork:
-        """Who seals days, and who estimates them, by themselves or when they are asked."""
+        """Who seals days, estimates them and looks at what was told, by themselves or when they are asked."""
         folder, acts, clock = self._outside.folder, journal.acts, self._outside.clock
-        key = GatewayKey.find(folder)
+        key, zone = GatewayKey.find(folder), settings.gateway.plant_time
+        opener = opener_of(settings, self._profiles, folder)
         return BillingWork(
             settler_of(settings, self._profiles, folder, acts=acts, key=key, clock=clock),
-            estimator_of(settings, self._profiles, folder, acts=acts, clock=clock),
+            Estimator(opener, acts, clock),
+            TurnoverWatch(opener, journal.roster, acts, clock, zone),
+            opener,
         )
 
     @asynccontextmanager
@@ -260,6 +268,7 @@ class Daemon:
         collection = CollectionRequests(
             journal.ledger,
             journal.marks_of,
+            billing.opener,
             lambda: Around(held.settings, held.meters),
             clock,
             roster.answer,
@@ -279,9 +288,18 @@ class Daemon:
             people=people,
             owners=owners(),
         )
+        clocks = ClockDesk(
+            parts.lines.terminal_clock,
+            terminals.answer,
+            settings=lambda: held.settings,
+            acts=journal.acts,
+            clock=clock,
+            people=people,
+            owners=owners(),
+        )
         return ReadDesk(
             self._on_demand,
-            terminals.answer,
+            clocks.answer,
             settings=lambda: held.settings,
             judged=journal.judged,
             people=people,

@@ -1,4 +1,4 @@
-"""Estimates as the control socket is asked for them, and whoever makes them in a gateway."""
+"""Estimates as the control socket is asked for them, and what they are made of in a gateway."""
 
 from __future__ import annotations
 
@@ -9,34 +9,28 @@ from typing import Any, Final
 from meterlink.billing import days
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.opening import FreezesOf
-from meterlink.clock import Clock
+from meterlink.billing.settling import OpenFreezes
 from meterlink.config import Settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.settling import check_may_bill
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import BadRequest
-from meterlink.journal.acts import ActLog
 from meterlink.orders.people import People
 
 ESTIMATE: Final = "consumption.estimate"
 
 
-def estimator_of(
-    settings: Settings, profiles: MeterProfiles, folder: Path, *, acts: ActLog, clock: Clock
-) -> Estimator:
-    """Whoever makes the estimates of a gateway.
+def opener_of(settings: Settings, profiles: MeterProfiles, folder: Path) -> OpenFreezes:
+    """Opens the freezes of a gateway, for whoever looks at them again and again.
 
     Args:
         settings: checked.
         profiles: of the meters.
         folder: the data directory.
-        acts: of its journal.
-        clock: wall time.
 
     """
-    opener = FreezesOf(folder / JOURNAL_FILE, profiles, settings.gateway.plant_time)
-    return Estimator(opener, acts, clock)
+    return FreezesOf(folder / JOURNAL_FILE, profiles, settings.gateway.plant_time)
 
 
 class EstimateRequests:

@@ -12,6 +12,7 @@ import structlog
 from meterlink.bus.work import LineWork
 from meterlink.daemon.supervise import supervised
 from meterlink.drivers.terminal_archive import Archivist
+from meterlink.drivers.terminal_clock import TerminalClock
 
 _log = structlog.get_logger(__name__)
 
@@ -34,6 +35,10 @@ class Part(Protocol):
     @property
     def archivist(self) -> Archivist | None:
         """Who knows the archive of the concentrator that the line is; ``None``: it is none."""
+
+    @property
+    def terminal_clock(self) -> TerminalClock | None:
+        """Who knows the clock of the terminal that the line is; ``None``: it is none, or does not run."""
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
@@ -81,6 +86,11 @@ class LineSet:
         """Who knows the archive of the concentrator that a line is; ``None``: it is none, or does not run."""
         found = self._running.get(name)
         return None if found is None else found.part.archivist
+
+    def terminal_clock(self, name: str) -> TerminalClock | None:
+        """Who knows the clock of the terminal that a line is; ``None``: it is none, or does not run."""
+        found = self._running.get(name)
+        return None if found is None else found.part.terminal_clock
 
     def work(self) -> Mapping[str, LineWork]:
         """What each of them does."""

@@ -43,10 +43,12 @@ from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.guard import GuardedDriver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.drivers.reports import EVENTS_WAIT, Report, nobody_keeps
-from meterlink.drivers.terminal_archive import Archivist
+from meterlink.drivers.reports import Report, nobody_keeps
+from meterlink.drivers.terminal_archive import Archivist, RosterSide
+from meterlink.drivers.terminal_clock import TerminalClock
 from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import EVENT
+from meterlink.model.event_kinds import EVENTS_WAIT
 from meterlink.model.line_url import LineUrl, SerialUrl
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.transports.stream import ByteStream
@@ -148,6 +150,16 @@ class LinePart:
         self._parts: list[Poller | Collector] = []
         self._stopping = asyncio.Event()
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether an order or a person waits for the line, or has it."""
+        return self._line is not None and self._line.is_pressed
+
+    @property
+    def terminal_clock(self) -> TerminalClock | None:
+        """Who knows the clock of the terminal that the line is; ``None``: it is none, or does not run."""
+        return self._behind.clock if self._behind is not None and self.is_at_work else None
+
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
         self._stopping.set()
@@ -204,7 +216,7 @@ class LinePart:
             return
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
-            beneath = self._run_terminal(group)
+            beneath = [*self._run_terminal(group), *self._watch_archive(group, line)]
             reach = {
                 (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
             }
@@ -269,6 +281,21 @@ class LinePart:
             group.create_task(behind.connection.run(), name=f"bus[{self.name}].connection"),
             group.create_task(looking, name=name),
         ]
+
+    def _watch_archive(self, group: asyncio.TaskGroup, line: Line) -> list[asyncio.Task[None]]:
+        """See whether a concentrator of DL/T 698.45 knows its meters; one of 1376.1 has a reporter."""
+        if self._concentrator is None:
+            return []
+        profile_of = {one.address: profile for profile, all_ in self._served.items() for one in all_}
+        roster = {
+            meter.address: RosterSide(meter.id, meter.protocol, profile_of[meter.address])
+            for meter in self._meters
+            if meter.address != self._settings.terminal_698
+        }
+        if (watch := self._concentrator.archive_watch(line, roster)) is None:
+            return []
+        name = f"archive[{self.name}]"
+        return [group.create_task(supervised(name, lambda: watch.run(line)), name=name)]
 
     def _orders_of(self, timing: Timing, drivers: Iterable[Driver]) -> LineOrders | None:
         if self._ordering is None:

@@ -9,12 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-import structlog
-
 from meterlink.clock import Clock
 from meterlink.config import ControlSettings, Settings
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import ConfigError
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.journal.sent_mark import SentMark
@@ -38,7 +35,7 @@ from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
-from meterlink.orders.limits.calendar import Calendar
+from meterlink.orders.limits.calendar import CalendarOfFile
 from meterlink.orders.limits.caps import Limits
 from meterlink.orders.people import People, PeopleOfFile
 from meterlink.orders.qualifying.left_open import LeftOpen
@@ -47,8 +44,6 @@ from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
 from meterlink.orders.strays import Strays
 from meterlink.roster.roster import Roster
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +112,7 @@ class Rules:
         evidence: what senders tell.
         wall: since when the gateway's clock can be right.
         restored: whether the log is the newest.
-        holidays_fault: what is wrong with that file, so that no day is one for trips; empty: nothing.
+        calendar: when trips may go, as the file of holidays says now.
 
     """
 
@@ -127,20 +122,14 @@ class Rules:
     evidence: EvidenceBook
     wall: LeastTime
     restored: Restored
-    holidays_fault: str = ""
+    calendar: CalendarOfFile
 
     @classmethod
     def of(cls, ground: Ground, models: Models) -> Rules:
-        """Build them; with a wrong file of holidays no trip goes, and everything else does."""
-        fault = ""
-        try:
-            calendar = Calendar.of(ground.control, ground.zone)
-        except ConfigError as error:
-            fault = str(error)
-            _log.error("holidays_wrong", reason=fault)
-            calendar = Calendar.of(ground.control.model_copy(update={"holidays": None}), ground.zone)
+        """Build them."""
+        calendar = CalendarOfFile(ground.control, ground.zone)
         limits = Limits(ground.control, ground.roster)
-        watch = Watch(ground.acts, limits, ground.roster, calendar, ground.timeline)
+        watch = Watch(ground.acts, limits, ground.roster, calendar.current(), ground.timeline)
         evidence = EvidenceBook(ground.acts, ground.roster, ground.clock, ground.timeline)
         wall = LeastTime(ground.acts, ground.clock)
         restored = Restored(ground.acts, ground.mark, ground.timeline, wall)
@@ -150,7 +139,7 @@ class Rules:
             book=evidence,
             watch=watch,
             settings=ground.control,
-            calendar=calendar,
+            calendar=calendar.current,
             clock=ground.clock,
             timeline=ground.timeline,
             last_read=ground.last_read,
@@ -167,7 +156,7 @@ class Rules:
             evidence=evidence,
             wall=wall,
             restored=restored,
-            holidays_fault=fault,
+            calendar=calendar,
         )
 
 

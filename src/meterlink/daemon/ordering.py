@@ -177,7 +177,7 @@ class Ordering:
         """What keeps orders from going, and why; empty: nothing does."""
         told = {
             "people": ("nobody is cut off, and no order is taken, until this is right", self.people.fault),
-            "holidays": ("nobody is cut off before a start with this right", self._rules.holidays_fault),
+            "holidays": ("nobody is cut off until this is right", self._rules.calendar.fault),
         }
         return {name: f"{what}: {fault}" for name, (what, fault) in told.items() if fault}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, PlanSettings, Settings
 from meterlink.daemon.planned import plans_of
-from meterlink.drivers.base import Driver
+from meterlink.daemon.terminal_line import terminal_settings
+from meterlink.drivers.base import Offer
 from meterlink.drivers.choose import driver_for
+from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import EVENT, STATUS, DataClass
@@ -14,6 +18,8 @@ from meterlink.model.slot import PASSING
 from meterlink.roster.fits import Misfit, dial_in_misfit, heartbeat_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterprofiles import Profile
+
+_TELLS_NOW: Final = 2
 
 
 def profiles_of(settings: Settings) -> MeterProfiles:
@@ -32,14 +38,14 @@ def profiles_of(settings: Settings) -> MeterProfiles:
     return profiles
 
 
-def _reads(driver: Driver, data_class: DataClass) -> bool:
+def _reads(driver: Offer, data_class: DataClass) -> bool:
     """Whether meters of a profile have data of a class; a plan passes by those that have not."""
     if data_class == EVENT:
         return driver.has_events
     return data_class in PASSING or data_class in driver.stored
 
 
-def has(driver: Driver, data_class: DataClass, item: str) -> bool:
+def has(driver: Offer, data_class: DataClass, item: str) -> bool:
     """Whether meters of a profile have an item in a class; a plan passes by those that have not."""
     if not _reads(driver, data_class):
         return False
@@ -62,14 +68,16 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
     _check_dial_in(settings)
     _check_passwords(settings, profiles)
     check_security(settings, profiles)
-    served = {profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    drivers = [_planned(one, clock) for one in sorted(served, key=lambda one: one.name)]
+    served = set(_served(settings, profiles).values())
+    drivers = [
+        _planned(one, clock) for one in sorted(served, key=lambda one: (one.profile.name, one.terminal))
+    ]
     for plan in settings.plans:
         able = [driver for driver in drivers if _reads(driver, plan.data_class)]
         if drivers and not able:
             raise UnknownItem(
                 f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
-                f"they speak {', '.join(sorted({_spoken(one) for one in served}))}"
+                f"they speak {', '.join(sorted({_spoken(one.profile) for one in served}))}"
             )
         for item in plan.items if able else ():
             if not any(has(driver, plan.data_class, item) for driver in able):
@@ -97,19 +105,45 @@ def _refuse(meter: MeterSettings, misfit: Misfit | None) -> None:
 
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:
     """The meters that a plan does not read, because their protocol has no such data; by id."""
-    profile_of = {meter.id: profiles.find(meter.protocol, meter.model) for meter in settings.meters}
-    drivers = {profile: _planned(profile, clock) for profile in set(profile_of.values())}
+    served = _served(settings, profiles)
+    drivers = {one: _planned(one, clock) for one in set(served.values())}
     able = {
-        profile
-        for profile, driver in drivers.items()
+        one
+        for one, driver in drivers.items()
         if any(has(driver, plan.data_class, item) for item in plan.items)
     }
-    return [meter for meter, profile in profile_of.items() if profile not in able]
+    return [meter for meter, one in served.items() if one not in able]
 
 
-def _planned(profile: Profile, clock: Clock) -> Driver:
-    """A driver that answers for its protocol, and never talks."""
-    return driver_for(profile, clock, random_octets=bytes)
+class _Served(NamedTuple):
+    """Meters that have the same.
+
+    Args:
+        profile: of them.
+        terminal: behind one of Q/GDW 1376.1: 1; that tells what it has read lately: 2; else 0.
+
+    """
+
+    profile: Profile
+    terminal: int = 0
+
+
+def _served(settings: Settings, profiles: MeterProfiles) -> dict[str, _Served]:
+    """What each meter is, by id."""
+    found = {meter.id: _Served(profiles.find(meter.protocol, meter.model)) for meter in settings.meters}
+    for line, meters in settings.meters_by_line():
+        if line.terminal_1376 is not None:
+            terminal = _TELLS_NOW if terminal_settings(line).fresh_s > 0 else 1
+            found |= {one.id: found[one.id]._replace(terminal=terminal) for one in meters}
+    return found
+
+
+def _planned(served: _Served, clock: Clock) -> Offer:
+    """What meters have, of those that talk and of those that stand behind a terminal."""
+    driver = driver_for(served.profile, clock, random_octets=bytes)
+    if not served.terminal:
+        return driver
+    return TerminalOffer(driver, tells_now=served.terminal == _TELLS_NOW)
 
 
 def _spoken(profile: Profile) -> str:
@@ -117,7 +151,7 @@ def _spoken(profile: Profile) -> str:
     return dialect if dialect == profile.protocol else f"{profile.protocol} ({dialect})"
 
 
-def _check_item(driver: Driver, data_class: DataClass, item: str) -> None:
+def _check_item(driver: Offer, data_class: DataClass, item: str) -> None:
     if data_class == EVENT:
         driver.event_kinds(item)
     elif data_class == STATUS:

@@ -16,6 +16,7 @@ from meterlink.config import LineSettings, SecretRef
 from meterlink.config.terminal1376 import Terminal1376Settings
 from meterlink.drivers.base import Driver
 from meterlink.drivers.gdw1376.archivist import Archivist1376
+from meterlink.drivers.gdw1376.clock import Clock1376
 from meterlink.drivers.gdw1376.driver import Gdw1376Driver
 from meterlink.drivers.gdw1376.reporter import Reporter
 from meterlink.drivers.gdw1376.settings import TerminalSettings, password_of
@@ -43,6 +44,7 @@ class TerminalLine:
     Attributes:
         line: of the meters.
         archivist: shows and fills the terminal's archive.
+        clock: reads and sets the terminal's clock.
 
     """
 
@@ -76,6 +78,7 @@ class TerminalLine:
         )
         self.reporter = Reporter(station, roster, report)
         self.archivist = Archivist1376(station, self.connection)
+        self.clock = Clock1376(station, self.connection)
 
     def around(self, driver: Driver) -> Driver:
         """The driver of meters behind the terminal."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timezone
-from typing import Final
 
 import structlog
 
+from meterlink.billing.turnovers import ORIGIN, RULE, value_of
 from meterlink.clock import Clock
 from meterlink.errors import MeterlinkError
 from meterlink.journal.acts import ActLog
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.roster.last_registers import Doubt
-
-RULE: Final = "METER_CHANGE"
-ORIGIN: Final = "VEE-12"
 
 _log = structlog.get_logger(__name__)
 
@@ -36,7 +33,7 @@ async def raise_doubts(doubts: Sequence[Doubt], *, acts: ActLog, clock: Clock, z
             rule=RULE,
             origin=ORIGIN,
             meter=one.meter,
-            value=f"{one.item} {one.told:f}",
+            value=value_of(one.item, f"{one.told:f}", "last"),
             threshold=f"{one.newest:f} + {one.most:f}",
             estimate_kwh=format(one.told - one.newest, "f") if one.told > one.newest else "",
         )

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple, Protocol
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.events import EventReader
-from meterlink.errors import MeterlinkError
+from meterlink.drivers.events import Countable, EventReader
+from meterlink.errors import BadAnswer, MeterlinkError, Refused
 from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.marks import Marks
 
@@ -76,6 +76,10 @@ class MeterAnswer(NamedTuple):
 
     values: tuple[Measured, ...]
     taken_at: datetime
+
+
+Brought = Mapping[str, MeterAnswer | Refused | BadAnswer]
+"""What one request for several items brought, item by item."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +189,8 @@ class Wanted:
             raise ValueError(f"slots of a curve are whole intervals of {self.every_s} s apart")
 
 
-class MemoryReader(Protocol):
-    """One protocol's way to read what meters have stored of past times."""
+class Stored(Protocol):
+    """What meters of a kind have stored of past times."""
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
@@ -199,6 +203,10 @@ class MemoryReader(Protocol):
             UnknownItem: the message says what there is.
 
         """
+
+
+class MemoryReader(Stored, Protocol):
+    """One protocol's way to read what meters have stored of past times."""
 
     async def read_stored(
         self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
@@ -223,8 +231,8 @@ class MemoryReader(Protocol):
         """
 
 
-class Driver(MemoryReader, EventReader, Protocol):
-    """One protocol's way to read; holds nothing between exchanges."""
+class Offer(Stored, Countable, Protocol):
+    """What can be asked of meters of a kind; for whoever asks nobody yet."""
 
     def check_item(self, item: str) -> None:
         """Refuse an item that this protocol does not have, or that cannot be read (a password).
@@ -249,6 +257,10 @@ class Driver(MemoryReader, EventReader, Protocol):
             UnknownItem: not in the dictionary, or it holds something else; the message says which.
 
         """
+
+
+class Driver(Offer, MemoryReader, EventReader, Protocol):
+    """One protocol's way to read; holds nothing between exchanges."""
 
     def check_window(self, item: str, window: Window) -> None:
         """Refuse records that cannot be asked for so.
@@ -289,6 +301,33 @@ class Driver(MemoryReader, EventReader, Protocol):
 
         Raises:
             UnknownItem, Refused, NoRecord, BadAnswer: as ``read``.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """Those of some items that one request to a meter may bring: the first, and others where it can be.
+
+        Args:
+            address: of the meter; which ones take such requests is remembered.
+            items: names, 1 or more, each for itself fit for ``read`` or ``read_status``.
+
+        """
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """Read a ``group`` of a meter in one exchange; what is refused or unfit costs only itself.
+
+        Args:
+            line: running.
+            address: of the meter.
+            items: of a ``group``, two or more.
+            as_status: words and their bits, as ``read_status`` tells them.
+            priority: who goes first on the line.
+
+        Raises:
+            Refused, BadAnswer: of the whole request; the items by themselves may still be read.
             ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
 
         """

@@ -74,8 +74,8 @@ class EventRecords:
     cut_short: MeterlinkError | None = None
 
 
-class EventReader(Protocol):
-    """One protocol's way to read what meters have recorded of events."""
+class Countable(Protocol):
+    """Which events meters of a kind record."""
 
     @property
     def has_events(self) -> bool:
@@ -88,6 +88,10 @@ class EventReader(Protocol):
             UnknownItem: the protocol has no such kind; the message says which it has.
 
         """
+
+
+class EventReader(Countable, Protocol):
+    """One protocol's way to read what meters have recorded of events."""
 
     async def read_event_counts(
         self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority

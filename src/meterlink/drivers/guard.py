@@ -15,7 +15,7 @@ import structlog
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
-from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Brought, Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.errors import BadAnswer, MeterlinkError
 from meterlink.model.data_classes import DataClass
@@ -44,6 +44,7 @@ class GuardedDriver:
         self.check_stored = driver.check_stored
         self.event_kinds = driver.event_kinds
         self.association_lost = driver.association_lost
+        self.group = driver.group
 
     async def read(
         self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
@@ -58,6 +59,13 @@ class GuardedDriver:
         """See ``Driver.read_status``."""
         with self._wall(line, address):
             return await self._driver.read_status(line, address, item, priority=priority)
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        with self._wall(line, address):
+            return await self._driver.read_group(line, address, items, as_status=as_status, priority=priority)
 
     @property
     def has_events(self) -> bool:

@@ -90,7 +90,7 @@ class Joined:
             answer: what it said.
 
         """
-        self._heard = True
+        self._heard |= answer.heard
         self._taken_at = max(self._taken_at, answer.taken_at)
         for record in answer.records:
             self._records[record.slot] = self._with(self._records.get(record.slot), record)

@@ -8,22 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from meterlink.drivers.base import Measured
 from meterlink.drivers.events import ReportedEvent
 
 REPORTS_MAX = 1_000
 """Reports that may wait for the journal; one more is dropped, and its terminal tells it again."""
-
-REPORTED_VALUES: Final = "reported_values"
-"""Kind of event: values that are no readings, or readings of somebody whom nobody has configured."""
-PASSED_ON_FRAMES: Final = "passed_on_frames"
-"""Kind of event: what came in through a port of a terminal, as octets."""
-UNREAD_REPORT: Final = "unread_report"
-"""Kind of event: a report, as octets, of which something could not be understood."""
-EVENTS_WAIT: Final = "events_wait"
-"""Kind of event: an answer said that the device has events which nobody has read (ACD)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-from meterlink.drivers.base import Measured, MeterAnswer
-from meterlink.errors import BadAnswer, UnknownItem
+from meterlink.drivers.base import Brought, Measured, MeterAnswer
+from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.marks import NO_MARKS
 from meterwire.primitives.bits import Bit
 
@@ -29,6 +29,23 @@ def with_bits(answer: MeterAnswer, bits_of: Mapping[str, tuple[Bit, ...]]) -> Me
 
     """
     return answer._replace(values=tuple(_each(answer.values, bits_of)))
+
+
+def each_with_bits(found: Brought, bits_of: Mapping[str, tuple[Bit, ...]]) -> Brought:
+    """The same of several items, each with its own answer; one that holds no word is a bad answer by itself.
+
+    Args:
+        found: what the meter said, by item.
+        bits_of: the bits of each word that have a name.
+
+    """
+    told: dict[str, MeterAnswer | Refused | BadAnswer] = {}
+    for item, one in found.items():
+        try:
+            told[item] = with_bits(one, bits_of) if isinstance(one, MeterAnswer) else one
+        except BadAnswer as error:
+            told[item] = error
+    return told
 
 
 def no_status(item: str) -> UnknownItem:

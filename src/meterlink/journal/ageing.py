@@ -2,9 +2,10 @@
 
 What is taken out does not come back, and a wall clock may be far ahead for minutes (a wrong time server, a
 battery that was changed). So rows are aged by the least that the wall clock was ahead of the monotonic one in
-the last ``BELIEVED_AFTER_S``; a start goes on from when the last one was seen alive. A clock that is right,
-and was right, costs nothing; one that was set ahead, or a gateway that was off for long, has old rows a day
-more.
+the last ``BELIEVED_AFTER_S``; a start goes on from what the last one believed when it was seen alive, so that
+a start in the midst of the wrong time changes nothing. A clock that is right, and was right, costs nothing;
+one that was set ahead, or a gateway that was off for long, has old rows a day more. A clock without a time
+says nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Final
 
-from meterlink.clock import Clock
+from meterlink.clock import SET_FROM, Clock
 
 BELIEVED_AFTER_S: Final = 86_400.0
 """So long a wall clock must have been where it is now before anything is taken out by it."""
@@ -26,20 +27,24 @@ class AgeingClock:
 
     Args:
         clock: wall and monotonic time.
-        alive_at: when the start before this one was last seen alive; ``None``: there was none.
+        believed_at: this of the start before, when that was last seen alive; ``None``: there was none.
 
     """
 
-    def __init__(self, clock: Clock, alive_at: datetime | None) -> None:
+    def __init__(self, clock: Clock, believed_at: datetime | None) -> None:
         self._clock = clock
         self._seen: deque[tuple[float, float]] = deque()
         """Monotonic time, and how far the wall clock was ahead of it; both grow."""
-        if alive_at is not None:
-            self._note(alive_at.timestamp())
+        if believed_at is not None:
+            self._note(believed_at.timestamp())
 
     def now(self) -> datetime:
         """The wall time, or less; aware, UTC. To be asked at least once in an hour."""
-        self._note(self._clock.utc_now().timestamp())
+        now = self._clock.utc_now()
+        if now < SET_FROM and not self._seen:
+            return now
+        if now >= SET_FROM:
+            self._note(now.timestamp())
         monotonic_s = self._clock.monotonic_s()
         while len(self._seen) > 1 and monotonic_s - self._seen[0][0] > BELIEVED_AFTER_S:
             self._seen.popleft()

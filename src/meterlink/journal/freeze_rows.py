@@ -84,6 +84,8 @@ _NO_END: Final = 2**63 - 1
 _LATE: Final = Marks.BACKFILL.value
 _ID, _KEPT_AT, _METER, _ITEM, _VALUE, _UNIT, _SLOT, _TAKEN_AT, _MARKS, _ROUTE, _BEFORE = range(11)
 """Places in a row."""
+_AND: Final = " + "
+"""Between the ways of one freeze: what a concentrator's store lacked comes through it."""
 _texts: Final = itemgetter(_METER, _ITEM, _UNIT, _ROUTE)
 
 
@@ -99,7 +101,7 @@ class KeptFreeze:
         registers: at least one.
         is_late: whether one of them was read out of the meter's memory after its time.
         taken_at: when the meter had answered; aware, UTC.
-        route: by which it came.
+        route: by which way it came; several, where its registers came by several.
         before: the newest earlier row that was news, with a value for one of its keys; ``None``: none is.
         is_news: whether it tells something that was not kept: of a key that was read again with the same
             value, and with no other doubt, it does not.
@@ -239,11 +241,14 @@ def _against_before(db: sqlite3.Connection, seq: int) -> tuple[bool, int | None]
 
 def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
     first, bits, before, taken_at = rows[0], 0, None, 0
+    route = first[_ROUTE]
     registers = []
     try:
         "".join([text for row in rows for text in _texts(row)]).encode()  # sees that it is Unicode
-        for _, _, _, item, value, unit, _, taken, marks, _, earlier in rows:
+        for _, _, _, item, value, unit, _, taken, marks, way, earlier in rows:
             registers.append(Register(item, decimal(value), unit, marks_of(marks)))
+            if way != first[_ROUTE]:
+                route = _AND.join(dict.fromkeys(row[_ROUTE] for row in rows))
             bits |= marks
             taken_at = max(taken_at, taken)
             if earlier is not None:
@@ -256,7 +261,7 @@ def _freeze(rows: list[tuple[Any, ...]]) -> KeptFreeze:
             registers=tuple(registers),
             is_late=bool(bits & _LATE),
             taken_at=instant(taken_at),
-            route=first[_ROUTE],
+            route=route,
             before=before,
         )
     except (ArithmeticError, ValueError) as error:

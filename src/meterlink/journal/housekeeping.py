@@ -134,7 +134,7 @@ class Housekeeper:
     async def _now(self) -> datetime:
         """The time by which rows age."""
         if self._ageing is None:
-            self._ageing = AgeingClock(self._clock, await self._journal.ledger.lived_until())
+            self._ageing = AgeingClock(self._clock, await self._journal.ledger.believed_until())
         return self._ageing.now()
 
     async def _rest(self, begun_s: float) -> None:

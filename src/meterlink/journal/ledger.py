@@ -16,10 +16,11 @@ from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_looks, ledger_rows
+from meterlink.journal import ledger_looks, ledger_rows, roster_absences
 from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
+from meterlink.journal.roster_absences import Absence
 from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 from meterlink.model.payload import time_out
@@ -155,6 +156,17 @@ class Ledger:
 
         await self._write(step)
 
+    async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
+        """Slots from a time on did not pass by after all, of stretches that were missed for a reason."""
+        at = seconds(since)
+
+        def is_needed(db: sqlite3.Connection) -> list[int]:
+            numbers = (ledger_rows.series_of(db, *one) for one in series)
+            return [one for one in numbers if one is not None and ledger_rows.has_gap(db, one, reason, at)]
+
+        if found := await self._look(is_needed):
+            await self._write(partial(ledger_rows.cut_gaps, numbers=found, reason=reason, since=at))
+
     async def made_up(self, key: SlotKey) -> None:
         """A slot is kept, and with it what its series missed before: a memory told all of it.
 
@@ -210,9 +222,15 @@ class Ledger:
 
         return await self._count(step)
 
-    async def live(self) -> None:
-        """Note that the daemon lives."""
-        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now()))
+    async def live(self, believed: datetime | None = None) -> None:
+        """Note that the daemon lives.
+
+        Args:
+            believed: the time by which rows age; see ``AgeingClock``.
+
+        """
+        by = None if believed is None else seconds(believed)
+        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
 
     async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
         """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
@@ -254,6 +272,11 @@ class Ledger:
         found = await self._look(partial(ledger_looks.lived_until, boot=self.boot()))
         return None if found is None else moment(found)
 
+    async def believed_until(self) -> datetime | None:
+        """By which time rows aged at the end of the last start before this one; ``None``: there was none."""
+        found = await self._look(partial(ledger_looks.believed_until, boot=self.boot()))
+        return None if found is None else moment(found)
+
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """Of each series the newest slot before a time that was planned or has passed."""
 
@@ -266,6 +289,10 @@ class Ledger:
             return found
 
         return await self._look(look)
+
+    async def away(self, meters: Sequence[str]) -> dict[str, list[Absence]]:
+        """By id, when meters that are there again had been out of service; see ``roster_absences``."""
+        return await self._look(partial(roster_absences.away, meters=meters))
 
     async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
         """The open slots of series, seen from afar.

@@ -1,6 +1,7 @@
 """Looking into the ledger: what is open, what one slot's story is, and how many stand alike.
 
-The numbers of states stand in the SQL as literals: the index of open slots is found by them alone.
+The numbers of states stand in the SQL as literals: the index of open slots is found by them alone. A gap is
+lost (3), but that of a meter which was not in service (reason 8) is not counted (4).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _STANDING: Final = """
     WHERE meter = ? AND at = ? ORDER BY data_class, every_s
     """
 _GAPS: Final = """
-    SELECT data_class, every_s, ?2, 3, reason, 0, ?2, until_at, note
+    SELECT data_class, every_s, ?2, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason, 0, ?2, until_at, note
     FROM series JOIN gap ON gap.series = series.number
     WHERE meter = ?1 AND from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
     ORDER BY data_class, every_s
@@ -70,7 +71,7 @@ _TALLIES: Final = """
     WHERE number BETWEEN :first AND :last AND from_at >= :since AND from_at < :until
       AND data_class IN (SELECT value FROM json_each(:classes))
     UNION ALL
-    SELECT meter, data_class, every_s, 3, reason,
+    SELECT meter, data_class, every_s, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason,
            (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0
     FROM series JOIN gap ON gap.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at < :until AND until_at > :since
@@ -205,6 +206,20 @@ def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
         (boot,),
     ).fetchone()
     return None if found < 0 else int(found)
+
+
+def believed_until(db: sqlite3.Connection, boot: int) -> int | None:
+    """By which time rows aged when the last start before this one was last seen alive."""
+    row = db.execute(
+        """
+        SELECT believed_at FROM life LEFT JOIN belief ON belief.boot = life.boot
+        WHERE life.boot < ? ORDER BY life.boot DESC LIMIT 1
+        """,
+        (boot,),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return lived_until(db, boot)
+    return int(row[0])
 
 
 def parts(last: int, size: int) -> Iterator[tuple[int, int]]:

@@ -242,6 +242,20 @@ def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: 
     db.execute("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)", row)
 
 
+def has_gap(db: sqlite3.Connection, number: int, reason: Reason, since: int) -> bool:
+    """Whether slots of a series from a time on were missed for a reason, in a stretch."""
+    query = "SELECT 1 FROM gap WHERE series = ? AND reason = ? AND until_at > ? LIMIT 1"
+    return db.execute(query, (number, int(reason), since)).fetchone() is not None
+
+
+def cut_gaps(db: sqlite3.Connection, numbers: Iterable[int], reason: Reason, since: int) -> None:
+    """Let the stretches of some series that were missed for a reason end before a time."""
+    for number in numbers:
+        at = (number, int(reason), since)
+        db.execute("DELETE FROM gap WHERE series = ? AND reason = ? AND from_at >= ?", at)
+        db.execute("UPDATE gap SET until_at = ?3 WHERE series = ?1 AND reason = ?2 AND until_at > ?3", at)
+
+
 def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int, classes: str) -> int:
     """Fold the kept slots of one day and some series into a row each. How many rows have gone."""
     given = {"first": first, "last": last, "day": day, "until": until, "classes": classes}
@@ -269,8 +283,13 @@ def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int,
     ).rowcount
 
 
-def live(db: sqlite3.Connection, boot: int, at: int) -> None:
-    """This start of the daemon lives."""
+def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None) -> None:
+    """This start of the daemon lives, and believes it to be so late."""
+    if believed is not None:
+        db.execute(
+            "INSERT INTO belief VALUES (?, ?) ON CONFLICT DO UPDATE SET believed_at = excluded.believed_at",
+            (boot, believed),
+        )
     db.execute(
         "INSERT INTO life VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET alive_at = max(alive_at, excluded.alive_at)",

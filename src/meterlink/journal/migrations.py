@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 
 from meterlink.errors import JournalError
@@ -12,7 +13,8 @@ APPLICATION_ID = 0x4D4C4A31
 """``MLJ1`` in SQLite's header says that a file is ours."""
 
 
-def steps() -> list[str]:
+@cache
+def steps() -> tuple[str, ...]:
     """The SQL of each schema step, in order; step n brings a file from version n-1 to version n.
 
     Raises:
@@ -24,7 +26,7 @@ def steps() -> list[str]:
     for number, file in enumerate(files, start=1):
         if int(file.name.split("_")[0]) != number:
             raise JournalError(f"schema step {number} is missing: install meterlink again")
-    return [file.read_text(encoding="utf-8") for file in files]
+    return tuple(file.read_text(encoding="utf-8") for file in files)
 
 
 def migrate(db: sqlite3.Connection) -> None:

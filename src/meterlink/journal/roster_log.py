@@ -149,3 +149,23 @@ class RosterLog:
 
         """
         return await self.read(lambda store: store.look(roster_rows.told_gone))
+
+    async def told_since(self, after: int, since: datetime) -> tuple[int, set[str]]:
+        """Of which meters it was told what they showed when they came or went.
+
+        Args:
+            after: number of a revision; those behind it are looked at.
+            since: and that were kept since then; aware.
+
+        Returns:
+            the newest revision, and our ids of the meters.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+
+        def look(db: sqlite3.Connection) -> tuple[int, set[str]]:
+            return roster_rows.revision(db), roster_rows.told_since(db, after, since)
+
+        return await self.read(lambda store: store.look(look))

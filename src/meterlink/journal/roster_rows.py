@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from meterlink.errors import JournalError
 from meterlink.journal import act_rows, retold
-from meterlink.journal.cells import instant, text
+from meterlink.journal.cells import instant, micros, text
 from meterlink.journal.judged import Judge
 from meterlink.model.act import Act, Topic
 from meterlink.model.history import Shown
@@ -53,6 +53,11 @@ _TOLD_GONE: Final = """
     WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.verb IN ('exchange', 'remove')
     AND json_valid(act.body)
     AND roster_change.meter IN (json_extract(act.body, '$.old'), json_extract(act.body, '$.meter'))
+    """
+_TOLD_SINCE: Final = """
+    SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
+    WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.verb IN ('exchange', 'remove', 'correct')
+    AND act.step > ? AND act.at >= ?
     """
 _KEPT: Final = "INSERT INTO roster_change (revision, n, meter, old, new) VALUES (?, ?, ?, ?, ?)"
 _STATE: Final = (
@@ -206,6 +211,11 @@ def newest_shown(db: sqlite3.Connection, meter: str, item: str) -> Shown | None:
 def told_gone(db: sqlite3.Connection) -> set[str]:
     """Our ids of the meters of which it was ever told that they were taken out, and what they showed."""
     return {meter for (meter,) in db.execute(_TOLD_GONE)}
+
+
+def told_since(db: sqlite3.Connection, after: int, since: datetime) -> set[str]:
+    """Our ids of the meters of which a revision behind one tells what they showed when they came or went."""
+    return {meter for (meter,) in db.execute(_TOLD_SINCE, (after, micros(since)))}
 
 
 @contextmanager

@@ -40,6 +40,7 @@ class Topic(enum.StrEnum):
     ACCESS = "access"
     SETTLEMENT = "settlement"
     ESTIMATE = "estimate"
+    TERMINAL = "terminal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

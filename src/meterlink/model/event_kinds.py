@@ -101,6 +101,18 @@ ROUTE_STATE: Final = "route_state"
 """Kind of event: a carrier module has come to the end of something (06-F3)."""
 MODULE_RESET: Final = "module_reset"
 """Kind of event: a carrier module began anew."""
+ARCHIVE_DIFFERS: Final = "terminal_archive_differs"
+"""Kind of event: a terminal's archive and the roster of its line do not agree."""
+CLOCK_IS_OFF: Final = "terminal_clock_off"
+"""Kind of event: a terminal's clock is not right."""
+REPORTED_VALUES: Final = "reported_values"
+"""Kind of event: values that are no readings, or readings of somebody whom nobody has configured."""
+PASSED_ON_FRAMES: Final = "passed_on_frames"
+"""Kind of event: what came in through a port of a terminal, as octets."""
+UNREAD_REPORT: Final = "unread_report"
+"""Kind of event: a report, as octets, of which something could not be understood."""
+EVENTS_WAIT: Final = "events_wait"
+"""Kind of event: an answer said that the device has events which nobody has read (ACD)."""
 _TOLD: Final[Mapping[str, EventKind]] = {
     EVENTS_GONE: EventKind("event records overwritten", "事件记录已被覆盖"),
     NODE_JOINED: EventKind("carrier node joined", "载波节点入网"),
@@ -110,6 +122,12 @@ _TOLD: Final[Mapping[str, EventKind]] = {
     NODE_STRANGE: EventKind("stranger in the carrier module", "载波模块档案多表"),
     ROUTE_STATE: EventKind("route state of the carrier module", "载波路由工况变动"),
     MODULE_RESET: EventKind("carrier module began anew", "载波模块重启"),
+    ARCHIVE_DIFFERS: EventKind("archive of the terminal differs from the roster", "终端档案与本地档案不一致"),
+    CLOCK_IS_OFF: EventKind("clock of the terminal off", "终端时钟超差"),
+    REPORTED_VALUES: EventKind("reported values", "上报数据"),
+    PASSED_ON_FRAMES: EventKind("frames passed on", "转发报文"),
+    UNREAD_REPORT: EventKind("report that nobody could read", "无法解析的上报"),
+    EVENTS_WAIT: EventKind("events wait to be read", "有事件待读"),
 }
 """Kinds that are no records of meters."""
 CLEARS: Final = ("event_clear", "meter_clear")

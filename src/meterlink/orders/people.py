@@ -85,6 +85,8 @@ class Deed(enum.StrEnum):
     """Say which meters there are, and what may be done to them."""
     READ_METER = "read_meter"
     """Read a meter on demand, in front of what the plans read."""
+    SET_CLOCK = "set_clock"
+    """Set the clock of a concentrator, by which nights are filed."""
     SETTLE = "settle"
     """Seal a day for whoever bills."""
 
@@ -110,6 +112,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.QUALIFY: frozenset({Role.FIELD, Role.INSPECTOR}),
         Deed.CHANGE_ROSTER: frozenset({Role.OPERATOR}),
         Deed.READ_METER: frozenset({Role.OPERATOR, Role.DISPATCHER, Role.FIELD, Role.INSPECTOR}),
+        Deed.SET_CLOCK: frozenset({Role.DISPATCHER}),
         Deed.SETTLE: frozenset({Role.BILLING, Role.OPERATOR}),
     }
 )

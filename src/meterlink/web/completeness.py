@@ -17,7 +17,7 @@ from meterlink.acquisition.explaining import completeness as told_of
 from meterlink.acquisition.explaining import spans_of
 from meterlink.billing import days
 from meterlink.billing.manifest import Counts
-from meterlink.billing.standing import DayStanding
+from meterlink.billing.standing import DayStanding, FreezeValid, freeze_valid_of
 from meterlink.journal import ledger_looks
 from meterlink.journal.ledger import SERIES_AT_ONCE
 from meterlink.journal.ledger_rows import seconds
@@ -99,17 +99,14 @@ async def completeness(
     return whole(request, document(page), JSON, headers=heads)
 
 
-async def _freeze_valid(here: World, day: date, area: str | None) -> dict[str, int | float | None]:
+async def _freeze_valid(here: World, day: date, area: str | None) -> FreezeValid:
     """FRZ-01: how many of the meters in service have a valid freeze; some thousand freezes a look."""
     standing = DayStanding(day, area or "")
     until, seq = await here.readers.run(lambda look: look.freezes.newest()), 0
     while seq < until:
         take = partial(_add_freezes, standing, seq, until, day, area)
         seq = await here.readers.run(take)
-    counts = await here.readers.run(lambda look: _counts(standing, day, area, look))
-    share = counts.shares["valid"]
-    rate = None if share is None else float(share)
-    return {"in_service": counts.in_service, "valid": counts.valid, "rate": rate}
+    return freeze_valid_of(await here.readers.run(lambda look: _counts(standing, day, area, look)))
 
 
 def _add_freezes(standing: DayStanding, seq: int, until: int, day: date, area: str | None, look: Look) -> int:

@@ -39,7 +39,9 @@ class FreezeView(BaseModel):
     source: Literal["read", "backfill"]
     taken_at: Time
     kept_at: Time
-    route: str
+    route: str = Field(
+        description="by which way it came: the line, or what it leads to; several with ` + ` between them"
+    )
     registers: list[RegisterView]
 
 

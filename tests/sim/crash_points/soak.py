@@ -34,8 +34,6 @@ FIRST_SEEDS: Final = (10_000, WIDE_FROM, WALKS_FROM)
 OFTEN_EACH: Final = 500
 """Behind one of those so many of the same kind come that die again and again: most of the time goes there."""
 TOLD_EVERY_S: Final = 60.0
-GARBAGE_MAX: Final = 100_000
-"""So many objects are made before anybody looks for garbage: worlds are short."""
 
 
 def soak(points: int, results: Results, *, workers: int, first_round: int = 0) -> None:
@@ -78,11 +76,12 @@ def seeds_in_turn(first_round: int = 0) -> Iterator[int]:
 
 
 def _played(seed: int) -> tuple[Tally, float]:
-    """A seed in its way, and the processor's time that it took."""
+    """A seed in its way, and the time that it took of a processor; garbage waits for the end of a world."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    gc.set_threshold(GARBAGE_MAX)
+    gc.disable()
     before = os.times()
     tally = play_often(seed) if way_of(seed) == "often" else play_all(seed)
+    gc.collect()
     return tally, sum(os.times()[:4]) - sum(before[:4])
 
 

@@ -29,10 +29,15 @@ EVENTS_EVERY_S: Final = 28_800
 """How often meters are asked what has happened to them."""
 PASSING_S: Final = 86_400
 """How often they are asked for values and words of state of the moment."""
+PASSING_ITEMS: Final = ("forward_active_energy", "voltage.a", "current.a")
+"""What they are asked for then; meters of DL/T 698.45 tell it in a list."""
 EVENT_KINDS: Final = ("power_down", "cover_open")
 METERS_A_LINE: Final = 18
 PACED_METERS: Final = 3
 BAUDS: Final = (600, 1200, 2400, 9600)
+PASSING_WORDS: Final = (1, 33, 65)
+"""With which noisy meters refuse now and then: other errors of DL/T 645, and DAR of 698.45; none says that
+there is no such data."""
 SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
 
@@ -199,7 +204,7 @@ class Draft:
                 "items": ["forward_active_energy"],
                 "gather_s": GATHER_S,
             },
-            {"class": "instant", "every_s": PASSING_S, "items": ["forward_active_energy"]},
+            {"class": "instant", "every_s": PASSING_S, "items": list(PASSING_ITEMS)},
             {"class": "status", "every_s": PASSING_S},
             {"class": "event", "every_s": EVENTS_EVERY_S, "items": list(EVENT_KINDS)},
         ]
@@ -350,10 +355,13 @@ class _Drawing:
 
 
 def _noisy(chance: random.Random) -> Faults:
+    seed = chance.randrange(1_000_000)
     return Faults(
-        seed=chance.randrange(1_000_000),
+        seed=seed,
         loss=0.03,
         silence=0.03,
+        abnormal=0.04,
+        error_word=PASSING_WORDS[seed % len(PASSING_WORDS)],
         bit_flip=0.05,
         half_frame=0.04,
         truncation=0.02,

@@ -77,8 +77,7 @@ class Passing:
             if data_class == "status":
                 yield from self._of_words(one, name, self._readings.get(key, {}), self._taken[key])
         elif not state:
-            if "clock_wrong" not in causes:
-                yield f"{name} was due, and the ledger knows nothing of it"
+            yield f"{name} was due, and the ledger knows nothing of it"
         elif self._had_to_be_kept(one, begin_s):
             yield f"{name} is missing ({state}, {reason}); nothing was in its way"
         elif reason not in causes | ({"refused"} if one.nature == "garbage" else set()):

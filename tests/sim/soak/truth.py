@@ -180,7 +180,7 @@ class Truth:
         """What was in the way of a meter in a stretch of time, whatever was asked for."""
         begin, end = span
         line = self._lines[one.line]
-        found = set[str]()
+        found = {"refused"} if one.faults.abnormal else set[str]()
         if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *line.mute)) or one.faults.loss:
             found.add("silent")
         if any(away.overlaps(begin, end) for away in self._away(line)):

@@ -41,10 +41,14 @@ class Archivist698:
         talk: with the concentrator.
         behind: which one, and its port.
         line: of the concentrator, running.
+        priority: who goes first.
 
     """
 
-    def __init__(self, talk: Talk, behind: Behind, line: Exchanging) -> None:
+    def __init__(
+        self, talk: Talk, behind: Behind, line: Exchanging, priority: Priority = Priority.ON_DEMAND
+    ) -> None:
+        self._priority = priority
         self._talk = talk
         self._behind = behind
         self._line = line
@@ -91,7 +95,7 @@ class Archivist698:
             self._line,
             self._behind.terminal,
             request_of,
-            priority=Priority.ON_DEMAND,
+            priority=self._priority,
             may_repeat=may_repeat,
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from functools import partial
 
 from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.drivers.behind698.archive import Archivist698
@@ -15,6 +16,7 @@ from meterlink.drivers.behind698.driver import BehindDriver
 from meterlink.drivers.behind698.proxy import ProxyTalk
 from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
+from meterlink.drivers.behind698.watch import ArchiveWatch698
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.dlt698.along import Asides
@@ -22,7 +24,7 @@ from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.dlt698.talk import PasswordOf, Talk
 from meterlink.drivers.reports import Report
-from meterlink.drivers.terminal_archive import Archivist
+from meterlink.drivers.terminal_archive import Archivist, RosterSide
 from meterprofiles import Profile, generic
 
 
@@ -38,7 +40,7 @@ class Concentrator698:
         preamble: FEH octets before each request to it, 0 to 16, where it is not the profile's.
         zone: what clocks show there.
         password_of: its password, where its profile wants one.
-        report: where goes what it tells along with its answers.
+        report: where goes what it tells along with its answers, and what is found of it.
 
     """
 
@@ -57,6 +59,7 @@ class Concentrator698:
     ) -> None:
         self._clock = clock
         self._behind = behind
+        self._report = report
         profile = profile or generic(PROTOCOL)
         self.talk = Talk(
             clock,
@@ -73,7 +76,7 @@ class Concentrator698:
             clock,
             random_octets=random_octets,
             zone=zone,
-            talk=ProxyTalk(self.talk, behind),
+            talk=ProxyTalk(self.talk, behind, clock.monotonic_s),
         )
 
     @property
@@ -112,3 +115,16 @@ class Concentrator698:
 
         """
         return Archivist698(self.talk, self._behind, line)
+
+    def archive_watch(self, line: Exchanging, roster: Mapping[str, RosterSide]) -> ArchiveWatch698 | None:
+        """Who looks by itself whether its archive is as the roster; ``None``: nothing is asked by it.
+
+        Args:
+            line: of the concentrator, running.
+            roster: the meters that should be behind it, by address.
+
+        """
+        if not roster or not {"store", "proxy"} & {*self._behind.ways}:
+            return None
+        archivist = Archivist698(self.talk, self._behind, line, Priority.BACKFILL)
+        return ArchiveWatch698(archivist, self._behind.terminal, roster, clock=self._clock, put=self._report)

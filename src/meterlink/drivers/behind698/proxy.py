@@ -3,18 +3,22 @@
 What asks a meter straight asks it so too: a request for attributes or records goes to the concentrator, which
 asks the meter, and the answer is given back as the meter's own. Meters are told by their address, never by
 their place in the answer. That a meter said nothing (DAR 33) is a silence like any other; so is that the
-concentrator has no time for it now (DAR 2).
+concentrator has no time for it now (DAR 2). A concentrator that does not know such a request at all is not
+asked again in that way while its connection lasts: each meter would cost one exchange in vain.
 Source: spec dlt698, sections 3.9 and 8.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind, Patiently
-from meterlink.drivers.dlt698.talk import RequestOf, Talk, code_words
+from meterlink.drivers.dlt698.portion import Portion
+from meterlink.drivers.dlt698.talk import RequestOf, RequestRefused, Talk, code_words
 from meterlink.errors import BadAnswer, ReplyTimeout
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import (
@@ -38,6 +42,32 @@ from meterwire.dlt698.objects.concentrator import proxy_get
 BUSY: Final = Dar(2)
 """Temporary failure: later it may do."""
 _LATER: Final = frozenset({NO_ANSWER, BUSY})
+METERS_REFUSED: Final = 3
+"""So many different meters refused by an ERROR, none answered since, and it is taken for one without it."""
+WITHOUT_S: Final = 3_600.0
+"""So long at most: its connection may have ended, and another one begun, while nobody asked."""
+
+
+@dataclass(slots=True)
+class _Refusing:
+    """What a concentrator says of one kind of request.
+
+    Args:
+        meters: for which it said no, and never yes.
+        known: type of the ERROR by which it says that it does not do it at all, until ``until_s``.
+
+    """
+
+    meters: set[str] = field(default_factory=set)
+    known: int | None = None
+    until_s: float = 0.0
+
+    def refused(self, address: str, error: RequestRefused, now_s: float) -> None:
+        """It did not take a request for a meter."""
+        self.meters.add(address)
+        if error.is_of_service or len(self.meters) >= METERS_REFUSED:
+            self.known, self.until_s = error.error, now_s + WITHOUT_S
+            self.meters.clear()
 
 
 class ProxyTalk:
@@ -46,15 +76,24 @@ class ProxyTalk:
     Args:
         talk: with the concentrator.
         behind: which one, and how long it may take.
+        now_s: monotonic time.
 
     """
 
-    def __init__(self, talk: Talk, behind: Behind) -> None:
+    def __init__(self, talk: Talk, behind: Behind, now_s: Callable[[], float]) -> None:
         self._talk = talk
         self._behind = behind
+        self._now_s = now_s
+        self._portion = Portion(now_s)
+        self._breaks = talk.breaks
+        self._refusing: dict[bool, _Refusing] = {}
 
     def lost(self, address: str) -> None:
         """See ``Asking.lost``: no association with a meter is kept here."""
+
+    def portion(self, address: str) -> Portion:
+        """See ``Asking.portion``: it is the concentrator that has to send the answer."""
+        return self._portion
 
     async def ask(self, line: Exchanging, address: str, request_of: RequestOf, *, priority: Priority) -> Any:
         """See ``Asking.ask``.
@@ -67,12 +106,7 @@ class ProxyTalk:
 
         """
         asked = request_of(Piid.of(0))
-        reply = await self._talk.ask(
-            Patiently(line, self._behind.answer_timeout_s),
-            self._behind.terminal,
-            lambda piid: self._request(asked, address, piid),
-            priority=priority,
-        )
+        reply = await self._carried(line, address, asked, priority)
         if isinstance(asked, GetRequestRecord):
             return self._record(address, reply)
         results = self._results(address, reply)
@@ -80,6 +114,29 @@ class ProxyTalk:
         if isinstance(asked, GetRequestNormal):
             return GetResponseNormal(piid=reply.piid, result=results[0])
         return GetResponseNormalList(piid=reply.piid, results=tuple(results))
+
+    async def _carried(self, line: Exchanging, address: str, asked: Apdu, priority: Priority) -> Any:
+        """What the concentrator answers; see ``ask``."""
+        if self._breaks != self._talk.breaks:
+            self._breaks = self._talk.breaks
+            self._refusing.clear()
+        kind = isinstance(asked, GetRequestRecord)
+        refusing = self._refusing.setdefault(kind, _Refusing())
+        if refusing.known is not None and self._now_s() < refusing.until_s:
+            raise RequestRefused(f"{self._who} does not ask meters for us", error=refusing.known)
+        try:
+            reply = await self._talk.ask(
+                Patiently(line, self._behind.answer_timeout_s),
+                self._behind.terminal,
+                lambda piid: self._request(asked, address, piid),
+                priority=priority,
+            )
+        except RequestRefused as error:
+            if isinstance(asked, GetRequestNormal) or not error.may_be_too_long:
+                refusing.refused(address, error, self._now_s())
+            raise
+        self._refusing.pop(kind, None)
+        return reply
 
     def _request(self, asked: Apdu, address: str, piid: Piid) -> Apdu:
         timeout_s = self._behind.meter_timeout_s

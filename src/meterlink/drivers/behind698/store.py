@@ -8,7 +8,7 @@ say the same are as if they were not there: the meter itself is asked then.
 
 Where a night is wanted of one meter, it will be wanted of its neighbours in a moment: one request asks for
 several. What came for a neighbour waits for him a short while and is given once, so that whoever asks again
-is not told the same old thing.
+is not told the same old thing. A concentrator that cannot send so long an answer is asked for less.
 Source: spec dlt698, sections 2.2, 2.3, 7 and 8.1 a; field practice, section 4.
 """
 
@@ -29,14 +29,16 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Measured, StoredRecord, Wanted
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.dlt698.memory import tables_of
+from meterlink.drivers.dlt698.portion import Portion
 from meterlink.drivers.dlt698.rows import sort_item
-from meterlink.drivers.dlt698.talk import Talk, code_words
+from meterlink.drivers.dlt698.talk import RequestRefused, Talk, code_words
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.joined import is_meant
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import CURVE
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
 from meterwire.dlt698.apdus.parts import RecordRequest
+from meterwire.dlt698.axdr.selection import Oad
 from meterwire.dlt698.objects.concentrator import EVERY_RECORD, OWN_ADDRESS, ReadCollected
 from meterwire.dlt698.objects.records import METER_ADDRESS, Record, Records, records
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
@@ -110,6 +112,7 @@ class TerminalStore:
         self._address_column = METER_ADDRESS
         self.answers = True
         self._names_meters = False  # in the column that is asked for; once it has, no other is tried
+        self._portion = Portion(clock.monotonic_s)
         self._batches: OrderedDict[tuple[str, Wanted], _Batch] = OrderedDict()
         self._trouble = ""
 
@@ -157,47 +160,84 @@ class TerminalStore:
                 batch.rows.clear()
                 batch.given.clear()
             if address not in batch.rows:
-                together = self._together(address, wanted, batch) if priority in _TOGETHER else (address,)
-                brought = await self._fetch(line, together, table, wanted, priority)
+                together, brought = await self._brought(line, address, table, wanted, priority, batch)
                 batch.until_s = self._clock.monotonic_s() + FRESH_S
                 for one in together:
                     batch.rows[one] = [row for row in brought if row.address == one]
             batch.given.add(address)
             return batch.rows.pop(address)
 
-    def _together(self, address: str, wanted: Wanted, batch: _Batch) -> tuple[str, ...]:
-        """The meter, and those who will ask the same in a moment."""
-        values = sum(_BLOCK_OCTETS if item.endswith(".*") else _NUMBER_OCTETS for item in wanted.items)
-        octets = (_ROW_OCTETS + values) * len(wanted.slots)
-        count = max(1, min(METERS_TOGETHER, ANSWER_OCTETS // octets))
+    async def _brought(
+        self,
+        line: Exchanging,
+        address: str,
+        table: str,
+        wanted: Wanted,
+        priority: Priority,
+        batch: _Batch,
+    ) -> tuple[tuple[str, ...], list[Record]]:
+        """Rows, and of which meters: of fewer, and fewer at once, where the answer may have been too long."""
+        row_octets, slots = _row_octets(wanted), len(wanted.slots)
+        while True:
+            octets = self._portion.of(max(ANSWER_OCTETS, slots * row_octets))
+            rows_max = max(1, octets // row_octets)
+            count = min(octets, ANSWER_OCTETS) // row_octets // slots if priority in _TOGETHER else 1
+            together = self._together(address, count, batch)
+            brought: list[Record] = []
+            try:
+                for first in range(0, slots, rows_max):
+                    part = replace(wanted, slots=wanted.slots[first : first + rows_max])
+                    brought += await self._fetch(line, together, table, part, priority)
+                    if not self.answers:
+                        break
+            except RequestRefused as error:
+                rows = min(slots, rows_max) * len(together)
+                if self._portion.halved(rows * row_octets, least=row_octets):
+                    continue
+                self._note(str(error))
+            return together, brought
+
+    def _together(self, address: str, count: int, batch: _Batch) -> tuple[str, ...]:
+        """The meter, and so many in all of those who will ask the same in a moment."""
         others = (
             one
             for one in self._neighbours
             if one != address and one not in batch.given and one not in batch.rows
         )
-        return (address, *(one for one, _ in zip(others, range(count - 1), strict=False)))
+        return (
+            address,
+            *(one for one, _ in zip(others, range(min(count, METERS_TOGETHER) - 1), strict=False)),
+        )
 
     # --- one request -------------------------------------------------------------------------
 
     async def _fetch(
         self, line: Exchanging, addresses: tuple[str, ...], table: str, wanted: Wanted, priority: Priority
     ) -> tuple[Record, ...]:
-        """Rows of meters; none where the store has nothing of the kind, or answers with what fits nothing."""
+        """Rows of meters; none where the store has nothing of the kind, or answers with what fits nothing.
+
+        Raises:
+            RequestRefused: the answer may have been too long.
+            ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: from the line.
+
+        """
         try:
-            request = self._request(addresses, table, wanted)
+            request = self._request(addresses, table, wanted, self._address_column)
             told = await self._ask(line, request, priority)
             if not self._names_meters and lacks_addresses(told):
-                self._address_column = OWN_ADDRESS
-                told = await self._ask(line, self._request(addresses, table, wanted), priority)
-                if lacks_addresses(told):
-                    self._address_column = METER_ADDRESS
+                request = self._request(addresses, table, wanted, OWN_ADDRESS)
+                told = await self._ask(line, request, priority)
+                self._address_column = METER_ADDRESS if lacks_addresses(told) else OWN_ADDRESS
         except (Refused, BadAnswer, LocalProtocolError) as error:
+            if isinstance(error, RequestRefused) and error.may_be_too_long:
+                raise
             self._note(str(error))
             return ()
         if told.dar is not None:
             self._note(code_words("dar", told.dar))
             return ()
         self._trouble, self.answers = "", True
+        self._portion.answered()
         self._names_meters |= any(row.address for row in told.rows)
         return told.rows
 
@@ -220,7 +260,9 @@ class TerminalStore:
         except RemoteProtocolError as error:
             raise BadAnswer(f"terminal {terminal} answered records that do not fit: {error}") from None
 
-    def _request(self, addresses: tuple[str, ...], table: str, wanted: Wanted) -> RecordRequest:
+    def _request(
+        self, addresses: tuple[str, ...], table: str, wanted: Wanted, address_column: Oad
+    ) -> RecordRequest:
         first, after = self._span(wanted)
         read = ReadCollected(
             items=tuple(wanted.items),
@@ -229,7 +271,7 @@ class TerminalStore:
             stored_to=after,
             meters=addresses,
             interval=EVERY_RECORD,
-            address_column=self._address_column,
+            address_column=address_column,
         )
         return read.records()[0]
 
@@ -283,6 +325,13 @@ class TerminalStore:
         if why != self._trouble:
             self._trouble = why
             _log.info("store_says_no", terminal=self._behind.terminal, reason=why)
+
+
+def _row_octets(wanted: Wanted) -> int:
+    """Octets of a row, about."""
+    return _ROW_OCTETS + sum(
+        _BLOCK_OCTETS if item.endswith(".*") else _NUMBER_OCTETS for item in wanted.items
+    )
 
 
 def lacks_addresses(told: Records) -> bool:

@@ -17,13 +17,15 @@ from meterlink.drivers.carrier.payload import incoming, inner_secrets
 from meterlink.drivers.carrier.told645 import told_by_645
 from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import PASSED_ON_FRAMES, UNREAD_REPORT, Part, Report
+from meterlink.drivers.reports import Part, Report
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import (
     NODE_JOINED,
     NODE_POWER_BACK,
     NODE_POWER_FAIL,
+    PASSED_ON_FRAMES,
     ROUTE_STATE,
+    UNREAD_REPORT,
 )
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt698.axdr.values import DateTime

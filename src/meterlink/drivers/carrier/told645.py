@@ -14,8 +14,9 @@ from typing import Final
 from meterlink.drivers.carrier.payload import CODES, frames_645, inner_secrets
 from meterlink.drivers.dlt698.event_rows import clean
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import REPORTED_VALUES, Part
+from meterlink.drivers.reports import Part
 from meterlink.model.event import EventValue
+from meterlink.model.event_kinds import REPORTED_VALUES
 from meterwire.dlt645 import Entry, ItemValue, dictionary
 from meterwire.dlt645.link import frame as frame645
 from meterwire.dlt645.messages.messages import ReadReply, from_frame

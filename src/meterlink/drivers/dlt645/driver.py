@@ -10,15 +10,17 @@ from functools import partial
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Brought, Depth, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.dlt645.blocks import block_name, block_of, names_of
 from meterlink.drivers.dlt645.events import Events645
 from meterlink.drivers.dlt645.memory import Memory645
 from meterlink.drivers.dlt645.talk import Talk645
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.near import near
-from meterlink.drivers.status import no_status, with_bits
+from meterlink.drivers.status import each_with_bits, no_status, with_bits
+from meterlink.drivers.together import Together
 from meterlink.drivers.values import measured
-from meterlink.errors import UnknownItem
+from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
@@ -57,6 +59,7 @@ class Dlt645Driver:
         self._talk = Talk645(clock, profile, preamble=preamble)
         self._events = Events645(profile, talk=self._talk, clock=clock, zone=zone)
         self._memory = Memory645(profile, talk=self._talk, clock=clock, zone=zone)
+        self._together = Together(clock)
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -91,6 +94,16 @@ class Dlt645Driver:
         """See ``Driver.read``."""
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
+        try:
+            return await self._told(line, address, entry, selector, priority)
+        except ReplyTimeout:
+            self._together.silent_alone((address, block_name(item)))
+            raise
+
+    async def _told(
+        self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority
+    ) -> MeterAnswer:
+        """What a meter tells under one identifier."""
         told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
@@ -99,6 +112,48 @@ class Dlt645Driver:
     ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``: items of one block."""
+        block = block_of(self._dictionary, items, self._profile.reads.together)
+        if block is None or not self._together.may((address, block_name(items[0]))):
+            return tuple(items[:1])
+        return block.items
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        block = block_of(self._dictionary, items, len(items))
+        assert block is not None, "a group has a block"
+        who = address, block_name(items[0])
+        try:
+            answer = await self._told(line, address, block.entry, b"", priority)
+            found = self._parts(answer, items, address)
+        except ReplyTimeout:
+            self._together.silent(who)
+            raise
+        except (Refused, BadAnswer):
+            self._together.refused(who)
+            raise
+        self._together.brought(who)
+        return each_with_bits(found, bit_words()) if as_status else found
+
+    def _parts(self, answer: MeterAnswer, items: Sequence[str], address: str) -> Brought:
+        """The answer to a block as answers to its items.
+
+        Raises:
+            BadAnswer: the block is shorter on this meter, and lacks one.
+
+        """
+        found: dict[str, MeterAnswer | Refused | BadAnswer] = {}
+        for item in items:
+            held = names_of(self._dictionary, item)
+            values = tuple(value for value in answer.values if value.item in held)
+            if len(values) != len(held):
+                raise BadAnswer(f"meter {address} answered a block without {item}")
+            found[item] = answer._replace(values=values)
+        return found
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:

@@ -165,7 +165,14 @@ class Events645:
         count: int,
         priority: Priority,
     ) -> EventRecords:
-        """See ``EventReader.read_event_records``: an exchange a record, or more."""
+        """See ``EventReader.read_event_records``: an exchange a record, or more.
+
+        A record that the meter says it does not have is not there, though its counter has counted it: it may
+        keep fewer than ten, or none of that kind. The spec says of an empty record that it is all zero or FFH
+        (section 6), and of what was never taken that it may be refused as well (section 8.1); the counter is
+        read again behind it, and what is missing is told as gone. Any other refusal may end.
+        Source: spec dlt645, sections 2.5, 6 and 8.1.
+        """
         found: dict[int, ReportedEvent | None] = {}
         taken_at = self._clock.utc_now()
         for last in lasts:
@@ -173,7 +180,9 @@ class Events645:
             assert entry is not None, "a kind has all its records"
             try:
                 told = await self._talk.ask(line, address, entry, priority=priority)
-            except Refused:
+            except Refused as error:
+                if not error.no_such:  # it may tell it in a moment
+                    return EventRecords(records=found, taken_at=taken_at, cut_short=error)
                 found[last] = None
             except (ReplyTimeout, LineError, BusFull) as error:
                 return EventRecords(records=found, taken_at=taken_at, cut_short=error)

@@ -1,4 +1,12 @@
-"""Asking meters of DL/T 645 for one identifier: a read session out, values or a refusal in words back."""
+"""Asking meters of DL/T 645 for one identifier: a read session out, values or a refusal in words back.
+
+An answer names its identifier, a refusal names nothing: one that comes late, or two of them, pass for that of
+the question in hand. So "no such data", which closes what was asked for, is believed when it comes again
+behind an answer to something that every meter has: answers come in the order of the questions, so what was
+owed for older ones is through by then. A way that changes their order could still deceive us; a meter that
+refuses even that is believed by two refusals in a row, as nothing better can be had of it.
+Source: spec dlt645, sections 2.2 and 2.5.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +18,13 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 from meterprofiles import Profile
-from meterwire.dlt645 import Entry, ItemValue, ReadReply, ReadRequest, ReadSession
+from meterwire.dlt645 import AbnormalReply, Entry, ItemValue, ReadReply, ReadRequest, ReadSession
 from meterwire.errors import RemoteProtocolError
 
 REFUSALS_BELIEVED: Final = 2
 """A meter that refuses so often in a row has no such data, or does not give it."""
+EVERY_METER_HAS: Final = ("forward_active_energy", "meter_time")
+"""What is asked for between two refusals: the first of these that the meter can have and did not refuse."""
 NO_SUCH_DATA: Final = 0x02
 """Bit of an error word: no such data (of 1997: no such identifier). Source: spec sections 2.5 and 9.1."""
 
@@ -68,8 +78,8 @@ class Talk645:
     ) -> Told:
         """Ask for one identifier; once more when the meter says no.
 
-        A refusal does not say what it refuses, and may be a late one of the question before; what is refused
-        is not asked for again on that day, or counts as overwritten.
+        What a meter says that it does not have is not asked for again on that day, or counts as overwritten:
+        so that is asked for again behind something that it surely has.
 
         Args:
             line: running.
@@ -85,32 +95,53 @@ class Talk645:
             ReplyTimeout, LineError, BusFull: from the line.
 
         """
+        is_parted = refusals <= 1  # whoever believes the first one parts them himself
         while True:
-            session = ReadSession(
-                ReadRequest(address=address, di=entry.di, selector=selector),
-                preamble=self.preamble,
-                edition=self._edition,
-                items=self._dictionary,
-                repeat_selector=self._repeat_selector,
-            )
-            try:
-                await line.exchange(session, priority=priority)
-            except ReplyTimeout:
-                if session.reply is None:  # else no piece was owed: D5 called for its report word
-                    raise
+            reply = await self._exchange(line, address, entry, selector, priority)
             taken_at = self._clock.utc_now()
-            reply = session.reply
             if isinstance(reply, ReadReply):
                 return _told(address, entry, reply, taken_at)
             if reply is None:
                 raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
             refusals -= 1
-            if refusals <= 0:
+            no_such = _says_no_such(reply.error_word)
+            if refusals <= 0 and (is_parted or not no_such):
                 raise Refused(
                     f"meter {address} refused {entry.item}: {reply.sentence('en')}",
                     error_word=reply.error_word,
-                    no_such=_says_no_such(reply.error_word),
+                    no_such=no_such,
                 )
+            if no_such and not is_parted:
+                await self._part(line, address, entry, priority)
+                is_parted = True
+
+    async def _exchange(
+        self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority
+    ) -> ReadReply | AbnormalReply | None:
+        """One question and what came of it; ``None``: pieces that make no whole."""
+        session = ReadSession(
+            ReadRequest(address=address, di=entry.di, selector=selector),
+            preamble=self.preamble,
+            edition=self._edition,
+            items=self._dictionary,
+            repeat_selector=self._repeat_selector,
+        )
+        try:
+            await line.exchange(session, priority=priority)
+        except ReplyTimeout:
+            if session.reply is None:  # else no piece was owed: D5 called for its report word
+                raise
+        return session.reply
+
+    async def _part(self, line: Exchanging, address: str, refused: Entry, priority: Priority) -> None:
+        """Let what is owed for older questions come: ask for something else, until that is answered."""
+        known = (self._dictionary.by_name(item) for item in EVERY_METER_HAS)
+        sure = next((entry for entry in known if entry is not None and entry.di != refused.di), None)
+        for _ in range(REFUSALS_BELIEVED):
+            if sure is None:
+                return
+            if isinstance(await self._exchange(line, address, sure, b"", priority), ReadReply):
+                return
 
 
 def _told(address: str, entry: Entry, reply: ReadReply, taken_at: datetime) -> Told:

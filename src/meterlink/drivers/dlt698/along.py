@@ -20,7 +20,8 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698.reports import Told
 from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import EVENTS_WAIT, Report
+from meterlink.drivers.reports import Report
+from meterlink.model.event_kinds import EVENTS_WAIT
 from meterwire.dlt698.apdus.apdu import encode_apdu
 from meterwire.dlt698.apdus.get import (
     GetResponseNext,

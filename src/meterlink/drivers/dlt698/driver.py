@@ -5,46 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
-from typing import Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, Measured, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Brought, Depth, Measured, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.dlt698.along import Asides
+from meterlink.drivers.dlt698.attributes import Attributes698, fit, rescaled
 from meterlink.drivers.dlt698.events import Events698, counted_kinds
 from meterlink.drivers.dlt698.items import PROTOCOL, Asked, asked, holds_state, numbers, scaler_of
+from meterlink.drivers.dlt698.lists import attributes
 from meterlink.drivers.dlt698.memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698.rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698.tables import TableReader
 from meterlink.drivers.dlt698.talk import Asking, PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
-from meterlink.drivers.status import no_status, with_bits
+from meterlink.drivers.status import each_with_bits, no_status, with_bits
 from meterlink.drivers.stored import StoredFindings, depths
-from meterlink.drivers.values import each_once, measured
-from meterlink.errors import BadAnswer, NoRecord, Refused, UnknownItem
+from meterlink.drivers.values import each_once
+from meterlink.errors import BadAnswer, NoRecord, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
 from meterwire.dlt698.apdus.get import (
     GetRequestNormal,
-    GetRequestNormalList,
     GetRequestRecord,
     GetResponseNormal,
-    GetResponseNormalList,
     GetResponseRecord,
 )
-from meterwire.dlt698.apdus.parts import AttributeResult, Dar, RecordRequest
-from meterwire.dlt698.axdr.selection import Oad, Rcsd, ScalerUnit
+from meterwire.dlt698.apdus.parts import AttributeResult, RecordRequest
+from meterwire.dlt698.axdr.selection import Oad, Rcsd
 from meterwire.dlt698.objects.bit_words import bit_words
 from meterwire.dlt698.objects.dictionary import Entry, dictionary, names
 from meterwire.dlt698.objects.item_values import ItemValue
 from meterwire.dlt698.objects.records import Record, Records, records
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
-
-_GAPS: Final = {"absent", "empty"}
-"""Problems of a value that the device does not have; the others are faults of its answer."""
+from meterwire.errors import RemoteProtocolError
 
 
 class Dlt698Driver:
@@ -86,7 +82,8 @@ class Dlt698Driver:
             random_octets=random_octets,
             asides_of=partial(Asides, clock=clock, zone=zone, report=report),
         )
-        self._events = Events698(self, clock=clock, zone=zone)
+        self._events = Events698(self, clock=clock, zone=zone, portion_of=self._talk.portion)
+        self._attributes = Attributes698(self, self._profile, clock)
 
     def association_lost(self, address: str) -> None:
         """Somebody else has ended what was agreed with a meter: the next request agrees anew."""
@@ -141,15 +138,30 @@ class Dlt698Driver:
         found = asked(item)
         if found.table or window is not None:
             return await self._read_records(line, address, item, found, window, priority)
-        values = await self._read_attribute(line, address, found, priority)
+        try:
+            values = await self._read_attribute(line, address, found, priority)
+        except ReplyTimeout:
+            self._attributes.together.silent_alone(address)
+            raise
         taken_at = self._clock.utc_now()
-        return MeterAnswer(values=self._fit(address, item, values), taken_at=taken_at)
+        return MeterAnswer(values=fit(address, item, values), taken_at=taken_at)
 
     async def read_status(
         self, line: Exchanging, address: str, item: str, *, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read_status``."""
         return with_bits(await self.read(line, address, item, priority=priority), bit_words())
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``."""
+        return self._attributes.group(address, items)
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        found = await self._attributes.read(line, address, items, priority)
+        return each_with_bits(found, bit_words()) if as_status else found
 
     # --- memory ---
 
@@ -186,6 +198,7 @@ class Dlt698Driver:
                 ask=ask,
                 zone=self._zone,
                 meter=f"meter {address}",
+                portion=self._talk.portion(address),
             )
             for table in tables_of(data_class, wanted.every_s)
         ]
@@ -229,55 +242,23 @@ class Dlt698Driver:
     async def _read_attribute(
         self, line: Exchanging, address: str, found: Asked, priority: Priority
     ) -> tuple[ItemValue, ...]:
-        entry, oad = found.entry, found.oad
-        scaler = scaler_of(entry) if self._profile.association.ask_scalers else None
-        if scaler is not None:
-            value, said = await self.get_list(line, address, (oad, scaler), priority)
-            entry = _rescaled(entry, said, address)
+        oads = self._attributes.oads(found)
+        if len(oads) > 1:
+            said = dict(zip(oads, await self.get_list(line, address, oads, priority), strict=True))
         else:
             reply = await self._talk.ask(
-                line, address, lambda piid: GetRequestNormal(piid=piid, oad=oad), priority=priority
+                line, address, lambda piid: GetRequestNormal(piid=piid, oad=found.oad), priority=priority
             )
             if not isinstance(reply, GetResponseNormal):
                 raise BadAnswer(f"meter {address} answered {found.name} with {type(reply).__name__}")
-            value = reply.result
-        if isinstance(value.result, Dar):
-            raise refusal(f"meter {address}", found.name, value.result)
-        return entry.decode(value.result)
+            said = {found.oad: reply.result}
+        return self._attributes.values(address, found, said)
 
     async def get_list(
         self, line: Exchanging, address: str, oads: tuple[Oad, ...], priority: Priority
     ) -> tuple[AttributeResult, ...]:
-        """Several attributes at once, in the order asked for."""
-        reply = await self._talk.ask(
-            line, address, lambda piid: GetRequestNormalList(piid=piid, oads=oads), priority=priority
-        )
-        if not isinstance(reply, GetResponseNormalList):
-            raise BadAnswer(f"meter {address} answered a list with {type(reply).__name__}")
-        results = {result.oad: result for result in reply.results}
-        if missing := [str(oad) for oad in oads if oad not in results]:
-            raise BadAnswer(f"meter {address} answered a list without {', '.join(missing)}")
-        return tuple(results[oad] for oad in oads)
-
-    def _fit(self, address: str, item: str, values: Sequence[ItemValue]) -> tuple[Measured, ...]:
-        """The values of an answer, when they can be trusted.
-
-        Raises:
-            Refused: the meter has nothing in the place of the whole.
-            BadAnswer: a value does not fit.
-
-        """
-        for value in values:
-            if value.problem and value.problem not in _GAPS:
-                raise BadAnswer(
-                    f"meter {address} answered {item} with data that does not fit: {value.problem}"
-                )
-        brought = tuple(measured(value) for value in values if not value.item.endswith(".*"))
-        if not brought:
-            raise Refused(
-                f"meter {address} has {item}, but nothing in it (NULL)", error_word=b"", no_such=True
-            )
-        return brought
+        """Several attributes, in the order asked for."""
+        return await attributes(self._talk, line, address, oads, priority)
 
     # --- records ---
 
@@ -324,9 +305,7 @@ class Dlt698Driver:
         if found.last is not None and len(rows) > 1:
             raise BadAnswer(f"{meter} answered {item} with {len(rows)} records, and nobody knows which it is")
         values = [
-            value
-            for row in rows
-            for value in self._fit(address, item, _named(each_once(row.values, meter), found))
+            value for row in rows for value in fit(address, item, _named(each_once(row.values, meter), found))
         ]
         if found.freeze and not any(row.readings for row in rows):
             raise NoRecord(f"{meter} has the record of {found.table} at {rows[-1].at}, without {found.name}")
@@ -370,7 +349,7 @@ class Dlt698Driver:
             return {}
         oads = tuple(dict.fromkeys(scaler for scaler, _ in scalers.values()))
         said = dict(zip(oads, await self.get_list(line, address, oads, priority), strict=True))
-        return {oad: _rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
+        return {oad: rescaled(entry, said[scaler], address) for oad, (scaler, entry) in scalers.items()}
 
 
 def _named(values: Sequence[ItemValue], found: Asked) -> list[ItemValue]:
@@ -381,13 +360,3 @@ def _named(values: Sequence[ItemValue], found: Asked) -> list[ItemValue]:
         value._replace(label=value.label._replace(period=period)) if value.period in own else value
         for value in values
     ]
-
-
-def _rescaled(entry: Entry, said: AttributeResult, address: str) -> Entry:
-    """The entry with the scaler and unit that the meter says; as it is where the meter says none."""
-    if isinstance(said.result, Dar) or not isinstance(said.result.value, ScalerUnit):
-        return entry
-    try:
-        return entry.scaled(said.result.value)
-    except LocalProtocolError as error:
-        raise BadAnswer(f"meter {address} says a scaler that does not fit: {error}") from None

@@ -9,7 +9,8 @@ Source: spec dlt698, sections 4 and 6.5.
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
@@ -18,8 +19,9 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698.event_rows import event_of, kind_of
+from meterlink.drivers.dlt698.portion import Portion
 from meterlink.drivers.dlt698.rows import rows_asked
-from meterlink.drivers.dlt698.talk import code_words
+from meterlink.drivers.dlt698.talk import RequestRefused, code_words
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, end_of
 from meterlink.errors import BadAnswer, BusFull, LineError, MeterlinkError, Refused, ReplyTimeout
 from meterlink.model.event import NUMBER, EventValue
@@ -48,6 +50,8 @@ _RELATED: Final = {7: 3, 24: 2}
 """By class, the attributes."""
 _OWN: Final = (EVENT_NUMBER, EVENT_STARTED_AT, EVENT_ENDED_AT, EVENT_SOURCE)
 _GAPS: Final = frozenset({"absent", "empty"})
+_ROW_OCTETS: Final = 64
+"""So long a record may be, about."""
 
 
 class Counted698(NamedTuple):
@@ -111,11 +115,15 @@ class Events698:
         ways: to ask them.
         clock: says when an answer was taken.
         zone: what their clocks show.
+        portion_of: how much the meter of an address is asked for at once.
 
     """
 
-    def __init__(self, ways: Ways, *, clock: Clock, zone: tzinfo) -> None:
+    def __init__(
+        self, ways: Ways, *, clock: Clock, zone: tzinfo, portion_of: Callable[[str], Portion]
+    ) -> None:
         self._ways, self._clock, self._zone = ways, clock, zone
+        self._portion_of = portion_of
 
     async def counts(
         self, line: Exchanging, address: str, kinds: Sequence[str], *, priority: Priority
@@ -159,8 +167,7 @@ class Events698:
         taken_at = self._clock.utc_now()
         try:
             columns = await self._columns(line, address, place, priority)
-            for asked in _together(lasts):
-                rows = await self._rows(line, address, place.table, asked, columns, priority)
+            async for asked, rows in self._parts(line, address, place.table, lasts, columns, priority):
                 taken_at = self._clock.utc_now()
                 for last in asked:
                     row = rows[asked[-1] - last] if asked[-1] - last < len(rows) else None
@@ -176,6 +183,31 @@ class Events698:
         except (Refused, BadAnswer):
             return _OWN
         return tuple(dict.fromkeys((*_OWN, *_oads(said))))
+
+    async def _parts(
+        self,
+        line: Exchanging,
+        address: str,
+        table: Oad,
+        lasts: Sequence[int],
+        columns: Rcsd,
+        priority: Priority,
+    ) -> AsyncIterator[tuple[Sequence[int], list[Record | None]]]:
+        """Places, and their rows; fewer at once where the answer may have been too long."""
+        portion = self._portion_of(address)
+        waiting = deque(_together(lasts, portion.of(len(lasts) * _ROW_OCTETS) // _ROW_OCTETS))
+        while waiting:
+            asked = waiting.popleft()
+            try:
+                rows = await self._rows(line, address, table, asked, columns, priority)
+            except RequestRefused as error:
+                octets = len(asked) * _ROW_OCTETS
+                if not error.may_be_too_long or not portion.halved(octets, least=_ROW_OCTETS):
+                    raise
+                waiting.extendleft(reversed([*_together(asked, len(asked) // 2)]))
+            else:
+                portion.answered()
+                yield asked, rows
 
     async def _rows(
         self,
@@ -248,9 +280,9 @@ def _sort(
             counts[kind] = int(value.value)
 
 
-def _together(lasts: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Places that one selector asks for: the newest ones in one, any other by itself."""
-    newest = [last for number, last in enumerate(lasts, start=1) if last == number]
+def _together(lasts: Sequence[int], count: int) -> Iterator[Sequence[int]]:
+    """Places that one selector asks for: so many of the newest ones in one, any other by itself."""
+    newest = [last for number, last in enumerate(lasts, start=1) if last == number][: max(1, count)]
     if newest:
         yield newest
     yield from ([last] for last in lasts[len(newest) :])

@@ -19,18 +19,12 @@ from meterlink.drivers.base import Measured
 from meterlink.drivers.dlt698.event_rows import PROTOCOL, clean, event_of, event_value, is_number
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.freezes import freeze_instant
-from meterlink.drivers.reports import (
-    PASSED_ON_FRAMES,
-    REPORTED_VALUES,
-    UNREAD_REPORT,
-    Part,
-    ReportedReadings,
-    without_contradictions,
-)
+from meterlink.drivers.reports import Part, ReportedReadings, without_contradictions
 from meterlink.drivers.values import measured
 from meterlink.errors import NoFreeze
 from meterlink.model.data_classes import FREEZES, INSTANT
 from meterlink.model.event import VALUES_MAX, EventValue
+from meterlink.model.event_kinds import PASSED_ON_FRAMES, REPORTED_VALUES, UNREAD_REPORT
 from meterlink.trace import SHOWN_BLANK
 from meterwire.dlt645.messages.secrets import secret_ranges as secret_ranges_645
 from meterwire.dlt698.apdus.apdu import encode_apdu, walk_apdu

@@ -4,7 +4,7 @@ Neighbouring slots are asked for in one request, the newest first. Rows of other
 lies between two rows that came, and did not come, is not there. What lies outside of them is asked for once
 more by itself: some meters give only as many rows as fit, or leave out one end of a span. Where a meter
 refuses a whole for one column, times and columns are asked for apart from then on; where its answer to many
-rows cannot be used, half as many are asked for.
+rows cannot be used, or may be too long for it, half as many are asked for.
 Source: spec dlt698, section 7.
 """
 
@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
+from meterlink.drivers.dlt698.portion import Portion
 from meterlink.drivers.dlt698.rows import sort_item
-from meterlink.drivers.dlt698.talk import refusal
+from meterlink.drivers.dlt698.talk import RequestRefused, refusal
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import NEAR, StoredFindings
 from meterlink.drivers.values import each_once
@@ -73,6 +74,7 @@ class TableReader:
         ask: carries out an exchange with the meter.
         zone: what the meter's clock shows.
         meter: for messages.
+        portion: how much it is asked for at once.
 
     """
 
@@ -85,8 +87,10 @@ class TableReader:
         ask: Ask,
         zone: tzinfo,
         meter: str,
+        portion: Portion,
     ) -> None:
         self._table = table
+        self._portion = portion
         self._data_class = data_class
         self._every = every
         self._ask = ask
@@ -105,7 +109,8 @@ class TableReader:
             BadAnswer: again and again its answers do not fit.
 
         """
-        self._rows_max = min(CURVE_POINTS_MAX, max(1, ANSWER_OCTETS // _row_octets(found.items)))
+        row_octets = _row_octets(found.items)
+        self._rows_max = min(CURVE_POINTS_MAX, max(1, self._portion.of(ANSWER_OCTETS) // row_octets))
         slots = found.asked
         while slots:
             group = self._group(slots)
@@ -114,6 +119,12 @@ class TableReader:
                 edges = await self._read_group(group, found, is_again=False)
                 for edge in edges:
                     await self._read_group(edge, found, is_again=True)
+                self._portion.answered()
+            except RequestRefused as error:
+                if not self._portion.halved(len(group) * row_octets, least=row_octets):
+                    raise _none(error) from None
+                self._rows_max = max(1, len(group) // 2)
+                slots = [*(slot for slot in group if not found.knows_record(slot)), *slots]
             except BadAnswer as error:
                 self._bad += 1
                 if self._bad >= BAD_ANSWERS_MAX:
@@ -211,6 +222,7 @@ class TableReader:
 
         Raises:
             NoFreeze: the request is refused as a whole.
+            RequestRefused: it is, and its answer may have been too long.
             BadAnswer: the answer does not fit.
 
         """
@@ -218,6 +230,8 @@ class TableReader:
         try:
             told, found.taken_at = await self._ask(request)
         except Refused as error:
+            if isinstance(error, RequestRefused) and error.may_be_too_long:
+                raise
             raise _none(error) from None
         if told.dar is not None:
             return _Rows(refusal=refusal(self._meter, self._table, told.dar))

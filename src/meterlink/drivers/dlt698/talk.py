@@ -19,6 +19,7 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698.along import Asides
+from meterlink.drivers.dlt698.portion import Portion
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -48,6 +49,10 @@ Any other DAR may end."""
 _CONNECT_OTHER: Final = 255
 """Result of a CONNECT with no reason; also that of an association which is open already."""
 
+_NO_SERVICE: Final = 2
+_OTHER: Final = 255
+"""Types of ERROR: there is no such service; anything else."""
+
 RequestOf = Callable[[Piid], Apdu]
 """Makes a request with a service number."""
 PasswordOf = Callable[[str], str]
@@ -64,6 +69,30 @@ def no_password(address: str) -> str:
     raise ConfigError(f"the profile of meter {address} wants a password: name it (`password`)")
 
 
+class RequestRefused(Refused):
+    """An ERROR in the place of an answer: nothing of the request was taken.
+
+    Args:
+        message: one sentence for an operator.
+        error: its type.
+
+    """
+
+    def __init__(self, message: str, *, error: int) -> None:
+        super().__init__(message, error_word=bytes([error]))
+        self.error = error
+
+    @property
+    def is_of_service(self) -> bool:
+        """Whether it says that there is no such service, whatever is asked by it."""
+        return self.error == _NO_SERVICE
+
+    @property
+    def may_be_too_long(self) -> bool:
+        """Whether the reason may be that the answer would be longer than it can send."""
+        return self.error == _OTHER
+
+
 class Asking(Protocol):
     """Who carries a request to a meter: straight, or through somebody who asks it for us."""
 
@@ -72,6 +101,9 @@ class Asking(Protocol):
 
     def lost(self, address: str) -> None:
         """See ``Talk.lost``."""
+
+    def portion(self, address: str) -> Portion:
+        """How much a meter is asked for at once."""
 
 
 class Talk:
@@ -85,6 +117,9 @@ class Talk:
         random_octets: gives as many random octets as it is asked for.
         asides_of: makes the ear for what the meter of an address tells along with its answers.
 
+    Attributes:
+        breaks: how often the line was found broken.
+
     """
 
     def __init__(
@@ -97,6 +132,7 @@ class Talk:
         random_octets: Callable[[int], bytes],
         asides_of: Callable[[str], Asides],
     ) -> None:
+        self.breaks = 0
         self._asides_of = asides_of
         self._clock = clock
         self._traits: AssociationTraits = profile.association
@@ -159,6 +195,10 @@ class Talk:
         if address in self._kept:
             self._kept[address].association.lost()
 
+    def portion(self, address: str) -> Portion:
+        """How much a meter is asked for at once."""
+        return self._of(address).portion
+
     async def _connect(self, line: Exchanging, kept: _Kept, priority: Priority) -> bool:
         """Open the association where one is wanted and none is open; whether that was done."""
         if self._traits.connect == "never":
@@ -218,6 +258,7 @@ class Talk:
                 raise _unreadable(kept.address, session.fault) from None
             raise
         except LineError:
+            self.breaks += 1
             association.lost()
             raise
         kept.asides.heard(session)
@@ -240,6 +281,7 @@ class Talk:
                     first_number=first,
                 ),
                 self._asides_of(address),
+                Portion(self._clock.monotonic_s),
             )
             self._kept[address] = kept
             if len(self._kept) > ASSOCIATIONS_MAX:
@@ -249,14 +291,15 @@ class Talk:
 
 
 class _Kept:
-    """A meter's association, what it tells besides, and when it was last heard."""
+    """A meter's association, what it tells besides, how much it answers, and when it was last heard."""
 
-    __slots__ = ("address", "asides", "association", "connecting", "used_s")
+    __slots__ = ("address", "asides", "association", "connecting", "portion", "used_s")
 
-    def __init__(self, address: str, association: Association, asides: Asides) -> None:
+    def __init__(self, address: str, association: Association, asides: Asides, portion: Portion) -> None:
         self.address = address
         self.association = association
         self.asides = asides
+        self.portion = portion
         self.connecting = asyncio.Lock()
         self.used_s = 0.0
 
@@ -314,7 +357,7 @@ def whole_answer(session: ClientSession, address: str) -> Any:
     reply = session.reply
     if isinstance(reply, ERRORS):
         words = code_words("error_type", reply.error)
-        raise Refused(f"meter {address} answered with an error: {words}", error_word=bytes([reply.error]))
+        raise RequestRefused(f"meter {address} answered with an error: {words}", error=reply.error)
     if isinstance(reply, SecurityResponse):
         if isinstance(reply.unit, Dar):
             raise refusal(f"meter {address}", "the envelope", reply.unit)

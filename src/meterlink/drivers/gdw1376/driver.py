@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from meterlink.bus.line import Exchanging, Line
+from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
-    DAY_S,
+    Brought,
     Depth,
     Driver,
     MeterAnswer,
@@ -26,18 +26,15 @@ from meterlink.drivers.base import (
     Window,
 )
 from meterlink.drivers.events import EventCounts, EventRecords
+from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
 from meterlink.drivers.joined import Joined
-from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, MONTHLY_FREEZE, DataClass
+from meterlink.drivers.together import each_alone
+from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, Refused, ReplyTimeout, UnknownItem
+from meterlink.model.data_classes import FREEZES, DataClass
+from meterwire.gdw1376.functions.classes import choices
 
-STORE_DEPTHS: Mapping[DataClass, Depth] = {
-    DAILY_FREEZE: Depth(records=31, every_s=DAY_S),
-    MONTHLY_FREEZE: Depth(records=12, every_s=0),
-    CURVE: Depth(records=31 * 96, every_s=900),
-}
-"""What terminals keep at the least, where the meter itself keeps no such class."""
 _ENDINGS = (ReplyTimeout, LineError, BusFull, BadAnswer, NoFreeze)
 
 
@@ -57,8 +54,10 @@ class Gdw1376Driver:
         self._terminal_line = line
         self._store = Store(station, line)
         self._route = f"terminal {station.name} forward"
-        self.check_item = inner.check_item
-        self.check_instant = inner.check_instant
+        self._offer = offer = TerminalOffer(inner, tells_now=station.settings.fresh_s > 0)
+        self.check_item = offer.check_item
+        self.check_instant = offer.check_instant
+        self.check_stored = offer.check_stored
         self.check_status = inner.check_status
         self.check_window = inner.check_window
         self.association_lost = inner.association_lost
@@ -70,11 +69,14 @@ class Gdw1376Driver:
         self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
     ) -> MeterAnswer:
         """See ``Driver.read``."""
-        self._inner.check_item(item)
+        self.check_item(item)
         if window is None and now_items(item) and self._station.settings.fresh_s > 0:
             answer = await self._now(line, address, item, priority)
             if answer is not None:
                 return answer
+        if self._offer.is_the_terminals(item):
+            why = f"terminal {self._station.name} has not read {item} of meter {address} lately"
+            raise Refused(why, error_word=b"")
         answer = await self._inner.read(line, address, item, window=window, priority=priority)
         return self._routed(answer)
 
@@ -109,12 +111,7 @@ class Gdw1376Driver:
     @property
     def stored(self) -> Mapping[DataClass, Depth]:
         """See ``MemoryReader.stored``."""
-        return {**STORE_DEPTHS, **self._inner.stored}
-
-    def check_stored(self, data_class: DataClass, item: str) -> None:
-        """See ``MemoryReader.check_stored``."""
-        if not is_stored(data_class, item):
-            self._inner.check_stored(data_class, item)
+        return self._offer.stored
 
     async def read_stored(
         self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
@@ -180,22 +177,34 @@ class Gdw1376Driver:
     async def _asked_of_meter(
         self, line: Exchanging, address: str, wanted: Wanted, priority: Priority
     ) -> StoredAnswer:
-        """What the meter itself has of these slots; an item that it cannot have is refused."""
+        """What the meter itself has of these slots.
+
+        What only the terminal keeps may come to it yet; where it never had the like of any meter, it is
+        refused.
+        """
         can = [item for item in wanted.items if self._inner_has(wanted.data_class, item)]
-        why = f"neither terminal {self._station.name} nor the meter has it"
-        refused = {item: why for item in wanted.items if item not in can}
+        why = f"terminal {self._station.name} has it not, and the meter cannot have it"
+        lacking = [item for item in wanted.items if item not in can]
+        refused = {item: why for item in lacking if not self._has_brought(wanted.data_class, item)}
         if not can:
+            late = {} if len(refused) == len(lacking) else dict.fromkeys(wanted.slots, why)
             return StoredAnswer(
                 records=(),
                 gone={},
                 not_yet={},
-                unfit_slots={},
+                unfit_slots=late,
                 refused=refused,
                 unfit={},
                 taken_at=self._station.clock.utc_now(),
+                heard=False,
             )
         answer = await self._inner.read_stored(line, address, replace(wanted, items=can), priority=priority)
         return replace(_routed_records(answer, self._route), refused={**answer.refused, **refused})
+
+    def _has_brought(self, data_class: DataClass, item: str) -> bool:
+        """Whether the terminal has had a thing of that kind, of whichever meter."""
+        works = self._station.works
+        return any((one.afn, one.fn) in works for among in choices(data_class, item) for one in among)
 
     def _inner_has(self, data_class: DataClass, item: str) -> bool:
         try:
@@ -213,11 +222,23 @@ class Gdw1376Driver:
             BusFull, LineClosed: of the line.
 
         """
-        if isinstance(line, Line):
+        if isinstance(line, Holdable):
             async with line.hold(priority=priority):
                 yield
         else:  # somebody has it already, and asks through his hold
             yield
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``: a terminal's store has them one by one, and so have its tunnels."""
+        del address
+        return tuple(items[:1])
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        read = self.read_status if as_status else self.read
+        return await each_alone(items, lambda item: read(line, address, item, priority=priority))
 
     # --- events ----------------------------------------------------------------------------
 

@@ -21,9 +21,10 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import Differences
 from meterlink.drivers.gdw1376.station import CLOCK_OFF, Station
-from meterlink.drivers.gdw1376.told import ARCHIVE_DIFFERS, CLOCK_IS_OFF, Told, points_in
+from meterlink.drivers.gdw1376.told import Told, points_in
 from meterlink.drivers.reports import Report
 from meterlink.errors import BadAnswer, BusFull, ConfigError, LineError, ReplyTimeout
+from meterlink.model.event_kinds import ARCHIVE_DIFFERS, CLOCK_IS_OFF
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import Message, unit
 

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from meterlink.bus.exchange import PatientSession, Timing
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.gdw1376.ahead import Ahead
@@ -250,7 +250,7 @@ class Station:
 
     async def ask(
         self,
-        line: Line,
+        line: Exchanging,
         afn: int,
         groups: Sequence[Group],
         *,
@@ -261,7 +261,7 @@ class Station:
         """Have one request answered.
 
         Args:
-            line: that of the terminal's connection.
+            line: that of the terminal's connection, or a hold of it.
             afn: application function code.
             groups: data units.
             priority: who goes first.
@@ -337,7 +337,7 @@ class Station:
                 _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
             return archive
 
-    async def read_clock(self, line: Line, *, priority: Priority) -> timedelta | None:
+    async def read_clock(self, line: Exchanging, *, priority: Priority) -> timedelta | None:
         """How far the terminal's clock is ahead of ours; ``None``: it shows no time.
 
         Raises:

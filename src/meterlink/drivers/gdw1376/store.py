@@ -77,9 +77,18 @@ def now_items(item: str) -> bool:
     return bool(choices(NOW, item))
 
 
+def is_told_now(item: str) -> bool:
+    """Whether terminals can hold an item of the moment, as a number."""
+    return now_items(item) and not _is_time(item)
+
+
 def is_stored(data_class: DataClass, item: str) -> bool:
     """Whether terminals can hold an item of a class, as a number."""
-    return bool(choices(data_class, item)) and not item.partition(".")[0].endswith("_at")
+    return bool(choices(data_class, item)) and not _is_time(item)
+
+
+def _is_time(item: str) -> bool:
+    return item.partition(".")[0].endswith("_at")
 
 
 class Store:

@@ -19,9 +19,10 @@ from meterlink.drivers.base import Measured
 from meterlink.drivers.events import ReportedEvent, aware
 from meterlink.drivers.gdw1376.archive import Archive
 from meterlink.drivers.gdw1376.store import class_of, read_at_of, values_of
-from meterlink.drivers.reports import REPORTED_VALUES, UNREAD_REPORT, Part, Report, ReportedReadings
+from meterlink.drivers.reports import Part, Report, ReportedReadings
 from meterlink.model.data_classes import FREEZES
 from meterlink.model.event import EventValue
+from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
@@ -33,10 +34,6 @@ PARTS_MAX: Final = 256
 """Parts of one report; a frame holds no more events, and hardly so many units."""
 ERC: Final = "erc"
 POINT: Final = "measuring_point"
-ARCHIVE_DIFFERS: Final = "terminal_archive_differs"
-"""Kind of event: the terminal's archive and the roster of its line do not agree."""
-CLOCK_IS_OFF: Final = "terminal_clock_off"
-"""Kind of event: the terminal's clock is not right."""
 _NO_WORD: Final = re.compile("[^a-z0-9]+")
 _RETURNED: Final = "power_on"
 """When the power came back, of ERC 14."""

@@ -6,12 +6,13 @@ A meter of Modbus shows what it measures and remembers nothing: there are no fre
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Brought, Depth, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.modbus.plan import Block, blocks, wider
 from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, find_models, head_of
@@ -19,7 +20,8 @@ from meterlink.drivers.modbus.talk import TalkModbus
 from meterlink.drivers.modbus.values import Image, measured
 from meterlink.drivers.near import near
 from meterlink.drivers.status import no_status
-from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
+from meterlink.drivers.together import Together
+from meterlink.errors import BadAnswer, NoFreeze, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterprofiles import Profile
 from meterprofiles.registers import RegisterRow
@@ -41,6 +43,7 @@ class ModbusDriver:
         self._profile = profile
         self._clock = clock
         self._talk = TalkModbus(profile, clock)
+        self._together = Together(clock)
         self._models: dict[tuple[str, str], dict[int, int]] = {}
 
     def check_item(self, item: str) -> None:
@@ -75,17 +78,12 @@ class ModbusDriver:
         rows = self._rows(item)
         if window is not None:
             self.check_window(item, window)
-        who = f"meter {address}"
-        ask = partial(self._ask, line, address, priority=priority, what=item)
-        images: dict[int, Image] = {}
-        for model in dict.fromkeys(row.model for row in rows):
-            spans = [span for row in rows if row.model == model for span in row.spans]
-            if model:
-                images[model] = await self._read_model(ask, (line.name, address), model, spans)
-            else:
-                images[model] = await self._read_spans(ask, spans)
-        values = tuple(measured(row, images[row.model], self._map.words, who) for row in rows)
-        return MeterAnswer(values=values, taken_at=self._clock.utc_now())
+        try:
+            images = await self._images(line, address, rows, what=item, priority=priority)
+        except ReplyTimeout:
+            self._together.silent_alone(address)
+            raise
+        return self._answer(address, rows, images, self._clock.utc_now())
 
     async def read_status(
         self, line: Exchanging, address: str, item: str, *, priority: Priority
@@ -93,6 +91,80 @@ class ModbusDriver:
         """See ``Driver.read_status``: no map here has words of state."""
         self.check_status(item)
         return await self.read(line, address, item, priority=priority)
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``: rows of the map that lie so near that one request brings them."""
+        found = list(items[:1])
+        rows = list(self._rows(items[0]))
+        if not self._together.may(address):
+            return tuple(found)
+        for item in items[1:]:
+            more = self._rows(item)
+            if len(found) < self._profile.reads.together and self._is_one_request([*rows, *more]):
+                found.append(item)
+                rows += more
+        return tuple(found)
+
+    def _is_one_request(self, rows: Sequence[RegisterRow]) -> bool:
+        """Whether one request brings some rows, beside the head of their SunSpec model."""
+        spans = [span for row in rows for span in row.spans]
+        models = {row.model for row in rows}
+        most, gap = self._map.registers_max, self._map.gap_max
+        return len(models) == 1 and len(blocks(spans, registers_max=most, gap_max=gap)) == 1
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        rows = {item: self._rows(item) for item in items}
+        all_rows = tuple(dict.fromkeys(row for of in rows.values() for row in of))
+        try:
+            images = await self._images(
+                line, address, all_rows, what=f"{len(items)} items", priority=priority
+            )
+        except ReplyTimeout:
+            self._together.silent(address)
+            raise
+        except (Refused, BadAnswer):
+            self._together.refused(address)
+            raise
+        self._together.brought(address)
+        taken_at = self._clock.utc_now()
+        found: dict[str, MeterAnswer | Refused | BadAnswer] = {}
+        for item in items:
+            try:
+                found[item] = self._answer(address, rows[item], images, taken_at)
+            except BadAnswer as error:
+                found[item] = error
+        return found
+
+    async def _images(
+        self,
+        line: Exchanging,
+        address: str,
+        rows: Sequence[RegisterRow],
+        *,
+        what: str,
+        priority: Priority,
+    ) -> dict[int, Image]:
+        """The registers of some rows, by SunSpec model."""
+        ask = partial(self._ask, line, address, priority=priority, what=what)
+        images: dict[int, Image] = {}
+        for model in dict.fromkeys(row.model for row in rows):
+            spans = [span for row in rows if row.model == model for span in row.spans]
+            if model:
+                images[model] = await self._read_model(ask, (line.name, address), model, spans)
+            else:
+                images[model] = await self._read_spans(ask, spans)
+        return images
+
+    def _answer(
+        self, address: str, rows: Sequence[RegisterRow], images: Mapping[int, Image], taken_at: datetime
+    ) -> MeterAnswer:
+        """The values of an item's rows."""
+        who = f"meter {address}"
+        values = tuple(measured(row, images[row.model], self._map.words, who) for row in rows)
+        return MeterAnswer(values=values, taken_at=taken_at)
 
     @property
     def stored(self) -> Mapping[DataClass, Depth]:

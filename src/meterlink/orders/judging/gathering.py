@@ -82,7 +82,7 @@ class Gatherer:
         book: the evidence.
         watch: the counts of trips; started.
         settings: the limits.
-        calendar: when trips may go.
+        calendar: tells when trips may go, as it stands now.
         clock: the time.
         timeline: how long ago something was.
         last_read: when a meter was last read with success.
@@ -98,7 +98,7 @@ class Gatherer:
     book: EvidenceBook
     watch: Watch
     settings: ControlSettings
-    calendar: Calendar
+    calendar: Callable[[], Calendar]
     clock: Clock
     timeline: Timeline
     last_read: Callable[[str], Awaitable[datetime | None]]
@@ -171,7 +171,7 @@ class Gatherer:
             actor=actor,
             now=now,
             settings=self.settings,
-            calendar=self.calendar,
+            calendar=self.calendar(),
             steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
             limited=self._limited(stage, order, life, actor, meter, now),

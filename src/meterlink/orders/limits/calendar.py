@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import enum
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
+import structlog
 from pydantic import Field, ValidationError, model_validator
 
 from meterlink.config.control import ControlSettings, SeasonSettings
 from meterlink.config.table import Table
 from meterlink.errors import ConfigError
+
+_log = structlog.get_logger(__name__)
 
 HOLIDAYS_MAX: Final = 400
 """A file with more is refused."""
@@ -87,14 +90,13 @@ class Holidays:
             ConfigError: it cannot be read, or is wrong.
 
         """
+        return cls.told(path, _octets(path))
+
+    @classmethod
+    def told(cls, path: Path, octets: bytes) -> Holidays:
+        """The same of what was read from a file already; errors as of ``read``."""
         try:
-            with path.open("rb") as file:
-                octets = file.read(FILE_OCTETS_MAX + 1)
-            if len(octets) > FILE_OCTETS_MAX:
-                raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
             found = _File.model_validate(tomllib.loads(octets.decode()))
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path}: not TOML: {error}") from None
         except ValidationError as error:
@@ -168,6 +170,68 @@ class Calendar:
         seasons = [season for season in self.seasons if season.kind == kind]
         today = f"{instant.astimezone(self.zone):%m-%d}"
         return not seasons or any(_within(season, today) for season in seasons)
+
+
+class CalendarOfFile:
+    """A calendar whose file of holidays is looked at each time somebody asks.
+
+    A file that is put right, or gains a year, needs no start. While it cannot be read or is wrong no day is
+    covered, so that nobody is cut off. The log is told once of each fault, and when it is over.
+
+    Args:
+        settings: hours, seasons, and which file.
+        zone: of the plant.
+
+    """
+
+    def __init__(self, settings: ControlSettings, zone: timezone) -> None:
+        self._path = None if settings.holidays is None else settings.holidays.expanduser()
+        self._uncovered = Calendar.of(settings.model_copy(update={"holidays": None}), zone)
+        self._octets: bytes | None = None
+        self._read = self._uncovered
+        self._fault = ""
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the file as it stands now; empty: nothing."""
+        self.current()
+        return self._fault
+
+    def current(self) -> Calendar:
+        """The calendar as the file says now."""
+        if self._path is None:
+            return self._uncovered
+        try:
+            self._look(self._path)
+        except ConfigError as error:
+            if (fault := str(error)) != self._fault:
+                self._fault = fault
+                _log.error("holidays_wrong", reason=fault)
+            return self._uncovered
+        return self._read
+
+    def _look(self, path: Path) -> None:
+        octets = _octets(path)
+        if octets != self._octets:
+            found = Holidays.told(path, octets)
+            self._read = replace(self._uncovered, holidays=found)
+            is_other, self._octets = self._octets is not None or bool(self._fault), octets
+            if is_other:
+                _log.info("holidays_changed", first_day=f"{found.first_day}", last_day=f"{found.last_day}")
+        elif self._fault:
+            _log.info("holidays_right", file=path.name)
+        self._fault = ""
+
+
+def _octets(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            octets = file.read(FILE_OCTETS_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(octets) > FILE_OCTETS_MAX:
+        raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
+    return octets
 
 
 def _within(season: SeasonSettings, today: str) -> bool:

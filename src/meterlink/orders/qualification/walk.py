@@ -60,6 +60,7 @@ class Walk:
         id: of it.
         meter: our id of the meter.
         by: who goes on with it: who began it, or took it up when that one had gone.
+        noted: what the acts of that one keep beside the name: the roles held now; not in what was read.
         work_order: id of the record that allows it; empty: a meter of the laboratory.
         began_at: when.
         last_at: of its last act.
@@ -90,6 +91,7 @@ class Walk:
     stop: Words | None = None
     result: str = ""
     step: int = 1
+    noted: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -141,19 +143,17 @@ class Walk:
         """
         return replace(_STEPS[act.verb](self, act), by=act.actor, last_at=act.at, step=act.step)
 
-    def next(
-        self, verb: str, *, at: datetime, actor: str, body: Mapping[str, Any], is_open: bool = True
-    ) -> Act:
-        """The act of the next step."""
+    def next(self, verb: str, *, at: datetime, body: Mapping[str, Any], is_open: bool = True) -> Act:
+        """The act of the next step, of whoever goes on with it."""
         return Act(
             topic=Topic.QUALIFICATION,
             subject=self.subject,
             step=self.step + 1,
             verb=verb,
             at=at,
-            actor=actor,
+            actor=self.by,
             meter=self.meter,
-            body=body,
+            body={**body, **self.noted},
             is_open=is_open,
         )
 

@@ -162,7 +162,7 @@ class Qualifier:
             if not walk.is_open:
                 return Standpoint(walk=walk)
             self._check_same(walk, actor)
-            walk = replace(walk, by=actor.name)
+            walk = replace(walk, by=actor.name, noted=actor.noted)
             meter = self._meter(walk)
             self._models.try_out(meter.id, walk.facts)
             if GREETING not in walk.done:
@@ -184,7 +184,8 @@ class Qualifier:
             _admit(actor)
             for walk in await self._walks.all_open():
                 if walk.meter == meter_id:
-                    return Standpoint(walk=await self._end(walk, "left"))
+                    left = replace(walk, by=actor.name, noted=actor.noted)
+                    return Standpoint(walk=await self._end(left, "left"))
             raise Unknown(f"no qualification goes on at meter {meter_id!r}")
 
     def listed(self) -> list[dict[str, Any]]:
@@ -253,13 +254,13 @@ class Qualifier:
     async def _found(self, walk: Walk, verb: str, probe: str, found: Found, **more: Any) -> Standpoint:
         """Write down what a probe found; a stop ends the walk, and may take the model away."""
         now = self._timeline.stamp()
-        act = walk.next(verb, at=now, actor=walk.by, body=found_out(found, probe, **more))
+        act = walk.next(verb, at=now, body=found_out(found, probe, **more))
         after = walk.then(act)
         if found.stop is None:
             await self._acts.append(act)
             self._models.try_out(walk.meter, after.facts)
             return Standpoint(walk=after)
-        end = after.next("end", at=now, actor=walk.by, body={"result": "stopped"}, is_open=False)
+        end = after.next("end", at=now, body={"result": "stopped"}, is_open=False)
         fallen: Sequence[Act] = ()
         if found.is_contradiction:
             fallen = await self._models.falling(self._meter(walk), f"stopped:{probe}", walk.id, now)
@@ -316,7 +317,7 @@ class Qualifier:
     async def _end(self, walk: Walk, result: str, beside: Sequence[Act] = ()) -> Walk:
         """Write the end down, with what it brings."""
         now = self._timeline.stamp()
-        act = walk.next("end", at=now, actor=walk.by, body={"result": result}, is_open=False)
+        act = walk.next("end", at=now, body={"result": result}, is_open=False)
         await self._acts.append(act, *beside)
         self._models.kept(beside)
         self._models.try_out(walk.meter, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from meterlink.drivers.control import Standing
@@ -66,9 +67,9 @@ class Walks:
 
     async def told(self, walk: Walk, verb: str, body: Mapping[str, Any]) -> Walk:
         """A walk with one more step, which is written down; errors as of ``read``."""
-        act = walk.next(verb, at=self._timeline.stamp(), actor=walk.by, body=body)
+        act = walk.next(verb, at=self._timeline.stamp(), body=body)
         await self._acts.append(act)
-        return await self.read(walk.id)
+        return replace(await self.read(walk.id), noted=walk.noted)
 
 
 def rests(walk: Walk, timeline: Timeline) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any, Final
 
 from meterlink.config.control import ControlSettings
@@ -21,9 +22,14 @@ def figures(settings: ControlSettings) -> dict[str, Any]:
 
 def edition(settings: ControlSettings) -> str:
     """The name of the rules as they stand: 16 hexadecimal digits over what they demand and their figures."""
-    demands = {name: [rule.says, *_looks(name)] for name, rule in RULES.items()}
-    told = written({"rules": demands, "figures": figures(settings)})
+    told = written({"rules": _demands(), "figures": figures(settings)})
     return hashlib.sha256(told).hexdigest()[:EDITION_DIGITS]
+
+
+@cache
+def _demands() -> dict[str, list[str]]:
+    """What each rule demands, in words; the table of rules is that of the program."""
+    return {name: [rule.says, *_looks(name)] for name, rule in RULES.items()}
 
 
 def _looks(name: str) -> list[str]:

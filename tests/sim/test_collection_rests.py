@@ -1,0 +1,92 @@
+"""Whom a collector leaves alone, and for how long: a silent meter, and one that left a question open."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from meterlink.daemon.audited import JOURNAL_FILE
+from metersim import Meter, Station
+from metersim.line.fault_rules import FaultRule
+from metersim.works.moments import PLANT_TIME
+from tests.support.collection_truth import QUARTER, Book, Row
+from tests.support.simulated import SimulatedGateway
+
+_NOON = datetime(2026, 11, 22, 12, tzinfo=PLANT_TIME)
+_FREEZE = {"class": "daily_freeze", "every_s": 3_600, "items": ["forward_active_energy"]}
+_CURVE = {"class": "curve", "every_s": 900, "gather_s": 900, "items": ["forward_active_energy"]}
+_ADDRESS = "000000000161"
+_FREEZE_VALUE = "05060101"
+
+
+def _gateway(folder: Path) -> SimulatedGateway:
+    return SimulatedGateway(
+        folder, [Station(meter=Meter(_ADDRESS, seed=1))], plans=[_FREEZE, _CURVE], start=_NOON
+    )
+
+
+def _strike(gateway: SimulatedGateway, seconds: float, *, begins_s: float = 0, item: str = "*") -> None:
+    """No answer of the meter comes through for so long, or none about an item."""
+    between = (timedelta(seconds=begins_s), timedelta(seconds=begins_s + seconds))
+    rule = FaultRule(what="silence", meter=_ADDRESS, item=item, between=between)
+    gateway.strikes.rules.add(rule, at=gateway.sim.clock.utc_now())
+
+
+def _rows(folder: Path, data_class: str) -> dict[datetime, Row]:
+    with closing(Book(folder / JOURNAL_FILE)) as book:
+        return {slot: row for (_, of, slot), row in book.slots().items() if of == data_class}
+
+
+def _asked(gateway: SimulatedGateway) -> int:
+    """How often the fault struck: so often the meter was asked in vain."""
+    return sum(report.struck for report in gateway.strikes.rules.reports())
+
+
+def test_a_meter_that_leaves_one_question_unanswered_gives_all_else(tmp_path: Path) -> None:
+    """A meter that answers nothing about one identifier would lose its curves to that, an hour each time."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 86_400, item=_FREEZE_VALUE)
+    gateway.run(seconds=6 * 3_600)
+    now = gateway.sim.clock.utc_now()
+    late = [
+        (slot, row)
+        for slot, row in _rows(tmp_path, "curve").items()
+        if _NOON <= slot <= now - timedelta(minutes=30)
+        and (row.state != "kept" or row.changed_at is None or row.changed_at > slot + timedelta(minutes=25))
+    ]
+    assert not late
+    [freeze] = _rows(tmp_path, "daily_freeze").values()
+    assert ("due", "silent") == (freeze.state, freeze.reason)
+    tries = 2 * (5 + 4)  # an hour each at last, with four shorter rests before, and two tries each time
+    assert 8 <= _asked(gateway) <= tries
+
+
+def test_a_meter_that_is_back_soon_is_read_soon(tmp_path: Path) -> None:
+    """A line that was bad for a minute would cost all its meters an hour."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 60)
+    gateway.run(seconds=600)
+    assert {"kept"} == {row.state for row in _rows(tmp_path, "daily_freeze").values()}
+
+
+def test_a_dead_meter_costs_its_neighbours_two_tries_an_hour(tmp_path: Path) -> None:
+    """Who is dead for a day would be asked all day long."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 2 * 86_400)
+    gateway.run(seconds=86_400)
+    rests, first = 24, 4
+    assert 2 * rests <= _asked(gateway) <= 2 * (rests + first)
+
+
+def test_after_an_answer_the_rests_begin_anew(tmp_path: Path) -> None:
+    """A meter that was dead for hours would rest for an hour after each passing silence ever after."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 6 * 3_600)
+    _strike(gateway, 60, begins_s=10 * 3_600 + 300)
+    gateway.run(seconds=11 * 3_600)
+    slot = _NOON + timedelta(hours=10) - QUARTER
+    row = _rows(tmp_path, "curve")[slot]
+    assert row.state == "kept"
+    assert row.changed_at is not None
+    assert timedelta(minutes=6) < row.changed_at - slot - QUARTER < timedelta(minutes=15)
