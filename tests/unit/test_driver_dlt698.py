@@ -343,7 +343,12 @@ def test_an_unknown_item_is_refused_before_a_port_opens(item: str, words: str) -
 def test_names_near_an_item_are_looked_for_when_somebody_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each look at a meter's clock would stop the loop for a second, for words that nobody reads."""
     looked: list[str] = []
-    monkeypatch.setattr(items, "_hint", lambda name: looked.append(name) or "; near it: voltage")
+
+    def hint(name: str) -> str:
+        looked.append(name)
+        return "; near it: voltage"
+
+    monkeypatch.setattr(items, "_hint", hint)
     with pytest.raises(UnknownItem) as refused:
         _driver().check_item("voltag")
     assert [] == looked
