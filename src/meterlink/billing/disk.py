@@ -37,11 +37,23 @@ class RealDisk:
 
     def make_folder(self, path: Path) -> None:
         """See ``Disk``."""
-        path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        try:
+            path.mkdir(mode=_FOLDER_MODE)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        else:
+            _give_away(path)
 
     def create(self, path: Path) -> BinaryIO:
         """See ``Disk``."""
-        return path.open("xb")
+        file = path.open("xb")
+        try:
+            _give_away(path)
+        except OSError:
+            file.close()
+            raise
+        return file
 
     def sync(self, file: BinaryIO) -> None:
         """See ``Disk``."""
@@ -64,3 +76,10 @@ class RealDisk:
         """See ``Disk``."""
         if path.exists():
             shutil.rmtree(path)
+
+
+def _give_away(path: Path) -> None:
+    """Let what root has made belong to whoever has the folder around it: the daemon has to go on with it."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
