@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-reach soak-kill soak-orders bench check-api check-wheel check-example hooks clean
+.PHONY: help install dev demo test properties docs lint lock fuzz servers soak soak-reach soak-kill soak-orders bench check-api check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -63,6 +63,9 @@ demo: install  ## a simulated plant and the daemon, until Ctrl-C (ONCE=1: ends w
 test: dev  ## all tests but the soaks; the last lines say which real servers were there
 	@$(BIN)/pytest -m "not soak" -n auto --dist worksteal tests/e2e tests/contract \
 	  tests/sim tests/unit tests/migrations tests/wire $(ARGS)
+
+properties: dev  ## the property tests, 1,000 examples of each that names no number of its own
+	@$(BIN)/pytest -m "hypothesis and not soak" --hypothesis-profile many -o timeout=600 -n auto --dist worksteal tests $(ARGS)
 
 # The programs that tests/support/servers.py looks for, and Debian's packages of them.
 SERVER_PROGRAMS := mosquitto influxd victoria-metrics nginx
