@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -48,11 +49,7 @@ class RealDisk:
     def create(self, path: Path) -> BinaryIO:
         """See ``Disk``."""
         file = path.open("xb")
-        try:
-            _give_away(path)
-        except OSError:
-            file.close()
-            raise
+        _give_away(path)
         return file
 
     def sync(self, file: BinaryIO) -> None:
@@ -79,7 +76,11 @@ class RealDisk:
 
 
 def _give_away(path: Path) -> None:
-    """Let what root has made belong to whoever has the folder around it: the daemon has to go on with it."""
+    """Let what root has made belong to whoever has the folder around it: the daemon has to go on with it.
+
+    Where a file system knows no owners, or root may not change them, it stays root's.
+    """
     if os.geteuid() == 0:
         owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        with suppress(PermissionError):
+            os.chown(path, owner.st_uid, owner.st_gid)
