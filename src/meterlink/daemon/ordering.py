@@ -115,16 +115,17 @@ class Ordering:
         self.book = Book(ground.acts, clock, timeline=ground.timeline)
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
-        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
-        self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
+        held = self._aftercare.held
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, held, ground.zone)
+        self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
         attention = self._aftercare.attention
         alarms = attention.alarms
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
-        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume, held)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
@@ -301,6 +302,7 @@ class Ordering:
             macs=self._senders.macs,
             restored=self._rules.restored,
             evidence=self._rules.evidence,
+            held=self._aftercare.held,
             payments=self._payments,
             attention=self._aftercare.attention,
             qualifier=qualifier,

@@ -19,6 +19,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.cases.service import CaseService
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.held import Held
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
@@ -50,6 +51,7 @@ class Requests:
         macs: knows which meters met a wrong MAC.
         restored: whether the log is the newest.
         evidence: what senders tell.
+        held: the places that an inspector holds.
         payments: what payments lead to.
         attention: work items and alarms.
         qualifier: walks people through the probes.
@@ -70,6 +72,7 @@ class Requests:
         macs: MacGuard,
         restored: Restored,
         evidence: EvidenceBook,
+        held: Held,
         payments: Payments,
         attention: Attention,
         qualifier: Qualifier,
@@ -82,7 +85,7 @@ class Requests:
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
-            **EvidenceRequests(evidence, payments, cases, people).table,
+            **EvidenceRequests(evidence, payments, cases, held=held, people=people).table,
             "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,

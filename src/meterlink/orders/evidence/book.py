@@ -7,15 +7,15 @@ allows something (a warning, a notice, a consent, ...). A payment or a dispute c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from meterlink.clock import Clock
-from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
+from meterlink.errors import EvidenceRefused, NotEntitled, Overtaken, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
-from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.evidence.one_payment import (
     TELLERS_MAX,
@@ -104,6 +104,22 @@ FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 or says that he has paid."""
 
 
+class Companion(Protocol):
+    """Something that goes with safety holds: what it writes stands in the same transaction."""
+
+    async def beside(self, record: Evidence, act: Act) -> Sequence[Act]:
+        """What is written with a record.
+
+        Args:
+            record: as it is kept.
+            act: that keeps it.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """What became of a record that came.
@@ -138,6 +154,7 @@ class EvidenceBook:
         self._roster = roster
         self._clock = clock
         self._timeline = timeline or Timeline(clock)
+        self.companions: list[Companion] = []
 
     async def add(self, record: Evidence, actor: Actor) -> Added:
         """Keep a record; the same one again changes nothing.
@@ -303,10 +320,11 @@ class EvidenceBook:
         is_new = False
         while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act, *await self._beside(act))
+                basis = await self._basis(act)
+                await self._acts.append(act, *await self._beside(act), basis=basis)
                 is_new = True
-            except StepTaken:
-                continue  # somebody else has told the same record, or of the same transfer
+            except (StepTaken, Overtaken):
+                continue  # somebody else has told the same record, or of the same transfer, or moved an order
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
@@ -322,10 +340,19 @@ class EvidenceBook:
         record = record_of(act)
         if isinstance(record, Payment):
             return (*await self._transferred(act, record), *await self._likened(act, record))
+        if isinstance(record, SafetyHold):
+            return tuple([one for each in self.companions for one in await each.beside(record, act)])
         if not isinstance(record, Protection):
             return ()
         under = replace(act, subject=_protected_as(record.customer), verb=PROTECTION, meter="")
         return (await self._next(under),)
+
+    async def _basis(self, act: Act) -> Basis | None:
+        """What a hold's companions look at: a frame that leaves meanwhile must not escape them."""
+        if act.body.get("kind") != "safety_hold":
+            return None
+        here = frozenset({Topic.ORDER, Topic.WORK})
+        return Basis(number=await self._acts.newest_number(), meter=act.meter, here=here)
 
     async def _next(self, act: Act) -> Act:
         """An act as the next one of its subject."""

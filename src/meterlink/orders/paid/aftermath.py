@@ -19,6 +19,7 @@ from meterlink.orders.attention.alarms import Alarm, Seen, raising
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
+from meterlink.orders.held import Holding, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -55,6 +56,7 @@ class Aftermath:
         book: the orders.
         roster: the meters, and those before them.
         closing_for: how supply comes back at the meter of an order.
+        held: knows what an inspector holds: whoever is sent there is told.
         zone: of the plant.
 
     """
@@ -64,10 +66,12 @@ class Aftermath:
         book: Book,
         roster: Roster,
         closing_for: Callable[[Order], Awaitable[OrderKind]],
+        held: Holding,
         zone: timezone,
     ) -> None:
         self._book = book
         self._roster = roster
+        self._held = held
         self._closing_for = closing_for
         self._zone = zone
 
@@ -145,6 +149,8 @@ class Aftermath:
         """The work that it leaves; an item that somebody has opened already stays as it is."""
         found = []
         for fresh in work_of(life, act):
+            if fresh.body["kind"] == WorkKind.FIELD_ORDER:
+                fresh = marked(fresh, await self._held.why(life.order.meter))
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if last is None or not last.act.is_open:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
