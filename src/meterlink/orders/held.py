@@ -221,7 +221,7 @@ def _words(holds: Sequence[SafetyHold]) -> str:
 
 def _retold(item: _Item, why: str, at: datetime) -> Act | None:
     """What becomes of an open item once a meter is held, or no more; ``None``: it stays as it is."""
-    if item.kind is WorkKind.FIELD_ORDER:
+    if item.kind is WorkKind.FIELD_ORDER or (item.kind is WorkKind.MANUAL and not why):
         body = _marked(item.opened.body, why)
         if body == item.opened.body:
             return None
@@ -241,7 +241,7 @@ def _retold(item: _Item, why: str, at: datetime) -> Act | None:
 
 
 def marked(act: Act, why: str) -> Act:
-    """The opening of a field order, with the words of the hold that forbids it in front.
+    """The opening of work that may end with a closing, with the words of the hold that forbids it in front.
 
     Args:
         act: opens it.
@@ -255,6 +255,10 @@ def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:
     plain = str(body.get(_UNMARKED, body["why"]))
     if not why:
         return {"kind": body["kind"], "order": body["order"], "why": plain}
-    told = f"DO NOT CLOSE, safety hold ({why}). Before: {plain}"
-    printable = "".join(c if c.isprintable() else " " for c in told)[:WORDS_MAX]
-    return {"kind": body["kind"], "order": body["order"], "why": printable, _UNMARKED: plain}
+    told = _plain(f"DO NOT CLOSE, safety hold ({why}). Before: {plain}")
+    return {"kind": body["kind"], "order": body["order"], "why": told, _UNMARKED: plain}
+
+
+def _plain(text: str) -> str:
+    """Words as an item can keep them."""
+    return "".join(c if c.isprintable() else " " for c in text)[:WORDS_MAX]

@@ -2,7 +2,9 @@
 
 This program reaches no customer (decision 25), so the reminder is work for a person: an item that stands
 until it is done, until the key is pressed, or until the order waits no longer. An order has one, whatever
-crashes. While an inspector holds the place it is silent, and comes when the hold is released. Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
+crashes. While an inspector holds the place it is silent, and comes when the hold is released.
+
+Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
 """
 
 from __future__ import annotations

@@ -148,9 +148,10 @@ class Aftermath:
     async def _work(self, life: Life, act: Act) -> list[Act]:
         """The work that it leaves; an item that somebody has opened already stays as it is."""
         found = []
-        for fresh in work_of(life, act):
-            if fresh.body["kind"] == WorkKind.FIELD_ORDER:
-                fresh = marked(fresh, await self._held.why(life.order.meter))
+        for plain in work_of(life, act):
+            fresh = plain
+            if plain.body["kind"] in (WorkKind.FIELD_ORDER, WorkKind.MANUAL):
+                fresh = marked(plain, await self._held.why(life.order.meter))
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if last is None or not last.act.is_open:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))

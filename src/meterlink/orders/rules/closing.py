@@ -164,6 +164,22 @@ def not_held(facts: Facts) -> Finding:
     return passes("no inspector holds it", "无安全封存")
 
 
+def money_closes_nothing_held(facts: Facts) -> Finding | None:
+    """Section 2.2, HELD: money may close a contact that stands open; where it is closed, it may come.
+
+    The money is kept in the ledger meanwhile, and nothing of it is lost.
+    """
+    held = facts.told.holds()
+    if not held or facts.seen.standing.contact_open is False:
+        return None
+    return stops_with(
+        OnStop.POSTPONE,
+        "an inspector holds it ({why}), and money may close its contact: it waits",
+        "安全封存({why}):充值可能使开关合闸,暂缓执行",
+        why="; ".join(sorted({one.why for one in held})),
+    )
+
+
 def attempts_left(facts: Facts) -> Finding | None:
     """CTRL-17: after three frames, or half an hour, somebody goes there."""
     if facts.order.origin is not Origin.PAYMENT:

@@ -336,7 +336,12 @@ _ALL: Final = (
     Rule(
         id="HOLD-01",
         says="No inspector forbids that supply comes back (section 2.2, HELD).",
-        checks=(_check(closing.not_held, _ALWAYS, CLOSES | _GUARANTEE_ON),),
+        checks=(
+            _check(closing.not_held, _ALWAYS, CLOSES | _GUARANTEE_ON),
+            _check(closing.money_closes_nothing_held, _LIVE, _TOP_UP),
+        ),
+        elsewhere="orders/held.py: a permit that stands when the hold comes",
+        lacks="a frame that takes a permit back: none is known of any meter",
     ),
     Rule(
         id="WORLD-01",
