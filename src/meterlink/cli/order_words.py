@@ -18,6 +18,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
         ("reference", "reference", "依据"),
         ("meter_number", "meter number, as read", "读出的表号"),
     )
+    "withdrawn": {"en": "taken back of late", "zh": "近期撤回的记录"},
 }
 """What an order was created with, in the order in which it is shown."""
 STATES: Final[Mapping[OrderState, Mapping[str, str]]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.rules import (
     OtherOrder,
@@ -190,6 +190,25 @@ CLOSING = (
         PAPER,
         made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE - SECOND,)}),
         made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE,)}),
+    ),
+    Case(
+        "CTRL-17",
+        "half an hour of a person's closing",
+        PAPER,
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - 30 * MINUTE - SECOND,)}),
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - 30 * MINUTE,)}),
+    ),
+    Case(
+        "CTRL-17",
+        "three frames of a person's closing",
+        PAPER,
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - SECOND,) * 3}),
+        made(
+            PERMIT,
+            order_origin=Origin.PERSON,
+            steps={"sent_at": (NOON - SECOND,) * 2},
+            others=_sent(PERMIT, "billing:p1"),
+        ),
     ),
     Case(
         "HOLD-01",

@@ -92,6 +92,8 @@ WITHDRAWABLE: Final = (
     Policy,
 )
 """What only ever allows something, so that it may be taken back."""
+PROTECTING: Final = (Agreement,)
+"""What may be taken back, and may have protected its customer."""
 
 TRANSFER: Final = "transfer"
 """Verb of the act that says of which meter a transfer was told."""
@@ -218,10 +220,13 @@ class EvidenceBook:
         await self._follow(full_id, "confirm", actor, kept.meter, {})
 
     async def withdraw(self, full_id: str, actor: Actor, why: str) -> None:
-        """Take a record back that only ever allows something.
+        """Take a record back that only ever allows something, or an agreement.
+
+        An agreement may protect who signed it (an overdraft, a longer notice), so only who may bring one of
+        its sender takes it back.
 
         Raises:
-            NotEntitled: the actor has no role for such a record.
+            NotEntitled: the actor has no role for such a record, or may not speak for its sender.
             EvidenceRefused: there is none, it cannot be taken back, or was already.
             JournalError: it was not kept.
 
@@ -231,6 +236,10 @@ class EvidenceBook:
             raise EvidenceRefused(f"{full_id}: a {kept.record.kind} cannot be taken back, or was already")
         if not actor.roles & SENDERS[type(kept.record)]:
             raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
+        if isinstance(kept.record, PROTECTING) and not actor.may_send_as(kept.record.sender):
+            raise NotEntitled(
+                f"{full_id} may protect its customer: only who may speak for {kept.record.sender} takes it back"
+            )
         await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
 
     async def of_meter(self, meter: RosterMeter, *also: str) -> Told:

@@ -183,6 +183,20 @@ def owed_long_enough(facts: Facts) -> Finding | None:
     return passes("overdue since {since}", "自{since}起欠费", since=since)
 
 
+def agreement_is_known(facts: Facts) -> Finding | None:
+    """CTRL-05: what the roster says was signed has been told; what is not known may be what protects him."""
+    name = facts.meter.agreement
+    if not name:
+        return None
+    if not facts.told.knows(name):
+        return stops(
+            "the roster names the agreement {agreement}, and nobody has told what it says",
+            "档案引用了协议{agreement},但尚无该协议的记录",
+            agreement=name,
+        )
+    return passes("the agreement {agreement} was told", "协议{agreement}已有记录", agreement=name)
+
+
 def told_on_the_day(facts: Facts) -> Finding:
     """CTRL-06: the last notice was sent long enough ago, and its window is open."""
     notice = final_notice_of(facts)

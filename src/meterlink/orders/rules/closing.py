@@ -181,18 +181,23 @@ def money_closes_nothing_held(facts: Facts) -> Finding | None:
 
 
 def attempts_left(facts: Facts) -> Finding | None:
-    """CTRL-17: after three frames, or half an hour, somebody goes there."""
-    if facts.order.origin is not Origin.PAYMENT:
+    """CTRL-17: after three frames, or half an hour, somebody goes there; whoever ordered the closing.
+
+    Of a payment the frames of all its closings count; a person's order stands for itself.
+    """
+    origin = facts.order.origin
+    if origin is Origin.PROBE:
         return None
-    sent = sorted([*facts.steps.sent_at, *_sent_for(facts)])
+    others = _sent_for(facts) if origin is Origin.PAYMENT else []
+    sent = sorted([*facts.steps.sent_at, *others])
     if is_over(sent, facts.now):
         return stops_with(
             OnStop.FIELD,
-            "{count} frames for payment {payment} since {first}: field staff reconnect",
-            "缴费{payment}已自{first}起发送{count}次:转现场复电",
+            "{count} frames for {cause} since {first}: field staff reconnect",
+            "{cause}已自{first}起发送{count}次:转现场复电",
             count=len(sent),
             first=sent[0],
-            payment=facts.order.payment,
+            cause=facts.order.payment or facts.order.id,
         )
     return passes("{count} frames so far", "已发送{count}次", count=len(sent))
 

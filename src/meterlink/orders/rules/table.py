@@ -81,7 +81,10 @@ _ALL: Final = (
     Rule(
         id="CTRL-05",
         says="Billed afterwards: overdue for more than 30 days; prepaid: beyond the agreed overdraft.",
-        checks=(_not_of_probes(chain.owed_long_enough, _ALWAYS, _TRIP),),
+        checks=(
+            _not_of_probes(chain.agreement_is_known, _ALWAYS, _TRIP),
+            _not_of_probes(chain.owed_long_enough, _ALWAYS, _TRIP),
+        ),
     ),
     Rule(
         id="CTRL-06",
@@ -167,7 +170,7 @@ _ALL: Final = (
     ),
     Rule(
         id="CTRL-17",
-        says="Closings by themselves end after 3 frames or 30 minutes; then field staff close.",
+        says="Frames of a closing end after 3 of them or 30 minutes; then field staff close.",
         checks=(_check(closing.attempts_left, frozenset({Stage.PAPER, Stage.LIVE}), CLOSES),),
         elsewhere="the one-time authorisation of field staff is AUD-01",
     ),
@@ -288,17 +291,21 @@ _ALL: Final = (
             _check(persons.may_create, _CREATE),
             _check(persons.may_approve, _APPROVE),
             _check(persons.may_operate, _OPERATE),
+            _check(persons.grant_still_holds, frozenset({Stage.PAPER, Stage.LIVE}), CLOSES),
         ),
     ),
     Rule(
         id="AUD-02",
-        says="Nobody approves what he created, operates or is the customer of, or orders what he alone told.",
+        says="Nobody approves what he created, operates or is the customer of, or orders what he alone told or "
+        "has taken back.",
         checks=(
             _check(persons.approver_is_another, _APPROVE),
             _check(persons.operator_is_another, _OPERATE),
             _check(persons.operator_has_not_released, _OPERATE, CUTS),
             _check(persons.not_alone, _AGREED),
             _not_of_probes(hands.trip_told_by_another, _ALWAYS, _TRIP),
+            _not_of_probes(hands.withdrawn_by_another, _ALWAYS, _TRIP),
+            _not_of_probes(hands.approver_took_nothing_back, _APPROVE, _TRIP),
             _not_of_probes(hands.close_told_by_another, _ALWAYS, CLOSES),
         ),
     ),
