@@ -1,4 +1,4 @@
-"""A closing that a person ordered, and whose frame was lost: how often, how long, and by whose right it goes."""
+"""A closing that a person ordered, and whose frame was lost: how often, how long, and by whose right."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ VERBS: Final[Mapping[CaseSignal, Mapping[str, str]]] = {
     )
 }
 _ORDER: Final = {"en": "order", "zh": "工单"}
-_WITHDRAWN: Final = {"en": "taken back of late", "zh": "近期撤回的记录"}
+_WITHDRAWN: Final = {"en": "evidence taken back of late", "zh": "近期撤回的记录"}
 _WAITS: Final = {"en": "does not go on because", "zh": "暂不继续,原因"}
 
 

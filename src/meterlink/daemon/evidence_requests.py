@@ -15,6 +15,7 @@ from meterlink.orders.held import Held
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, People
+from meterlink.orders.protecting import Protecting
 
 RECORDS_MAX: Final = 200
 """Records in one request."""
@@ -30,6 +31,7 @@ class EvidenceRequests:
         evidence: keeps it.
         payments: does what payments lead to.
         cases: are moved by what is told.
+        protecting: ends the trips of who contests the debt or is protected.
         held: knows what is under way where an inspector forbids current.
         people: who may be what; while that cannot be said, only what keeps people from harm is taken in.
 
@@ -41,12 +43,14 @@ class EvidenceRequests:
         payments: Payments,
         cases: CaseService,
         *,
+        protecting: Protecting,
         held: Held,
         people: People,
     ) -> None:
         self._evidence = evidence
         self._payments = payments
         self._cases = cases
+        self._protecting = protecting
         self._held = held
         self._people = people
 
@@ -80,6 +84,8 @@ class EvidenceRequests:
         record = record.model_copy(update={"meter": added.meter})
         if cases := await self._cases.told(record):  # first, so that none becomes an order behind our back
             told["cases"] = cases
+        if ended := await self._protecting.told(record, added.number):
+            told["orders"] = ended
         if isinstance(record, Payment):
             told["orders"] = await self._payments.paid(record, added.number)
         if isinstance(record, SafetyHold) and record.state == "set":

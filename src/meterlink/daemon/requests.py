@@ -25,6 +25,7 @@ from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
+from meterlink.orders.protecting import Protecting
 from meterlink.orders.qualifying.desk import Qualifier
 from meterlink.orders.reconciliation.reconciler import Reconciler
 from meterlink.orders.service import OrderService
@@ -51,6 +52,7 @@ class Requests:
         macs: knows which meters met a wrong MAC.
         restored: whether the log is the newest.
         evidence: what senders tell.
+        protecting: ends the trips of who is protected.
         held: the places that an inspector holds.
         payments: what payments lead to.
         attention: work items and alarms.
@@ -72,6 +74,7 @@ class Requests:
         macs: MacGuard,
         restored: Restored,
         evidence: EvidenceBook,
+        protecting: Protecting,
         held: Held,
         payments: Payments,
         attention: Attention,
@@ -85,7 +88,9 @@ class Requests:
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
-            **EvidenceRequests(evidence, payments, cases, held=held, people=people).table,
+            **EvidenceRequests(
+                evidence, payments, cases, protecting=protecting, held=held, people=people
+            ).table,
             "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,

@@ -238,7 +238,7 @@ class EvidenceBook:
             raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
         if isinstance(kept.record, PROTECTING) and not actor.may_send_as(kept.record.sender):
             raise NotEntitled(
-                f"{full_id} may protect its customer: only who may speak for {kept.record.sender} takes it back"
+                f"{full_id} may protect its customer: who may speak for {kept.record.sender} takes it back"
             )
         await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
 

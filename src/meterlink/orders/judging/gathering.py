@@ -194,6 +194,11 @@ class Gatherer:
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
         return tuple({kind: None for one in (meter, *others) for kind in one.protected})
 
+    def protected_now(self, meter: RosterMeter) -> set[str]:
+        """The same, without what is out of season."""
+        calendar, now = self.calendar(), self.clock.utc_now()
+        return {kind for kind in self.protected(meter) if calendar.in_season(kind, now)}
+
     async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
         """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
         if order.kind in CUTS or not (order.payment or order.reference):

@@ -296,8 +296,8 @@ _ALL: Final = (
     ),
     Rule(
         id="AUD-02",
-        says="Nobody approves what he created, operates or is the customer of, or orders what he alone told or "
-        "has taken back.",
+        says="Nobody approves what he created, operates or is the customer of, or orders what he alone told "
+        "or has taken back.",
         checks=(
             _check(persons.approver_is_another, _APPROVE),
             _check(persons.operator_is_another, _OPERATE),
