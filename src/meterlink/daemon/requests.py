@@ -85,12 +85,11 @@ class Requests:
         self._people = people
         self._attention = attention
         self._reconciler = reconciler
+        told = EvidenceRequests(evidence, payments, cases, protecting=protecting, held=held, people=people)
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
-            **EvidenceRequests(
-                evidence, payments, cases, protecting=protecting, held=held, people=people
-            ).table,
+            **told.table,
             "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,

@@ -23,11 +23,14 @@ from meterlink.orders.held import Holding, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.arrived import stopped_by
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
 RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 """Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
+WITHOUT_CONSENT: Final = frozenset({"CTRL-15"})
+"""What alone stops a direct close whose customer's consent has run out: then the key decides."""
 RELAY_FAULT: Final = "RELAY_FAULT"
 _DIGITS: Final = 24
 _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
@@ -79,6 +82,8 @@ class Aftermath:
         """See ``Companion.beside``."""
         if after.is_open or not before.is_open:
             return ()
+        if (permit := await self._permit_instead(after, act)) is not None:
+            return [permit]
         acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
             acts.append(await self._alarm(after, act.at))
@@ -127,6 +132,22 @@ class Aftermath:
             return replace(close, kind=await self._closing_for(close))
         except EvidenceRefused:  # nobody knows what the customer agreed to
             return close
+
+    async def _permit_instead(self, life: Life, act: Act) -> Act | None:
+        """The permit that follows a direct close whose consent ran out before it was obeyed.
+
+        It is of the same cause and ends at the same time; frames of both count together (CTRL-17). ``None``:
+        the order ended otherwise, or no time is left.
+        """
+        order = life.order
+        if order.kind is not OrderKind.DIRECT_CLOSE or order.origin is not Origin.PAYMENT:
+            return None
+        if stopped_by(act) != WITHOUT_CONSENT or order.deadline_at <= act.at:
+            return None
+        name = order_id_of("close", order.meter, f"{order.payment or order.reference}\0{order.id}")
+        if await self._book.acts.last_of(Topic.ORDER, name) is not None:
+            return None
+        return Life.begin(replace(order, id=name, kind=OrderKind.PERMIT_CLOSE), at=act.at, actor=DAEMON)
 
     async def _orders_of(self, meter_id: str) -> list[Life]:
         meter = self._roster.meter(meter_id)
