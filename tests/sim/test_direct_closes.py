@@ -13,10 +13,8 @@ M = f"m{ADDRESS}"
 
 
 async def _agreed(gateway: OrderGateway, form: str) -> None:
-    at = time_out(gateway.now())
-    await gateway.told(
-        {"kind": "consent", "id": "c1", "sender": "billing", "at": at, "meter": M, "form": form}
-    )
+    record = {"kind": "consent", "id": "c1", "sender": "billing", "meter": M, "form": form}
+    await gateway.told({**record, "at": time_out(gateway.now())})
 
 
 def test_a_broken_key_keeps_nobody_in_the_dark(tmp_path: Path) -> None:

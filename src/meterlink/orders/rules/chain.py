@@ -5,6 +5,7 @@ Source: business rules, CTRL-01 to CTRL-07 and ARR-05.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -218,7 +219,9 @@ def told_on_the_day(facts: Facts) -> Finding:
             "最后通知于{at}发出,{hours}小时时限已过",
             **inputs,
         )
-    return passes("the last notice was sent at {at}", "最后通知已于{at}发出", **inputs)
+    found = passes("the last notice was sent at {at}", "最后通知已于{at}发出", **inputs)
+    left = timedelta(hours=limits.window_hours) - facts.aged(at, facts.told.set_since(notice))
+    return replace(found, until=facts.now + left)
 
 
 def filed(facts: Facts) -> Finding | None:

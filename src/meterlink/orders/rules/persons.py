@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -198,7 +199,9 @@ def approved(facts: Facts) -> Finding | None:
             "{names}于{at}的审批已过{hours}小时",
             **inputs,
         )
-    return passes("approved by {names} at {at}", "{names}已于{at}审批", **inputs)
+    found = passes("approved by {names} at {at}", "{names}已于{at}审批", **inputs)
+    left = timedelta(hours=hours) - facts.aged(steps.approved_at, steps.approval_set)
+    return replace(found, until=facts.now + left)
 
 
 def by_policy(facts: Facts) -> Finding | None:

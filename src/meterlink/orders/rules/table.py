@@ -100,6 +100,7 @@ _ALL: Final = (
         id="CTRL-08",
         says="A protected customer is never cut off.",
         checks=(_check(customers.not_protected, _ALWAYS, CUTS),),
+        lacks="a guarantee that puts itself on: people order it, where the meter has one (CTRL-22)",
     ),
     Rule(
         id="CTRL-09",
@@ -134,7 +135,8 @@ _ALL: Final = (
             _check(live_meter.read_lately, frozenset({Stage.OPERATE, Stage.PAPER}), CUTS),
             _check(live_meter.right_meter, _LIVE),
         ),
-        lacks="the point of supply as the meter knows it: meters keep none",
+        lacks="the point of supply as the meter knows it: meters keep none; the customer number of a trip: "
+        "only a wallet tells one, behind a proof of its own (TOP-04)",
     ),
     Rule(
         id="CTRL-13",
@@ -167,6 +169,8 @@ _ALL: Final = (
         says="A closing has a reason; after a payment the first command leaves within 5 minutes.",
         checks=(_not_of_probes(closing.has_a_reason, _ALWAYS, CLOSES),),
         elsewhere="the clocks are watched by the service, with `rules.closing.late`",
+        lacks="a count of those who have current within 30 minutes (95 %): the steps of orders hold the times; "
+        "what a customer was told of a delay: nobody sends such a record",
     ),
     Rule(
         id="CTRL-17",
