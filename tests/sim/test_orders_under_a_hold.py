@@ -14,9 +14,10 @@ import pytest
 from meterlink.model.order import OrderState
 from meterlink.model.payload import time_out
 from meterlink.orders.paid import payments
+from metersim.works.cost_control import LOCAL
 from metersim.works.load import Load
 from tests.sim.test_local_prepayment import Shop
-from tests.support.control_bench import ADDRESS, LOCAL, a_meter
+from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OrderGateway, one_meter
 
 M = f"m{ADDRESS}"

@@ -169,8 +169,8 @@ _ALL: Final = (
         says="A closing has a reason; after a payment the first command leaves within 5 minutes.",
         checks=(_not_of_probes(closing.has_a_reason, _ALWAYS, CLOSES),),
         elsewhere="the clocks are watched by the service, with `rules.closing.late`",
-        lacks="a count of those who have current within 30 minutes (95 %): the steps of orders hold the times; "
-        "what a customer was told of a delay: nobody sends such a record",
+        lacks="a count of those who have current within 30 minutes (95 %): the steps of orders hold the "
+        "times; what a customer was told of a delay: nobody sends such a record",
     ),
     Rule(
         id="CTRL-17",
