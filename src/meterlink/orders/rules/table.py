@@ -295,7 +295,7 @@ _ALL: Final = (
             _check(persons.may_create, _CREATE),
             _check(persons.may_approve, _APPROVE),
             _check(persons.may_operate, _OPERATE),
-            _check(persons.grant_still_holds, frozenset({Stage.PAPER, Stage.LIVE}), CLOSES),
+            _not_of_probes(persons.grant_still_holds, frozenset({Stage.PAPER, Stage.LIVE}), CLOSES),
         ),
     ),
     Rule(
