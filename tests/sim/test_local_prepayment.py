@@ -30,8 +30,10 @@ DAY = "2026-11-24"
 class Shop:
     """A gateway with one prepayment meter and the laboratory's provider."""
 
-    def __init__(self, folder: Path, *, model: str = "generic-local-prepayment", **more: Any) -> None:
-        self.meter = a_shop()
+    def __init__(
+        self, folder: Path, *, meter: Any = None, model: str = "generic-local-prepayment", **more: Any
+    ) -> None:
+        self.meter = meter or a_shop()
         keys = {
             "security": "lab",
             "control_password": None,
