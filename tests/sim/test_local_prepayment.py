@@ -18,7 +18,7 @@ from meterlink.orders.paid.payments import Payments
 from metersim import Station
 from metersim.security.provider import LabProvider
 from tests.sim.test_orders_of_a_changed_roster import change
-from tests.support.adapters import Program
+from tests.support.adapters import Behaviour, Program
 from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_meter, a_shop
 from tests.support.head_end645 import HeadEnd
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
@@ -28,10 +28,18 @@ DAY = "2026-11-24"
 
 
 class Shop:
-    """A gateway with one prepayment meter and the laboratory's provider."""
+    """A gateway with one prepayment meter and the laboratory's provider.
+
+    Attributes:
+        behaviour: what the provider does about a request; ``None``: as a laboratory does.
+        asked: operations that came to it.
+
+    """
 
     def __init__(self, folder: Path, *, model: str = "generic-local-prepayment", **more: Any) -> None:
         self.meter = a_shop()
+        self.behaviour: Behaviour | None = None
+        self.asked: list[str] = []
         keys = {
             "security": "lab",
             "control_password": None,
@@ -43,9 +51,13 @@ class Shop:
             keys={ADDRESS: keys},
             model=model,
             tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
-            provider=lambda group: Program(group, name="lab").open,
+            provider=lambda group: Program(group, self._behave, name="lab").open,
             **more,
         )
+
+    async def _behave(self, program: Program, request: dict[str, Any]) -> None:
+        self.asked.append(request["op"])
+        await (self.behaviour or Program.answer)(program, request)
 
     def run(self, seconds: float, script: Callable[[], Awaitable[None]]) -> None:
         """Run the gateway and the provider beside it."""
