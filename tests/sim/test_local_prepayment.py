@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.errors import NotEntitled
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.paid.payments import Payments
@@ -487,6 +488,71 @@ def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     shop.run(60, script)
 
 
+def test_money_of_after_the_statement_is_no_drift_and_hides_none(tmp_path: Path) -> None:
+    """Each payment behind a statement would be an alarm; and 120 yuan be lost unseen for one of 120."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def paid(name: str) -> str:
+        await asyncio.sleep(1800)
+        (order,) = (await gateway.paid(M, name))["orders"]
+        await gateway.until(order)
+        (money,) = (await shop.reconciled())["meters"]
+        return str(money["verdict"])
+
+    async def script() -> None:
+        await gateway.up()
+        await shop.stated(5_000, "b0")
+        assert "agrees" == await paid("p1")
+        await shop.stated(17_000 + 12_000, "b1")
+        assert "drift" == (await shop.reconciled())["meters"][0]["verdict"]
+        assert "drift" == await paid("p2")
+
+    shop.run(2 * 3600, script)
+
+
+def test_the_gap_of_a_day_is_told_in_the_night(tmp_path: Path) -> None:
+    """Money that never came into its meter would stand in a log that nobody reads (TOP-06)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.unplug()
+        await gateway.paid(M, channel="app")
+        await asyncio.sleep(15 * 3600)
+        assert "CHANNEL_GAP" in await alarms(gateway)
+        items = (await gateway.ask("david", "work.list"))["items"]
+        (gap,) = [one for one in items if one["kind"] == "drift"]
+        assert "app 12000" in gap["why"]
+
+    shop.run(15.1 * 3600, script)
+
+
+def test_who_looks_only_lets_nothing_be_compared(tmp_path: Path) -> None:
+    """Who may change nothing would write alarms and ask wallets for proofs; nobody knew who did (AUD-01)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    gateway.employ("vera", "viewer")
+    gateway.employ("audi", "auditor")
+
+    async def script() -> None:
+        await gateway.up()
+        await shop.stated(99_999, "b1")
+        for user in ("vera", "audi"):
+            assert isinstance(await gateway.refused(user, "reconcile", day=DAY), NotEntitled)
+        assert set() == await alarms(gateway)
+        for _ in range(3):
+            await gateway.ask("david", "reconcile", day=DAY)
+            await asyncio.sleep(2)
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("drift", ["david"]) == (item["kind"], [note["actor"] for note in item["notes"]])
+        (alarm,) = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert ("WALLET_DRIFT", 3) == (alarm["rule"], alarm["count"])
+
+    shop.run(120, script)
+
+
 async def cut_off(gateway: OrderGateway) -> None:
     """The customer of a prepayment meter is cut off by us, and then its adapter is pulled out."""
     await gateway.cut_off_and_unplugged(M)
@@ -514,9 +580,9 @@ def test_who_paid_into_a_silent_meter_is_not_forgotten(tmp_path: Path) -> None:
         assert ("field_order", top_up) == (item["kind"], item["order"])
         assert (await gateway.ask("clara", "order.show", id=top_up))["is_open"]
         await asyncio.sleep(24 * 3600)
-        assert {"RECONNECT_LATE_1", "RECONNECT_LATE_2"} == await alarms(gateway)
+        assert {"RECONNECT_LATE_1", "RECONNECT_LATE_2", "CHANNEL_GAP"} == await alarms(gateway)
         items = (await gateway.ask("david", "work.list"))["items"]
-        assert ["field_order", "manual"] == sorted(one["kind"] for one in items)
+        assert ["drift", "field_order", "manual"] == sorted(one["kind"] for one in items)
         assert "expired" == (await gateway.ask("clara", "order.show", id=top_up))["state"]
 
     shop.run(26 * 3600, script)

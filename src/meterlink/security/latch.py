@@ -3,7 +3,7 @@
 Meters count wrong proofs and lock themselves after some, one after three, another after two hundred a day;
 and what is wrong once will be wrong again, since it tells of other keys or another meter. So the first one
 shuts the meter, whoever met it: for orders, for the read-back of a top-up, for looks at the wallet. What
-needs no proof goes on. A refusal that may hide a wrong MAC shuts it as well: of a meter that does not tell why,
+needs no proof goes on. A refusal that may hide a wrong MAC shuts it too: of a meter that does not tell why,
 nobody knows whether it has begun to count. Which ones do is decided here; the state is what the log says, and
 a person who has found the cause opens the meter again. Source: control-and-prepayment, section 1.3.
 """
