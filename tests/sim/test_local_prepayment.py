@@ -511,22 +511,57 @@ def test_money_of_after_the_statement_is_no_drift_and_hides_none(tmp_path: Path)
     shop.run(2 * 3600, script)
 
 
-def test_the_gap_of_a_day_is_told_in_the_night(tmp_path: Path) -> None:
-    """Money that never came into its meter would stand in a log that nobody reads (TOP-06)."""
+def test_what_two_found_not_done_may_be_brought_once_more(tmp_path: Path) -> None:
+    """The customer would have paid for nothing; or, where the two are wrong, the money come twice (TOP-01)."""
     shop = Shop(tmp_path)
     gateway = shop.gateway
+    gateway.employ("ivan", "inspector")
+
+    async def unknown(name: str, strike: str) -> str:
+        gateway.strikes.add(strike)
+        (order,) = (await gateway.paid(M, name))["orders"]
+        await gateway.until(order, "readback")
+        gateway.unplug()
+        await asyncio.sleep(25 * 3600)
+        assert "unknown" == (await gateway.until(order))["state"]
+        return order
+
+    async def found(order: str, finding: str) -> None:
+        await gateway.ask("ivan", "order.find", id=order, finding=finding, evidence="its count was read")
+        await gateway.ask("david", "order.confirm", id=order)
+
+    async def again(name: str) -> str:
+        told = {**gateway.order(f"again-{name}", OrderKind.TOP_UP, M, payment=f"billing:{name}")}
+        created = await gateway.ask("clara", "order.create", order={**told, "amount_cents": 12_000})
+        await gateway.operated(created["id"])
+        return str((await gateway.until(created["id"]))["state"])
 
     async def script() -> None:
         await gateway.up()
-        gateway.unplug()
-        await gateway.paid(M, channel="app")
-        await asyncio.sleep(15 * 3600)
-        assert "CHANNEL_GAP" in await alarms(gateway)
-        items = (await gateway.ask("david", "work.list"))["items"]
-        (gap,) = [one for one in items if one["kind"] == "drift"]
-        assert "app 12000" in gap["why"]
+        order = await unknown("p1", "loss")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        told = {**gateway.order("early", OrderKind.TOP_UP, M, payment="billing:p1"), "amount_cents": 12_000}
+        refusal = await gateway.refused("clara", "order.create", order=told)
+        assert "may have" in str(refusal)
+        await found(order, "not_done")
+        assert "done" == await again("p1")
+        (channel,) = (await shop.reconciled())["channels"]
+        assert 0 == channel["gap_cents"]
 
-    shop.run(15.1 * 3600, script)
+    async def wrong() -> None:
+        await gateway.up()
+        gateway.plugged = True
+        order = await unknown("p2", "silence")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        await found(order, "not_done")
+        assert "refused" == await again("p2")
+
+    shop.run(27 * 3600, script)
+    assert ["top_up"] == gateway.obeyed()
+    shop.run(27 * 3600, wrong)
+    assert ["top_up", "top_up"] == gateway.obeyed()
 
 
 def test_who_looks_only_lets_nothing_be_compared(tmp_path: Path) -> None:
