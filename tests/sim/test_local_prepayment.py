@@ -69,14 +69,14 @@ class Shop:
         """The comparison of a day."""
         return await self.gateway.ask("billing", "reconcile", day=day)
 
-    async def stated(self, cents: int, name: str) -> None:
+    async def stated(self, cents: int, name: str, ago: timedelta = timedelta()) -> None:
         """The head-end's ledger says what should be in the meter."""
         await self.gateway.told(
             {
                 "kind": "balance_statement",
                 "id": name,
                 "sender": "billing",
-                "at": time_out(self.gateway.now()),
+                "at": time_out(self.gateway.now() - ago),
                 "meter": M,
                 "balance_cents": cents,
             }
@@ -137,6 +137,23 @@ def test_a_wallet_of_later_is_compared_in_its_first_night(tmp_path: Path) -> Non
     with capture_logs() as logs:
         shop.run(3600, script)
     assert ["2026-11-23"] == nights(logs)
+
+
+def test_a_ledger_of_two_days_ago_counts_no_more(tmp_path: Path) -> None:
+    """A statement that nobody renews would be compared with wallets for ever (decision 25)."""
+    shop = Shop(tmp_path)
+
+    async def script() -> None:
+        await shop.gateway.up()
+        for ago, verdict, cents in (
+            (timedelta(days=2, seconds=60), "unknown", None),
+            (timedelta(days=2, seconds=-60), "drift", 1),
+        ):
+            await shop.stated(1, f"b{ago.seconds}", ago)
+            (money,) = (await shop.reconciled())["meters"]
+            assert (verdict, cents) == (money["verdict"], money["ledger_cents"])
+
+    shop.run(30, script)
 
 
 def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) -> None:

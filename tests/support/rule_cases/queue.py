@@ -64,6 +64,16 @@ QUEUE = (
         made(PERMIT, others=other(TRIP, OrderState.READBACK)),
         made(PERMIT, others=other(TRIP, OrderState.UNKNOWN)),
     ),
+    *(
+        Case(
+            "CTRL-21",
+            f"{kind.value} behind {other_kind.value} of which nobody knows what it did",
+            stage,
+            made(kind, stage, others=other(other_kind, OrderState.UNKNOWN)),
+        )
+        for kind, other_kind in ((TRIP, TRIP), (TRIP, PERMIT), (PERMIT, DIRECT))
+        for stage in (PAPER, LIVE)
+    ),
     Case(
         "CTRL-21",
         "a top-up while an alarm is in flight",
