@@ -209,7 +209,7 @@ def test_a_line_that_is_at_a_slow_meter_is_told_as_busy_and_nothing_is_sent(tmp_
     town = _Town(tmp_path, 200, route=Route(shortest_s=40.0, longest_s=45.0))
 
     async def story() -> None:
-        how = {"count": 0, "tries": 1, "timeout_s": 120}
+        how: dict[str, Any] = {"count": 0, "tries": 1, "timeout_s": 120}
         await town.ask("read.begin", meter=f"m{ADDRESS}", items=["meter_number"], **how)
         await asyncio.sleep(3)
         with pytest.raises(BusFull, match="nothing was sent"):
