@@ -26,8 +26,8 @@ _WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
     },
     "none": {"en": "no payment of that day", "zh": "当日无缴费"},
     "meter": {
-        "en": "{meter}: {verdict}; ledger {ledger}, paid since {since}, wallet {wallet}, on its way {flight}, "
-        "drift {drift}; purchases {expected} expected, {found} found",
+        "en": "{meter}: {verdict}; ledger {ledger}, paid since {since}, wallet {wallet}, "
+        "on its way {flight}, drift {drift}; purchases {expected} expected, {found} found",
         "zh": "{meter}:{verdict};账面{ledger},其后缴费{since},表内{wallet},在途{flight},差额{drift};"
         "购电次数应为{expected},实为{found}",
     },
