@@ -142,9 +142,8 @@ class _Story:
     @property
     def strange_count(self) -> int | None:
         """The purchase count for which it was given up, neither old nor new; ``None``: for none."""
-        told: dict[str, Any] = next(
-            (row["body"].get("inputs", {}) for row in self.rows if row["verb"] == "give_up"), {}
-        )
+        given_up = [row["body"] for row in self.rows if row["verb"] == "give_up"]
+        told: Mapping[str, str] = given_up[0].get("inputs", {}) if given_up else {}
         after = told.get("count_after")
         return None if after in (None, told.get("count_before"), told.get("count_sent")) else int(after)
 
