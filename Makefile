@@ -109,7 +109,7 @@ soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the mete
 bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
 
-# The better part of an hour, cut into slices; each run goes on where the last one stopped (ARGS="--minutes 30"): build/check-api.
+# Ten minutes of a core, cut into slices; each run goes on where the last one stopped (ARGS="--minutes 30"): build/check-api.
 check-api: dev  ## ask the API whatever its OpenAPI allows and what not, EXAMPLES=2000 of each operation
 	@$(BIN)/python -m tests.support.check_api --examples $(or $(EXAMPLES),2000) $(ARGS)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from meterlink.cli.asking import Asking, local
+from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.orders.cases.machine import CaseSignal, CaseState
 
@@ -45,6 +45,7 @@ VERBS: Final[Mapping[CaseSignal, Mapping[str, str]]] = {
     )
 }
 _ORDER: Final = {"en": "order", "zh": "工单"}
+_WITHDRAWN: Final = {"en": "evidence taken back of late", "zh": "近期撤回的记录"}
 _WAITS: Final = {"en": "does not go on because", "zh": "暂不继续,原因"}
 
 
@@ -62,6 +63,8 @@ class CaseAsking(Asking):
             self._step(step)
         if result["order"]:
             typer.echo(f"{_ORDER[self._lang]}: {result['order']}")
+        if result["withdrawn"]:
+            typer.echo(f"{_WITHDRAWN[self._lang]}: {result['withdrawn']}")
         if result["waits_for"]:
             typer.echo(f"{_WAITS[self._lang]}:")
         for verdict in result["waits_for"]:
@@ -72,6 +75,7 @@ class CaseAsking(Asking):
             typer.echo("没有停电流程" if self._lang == "zh" else "no cases")
         for case in result["cases"]:
             self._line(case)
+        tell_left_out(result, self._lang)
 
     def _line(self, case: Mapping[str, Any]) -> None:
         state = STATES[CaseState(case["state"])][self._lang]

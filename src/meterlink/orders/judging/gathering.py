@@ -10,10 +10,10 @@ from typing import Final, Protocol
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
 from meterlink.config.meters import ProtectedKind
-from meterlink.errors import JournalError
+from meterlink.errors import JournalError, NotAllowed
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
@@ -29,7 +29,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited, Verb
 from meterlink.orders.limits.trips import CUTS, is_counted
-from meterlink.orders.people import Actor, People
+from meterlink.orders.people import DAEMON, DEEDS, ROLES, Actor, Deed, People, Role
 from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
@@ -176,6 +176,7 @@ class Gatherer:
             told=told,
             limited=self._limited(stage, order, life, actor, meter, now),
             others=tuple(self._others(order, steps_of, steps_before, alike(told, order.payment), now)),
+            credited=_credited(order, steps_of),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -193,6 +194,11 @@ class Gatherer:
         """Why nobody may cut off its customer, at whichever of his meters the roster says so."""
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
         return tuple({kind: None for one in (meter, *others) for kind in one.protected})
+
+    def protected_now(self, meter: RosterMeter) -> set[str]:
+        """The same, without what is out of season."""
+        calendar, now = self.calendar(), self.clock.utc_now()
+        return {kind for kind in self.protected(meter) if calendar.in_season(kind, now)}
 
     async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
         """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
@@ -272,6 +278,7 @@ class Gatherer:
     ) -> Steps:
         if life is None:
             return Steps(field_grant=grant)
+        field_person = _operated_by_grant(acts)
         return Steps(
             created_by=life.created_by,
             approved_by=life.approvals,
@@ -279,8 +286,17 @@ class Gatherer:
             approval_set=self.timeline.set_since(life.authorised_at) if life.authorised_at else timedelta(),
             armed_by=life.armed_by,
             field_grant=grant,
+            field_person=field_person,
+            is_field_still=bool(field_person) and self._is_of_the_field(field_person),
             sent_at=self._sent_at(acts, now),
         )
+
+    def _is_of_the_field(self, name: str) -> bool:
+        """Whether somebody is of the field staff now; while that cannot be said: no, and the rules wait."""
+        try:
+            return Role.FIELD in self.people.actor(name).roles
+        except NotAllowed:
+            return False
 
     def _others(
         self,
@@ -317,12 +333,35 @@ class Gatherer:
             is_open=life.locks_meter,
             sent_at=self._sent_at(acts, now),
             arrives_until=self.timeline.shown(until, now) if until else None,
+            finding=life.finding_of_two,
+            purchase_count=life.sent.purchase_count if life.sent else None,
+            sent_to=life.sent.meter_number if life.sent else "",
         )
 
     def _sent_at(self, acts: Sequence[Act], now: datetime) -> tuple[datetime, ...]:
         """When frames left, as the clock goes now: rules ask how long ago that was."""
         sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
         return tuple(self.timeline.shown(at, now) for at in sent)
+
+
+def _operated_by_grant(acts: Sequence[Act]) -> str:
+    """Who has operated an order last, if that took a one-time authorisation; else empty."""
+    operated = [act for act in acts if act.verb == Signal.OPERATE and act.actor != DAEMON]
+    roles = set(operated[-1].body.get(ROLES, ())) if operated else set()
+    return operated[-1].actor if Role.FIELD in roles and not roles & DEEDS[Deed.OPERATE] else ""
+
+
+def _credited(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> frozenset[tuple[str, int]]:
+    """Meter number and purchase count of the top-ups of other payments that were proved; of money only."""
+    if order.kind is not OrderKind.TOP_UP:
+        return frozenset()
+    lives = [Life.of(acts) for acts in steps_of.values()]
+    return frozenset(
+        (life.sent.meter_number, life.sent.purchase_count)
+        for life in lives
+        if life.state is OrderState.DONE and full_id_of(life.order.payment) != order.payment
+        if life.sent is not None and life.sent.purchase_count is not None
+    )
 
 
 def _no_such_meter(name: str) -> Verdict:

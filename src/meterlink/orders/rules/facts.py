@@ -29,6 +29,8 @@ class Steps:
         approval_set: by how much our clock was set forward since then; negative: back.
         armed_by: name of who armed it; empty: nobody, or it was operated since.
         field_grant: one-time authorisation of field staff, if there is one.
+        field_person: who operated it by such an authorisation; empty: nobody, or somebody of another post.
+        is_field_still: whether that person still is of the field staff.
         sent_at: when its octets left, each time.
 
     """
@@ -39,6 +41,8 @@ class Steps:
     approval_set: timedelta = timedelta()
     armed_by: str = ""
     field_grant: FieldGrant | None = None
+    field_person: str = ""
+    is_field_still: bool = False
     sent_at: tuple[datetime, ...] = ()
 
 
@@ -84,6 +88,9 @@ class OtherOrder:
         is_open: whether it has not ended, or its unknown end holds the meter.
         sent_at: when its octets left, each time.
         arrives_until: until when its newest frame may still come to the meter; ``None``: nobody can say.
+        finding: of an unknown one ``done`` or ``not_done``, as two persons found; empty: they did not.
+        purchase_count: that a top-up wanted the wallet to have; ``None``: it was not sent.
+        sent_to: number of the meter that its frame went to; empty: the log does not tell.
 
     """
 
@@ -94,6 +101,9 @@ class OtherOrder:
     is_open: bool = False
     sent_at: tuple[datetime, ...] = ()
     arrives_until: datetime | None = None
+    finding: str = ""
+    purchase_count: int | None = None
+    sent_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +145,7 @@ class Facts:
         told: the evidence that concerns the meter, and the policy that the order names.
         limited: what the caps, the brake and the kill switch say of it.
         others: other orders of this meter: the open ones, and those of the same payment.
+        credited: meter number and purchase count of each top-up here that was proved, of other payments.
         last_read_at: the newest successful reading of the meter; ``None``: there is none.
         unproven: facts that this kind of order depends on and that nobody has proven of the meter's model
             and firmware; empty: it is qualified.
@@ -160,6 +171,7 @@ class Facts:
     told: Told
     limited: Limited
     others: tuple[OtherOrder, ...] = ()
+    credited: frozenset[tuple[str, int]] = frozenset()
     last_read_at: datetime | None = None
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]
