@@ -38,8 +38,10 @@ class Shop:
 
     """
 
-    def __init__(self, folder: Path, *, model: str = "generic-local-prepayment", **more: Any) -> None:
-        self.meter = a_shop()
+    def __init__(
+        self, folder: Path, *, meter: Any = None, model: str = "generic-local-prepayment", **more: Any
+    ) -> None:
+        self.meter = meter or a_shop()
         self.behaviour: Behaviour | None = None
         self.asked: list[str] = []
         keys = {

@@ -20,7 +20,7 @@ _ANY: Any = None
 _TABLES = [
     OrderRequests(_ANY, _ANY, _ANY).table,
     CaseRequests(_ANY).table,
-    EvidenceRequests(_ANY, _ANY, _ANY, _ANY).table,
+    EvidenceRequests(_ANY, _ANY, _ANY, protecting=_ANY, held=_ANY, people=_ANY).table,
     BrakeRequests(_ANY, _ANY, _ANY, _ANY, _ANY, _ANY, _ANY).table,
 ]
 _ORDER = {

@@ -293,6 +293,6 @@ async def test_what_the_rules_said_stands_with_each_step_of_people(tmp_path: Pat
         await office.service.approve(APPROVER, "o-1")
         await office.service.arm(DISPATCHER, "o-1")
         await office.service.operate(DISPATCHER, "o-1")
-        told = {kept.act.verb: kept.act.body.get("rules", []) for kept in await office.book.acts_of("o-1")}
+        told = {kept.act.verb: kept.act.body.get("rules", ()) for kept in await office.book.acts_of("o-1")}
         for verb in ("create", "approve", "operate"):
             assert [("CTRL-99", True)] == [(one["rule"], one["passed"]) for one in told[verb]], verb

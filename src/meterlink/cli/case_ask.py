@@ -45,6 +45,7 @@ VERBS: Final[Mapping[CaseSignal, Mapping[str, str]]] = {
     )
 }
 _ORDER: Final = {"en": "order", "zh": "工单"}
+_WITHDRAWN: Final = {"en": "evidence taken back of late", "zh": "近期撤回的记录"}
 _WAITS: Final = {"en": "does not go on because", "zh": "暂不继续,原因"}
 
 
@@ -62,6 +63,8 @@ class CaseAsking(Asking):
             self._step(step)
         if result["order"]:
             typer.echo(f"{_ORDER[self._lang]}: {result['order']}")
+        if result["withdrawn"]:
+            typer.echo(f"{_WITHDRAWN[self._lang]}: {result['withdrawn']}")
         if result["waits_for"]:
             typer.echo(f"{_WAITS[self._lang]}:")
         for verdict in result["waits_for"]:

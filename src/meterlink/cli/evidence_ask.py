@@ -41,6 +41,9 @@ class EvidenceAsking(Asking):
         refused = _refused(told)
         for one in refused:
             typer.echo(f"{file}:{one['line']}: {one['refused']}", err=True)
+        for one in told:
+            for standing in one.get("standing", ()):
+                typer.echo(f"{file}:{one['line']}: {standing[self._lang]}", err=True)
         new = sum(one.get("is_new", False) for one in told)
         words = (len(told), new, len(refused))
         if self._lang == "zh":

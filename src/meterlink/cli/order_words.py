@@ -17,6 +17,7 @@ ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
         ("case", "case", "停电流程"),
         ("reference", "reference", "依据"),
         ("meter_number", "meter number, as read", "读出的表号"),
+        ("withdrawn", "evidence taken back of late", "近期撤回的记录"),
     )
 }
 """What an order was created with, in the order in which it is shown."""

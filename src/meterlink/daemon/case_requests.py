@@ -82,7 +82,8 @@ class CaseRequests:
         """A case, and what keeps it from its next step now."""
         acts = await self._cases.book.acts_of(case.id)
         waits_for = [told(verdict) for verdict in await self._cases.waits_for(case.id)]
+        withdrawn = await self._cases.withdrawn(case.id)
         try:
-            return {**case_view(acts), "waits_for": waits_for}
+            return {**case_view(acts), "waits_for": waits_for, "withdrawn": withdrawn}
         except ValueError as error:
             raise JournalError(f"case {case.id!r} cannot be read from the log: {error}") from None

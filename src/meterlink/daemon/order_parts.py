@@ -29,6 +29,7 @@ from meterlink.orders.dispatch.reminding import Reminder
 from meterlink.orders.dispatch.sending import Sender
 from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.held import Held
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.least_time import LeastTime
@@ -208,6 +209,7 @@ class Aftercare:
         reconciler: compares payments, log and meters.
         reminder: of those who have not pressed the key.
         left_open: of those whom a qualification has left in the dark.
+        held: of the places that an inspector holds.
 
     """
 
@@ -216,12 +218,15 @@ class Aftercare:
     reconciler: Reconciler
     reminder: Reminder
     left_open: LeftOpen
+    held: Held
 
     @classmethod
     def of(cls, ground: Ground, book: Book, evidence: EvidenceBook, purse_of: PurseOf) -> Aftercare:
         """Build it; ``purse_of`` reads the money in a meter."""
         alarms = Alarms(ground.acts, ground.clock, zone=ground.zone)
         work = WorkItems(ground.acts, ground.clock)
+        held = Held(book, evidence, ground.roster, ground.zone)
+        evidence.companions.append(held)
         reconciler = Reconciler(
             book,
             evidence,
@@ -236,8 +241,9 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            reminder=Reminder(book, work),
-            left_open=LeftOpen(book, alarms, work),
+            reminder=Reminder(book, work, held),
+            left_open=LeftOpen(book, alarms, work, held),
+            held=held,
         )
 
 

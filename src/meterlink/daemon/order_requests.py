@@ -128,7 +128,8 @@ class OrderRequests:
         return {"rules": [told(verdict) for verdict in verdicts]}
 
     async def _show(self, _: Actor, args: Args) -> Answer:
-        return await self._view(text(args, "id"))
+        order_id = text(args, "id")
+        return {**await self._view(order_id), "withdrawn": await self._service.withdrawn(order_id)}
 
     async def _follow(self, _: Actor, args: Args) -> Answer:
         """Answer when there is a step more than the caller knows, or he has waited long enough."""

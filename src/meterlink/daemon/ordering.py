@@ -40,6 +40,7 @@ from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
+from meterlink.orders.protecting import Protecting
 from meterlink.orders.qualifying.desk import Qualifier
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.qualifying.qualified import Qualifications
@@ -115,16 +116,18 @@ class Ordering:
         self.book = Book(ground.acts, clock, timeline=ground.timeline)
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
-        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
-        self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
+        held = self._aftercare.held
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, held, ground.zone)
+        self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
         attention = self._aftercare.attention
         alarms = attention.alarms
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
-        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume, held)
+        self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
@@ -143,12 +146,14 @@ class Ordering:
         await self._desk.case_book.load()
         await self._rules.watch.start(self._clock.utc_now())
         await self._aftercare.strays.end()
+        await self._protecting.look()
         await self._payments.catch_up()
 
     async def run(self) -> None:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._protecting.run(), name="orders.protecting")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
             group.create_task(self._aftercare.left_open.run(), name="orders.left_open")
             group.create_task(self._payments.run(), name="orders.payments")
@@ -301,6 +306,8 @@ class Ordering:
             macs=self._senders.macs,
             restored=self._rules.restored,
             evidence=self._rules.evidence,
+            protecting=self._protecting,
+            held=self._aftercare.held,
             payments=self._payments,
             attention=self._aftercare.attention,
             qualifier=qualifier,

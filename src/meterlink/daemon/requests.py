@@ -19,11 +19,13 @@ from meterlink.orders.book import Book
 from meterlink.orders.cases.service import CaseService
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.held import Held
 from meterlink.orders.judging.brakes import Brakes
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
+from meterlink.orders.protecting import Protecting
 from meterlink.orders.qualifying.desk import Qualifier
 from meterlink.orders.reconciliation.reconciler import Reconciler
 from meterlink.orders.service import OrderService
@@ -50,6 +52,8 @@ class Requests:
         macs: knows which meters met a wrong MAC.
         restored: whether the log is the newest.
         evidence: what senders tell.
+        protecting: ends the trips of who is protected.
+        held: the places that an inspector holds.
         payments: what payments lead to.
         attention: work items and alarms.
         qualifier: walks people through the probes.
@@ -70,6 +74,8 @@ class Requests:
         macs: MacGuard,
         restored: Restored,
         evidence: EvidenceBook,
+        protecting: Protecting,
+        held: Held,
         payments: Payments,
         attention: Attention,
         qualifier: Qualifier,
@@ -79,10 +85,11 @@ class Requests:
         self._people = people
         self._attention = attention
         self._reconciler = reconciler
+        told = EvidenceRequests(evidence, payments, cases, protecting=protecting, held=held, people=people)
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
-            **EvidenceRequests(evidence, payments, cases, people).table,
+            **told.table,
             "reconcile": self._reconcile,
             **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import BusFull, NotAllowed, OrderClash, StepTaken, Unknown
+from meterlink.errors import BusFull, EvidenceRefused, NotAllowed, OrderClash, StepTaken, Unknown
 from meterlink.model.act import Act
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
@@ -22,8 +22,9 @@ from meterlink.orders.dispatch.starting import first_steps
 from meterlink.orders.judging.judge import Holder, Judge, Stopped, written
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.people import Actor, Deed, Role
+from meterlink.orders.people import THE_DAEMON, Actor, Deed, Role
 from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
+from meterlink.orders.rules.hands import WITHDRAWN
 from meterlink.orders.rules.persons import needs_approval
 from meterlink.roster.roster import Roster
 
@@ -223,6 +224,23 @@ class OrderService:
         except NotAllowed as error:
             return [*verdicts, _no_of_machine(life, error)]
         return verdicts
+
+    async def withdrawn(self, order_id: str) -> str:
+        """What was taken back of late of the evidence of a trip that is not sent; empty: nothing.
+
+        Raises:
+            Unknown: no such order.
+            JournalError: the log cannot be read.
+
+        """
+        life = await self._book.read(order_id)
+        if life.order.kind is not OrderKind.TRIP or not life.is_before_sending:
+            return ""
+        try:
+            verdicts = await self._judge.judge(Stage.APPROVE, life.order, life, THE_DAEMON)
+        except EvidenceRefused as error:
+            return str(error)
+        return next((one.inputs[WITHDRAWN] for one in verdicts if WITHDRAWN in one.inputs), "")
 
     async def cancel_unsent(self, order_id: str, actor: Actor, reason: str) -> Life:
         """Take back an order for somebody of whom it is known already that he may."""

@@ -62,10 +62,11 @@ def seen(kind: OrderKind, now: datetime = NOON, **fields: Any) -> Made:
     live_fields = {
         key: fields.pop(key) for key in ("identity", "clock", "purse", "provider", "opening") if key in fields
     }
-    meter = fields.pop("meter", {})
+    meter, kept = fields.pop("meter", {}), fields.pop("kept", None)
+    told = {} if kept is None else {"kept": kept}
     said = live(kind, now, **live_fields)
     said = dataclasses.replace(said, standing=dataclasses.replace(said.standing, **fields))
-    return lambda: facts(kind, LIVE, live=said, meter=meter, now=now)
+    return lambda: facts(kind, LIVE, live=said, meter=meter, now=now, **told)
 
 
 def balance(at: timedelta = HOUR, **fields: Any) -> Any:

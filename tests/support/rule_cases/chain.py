@@ -295,6 +295,13 @@ CHAIN = (
         trip(PAPER, balance(overdue_since=time_out(NOON - DAYS[30]))),
         trip(PAPER, balance(overdue_since=time_out(NOON - DAYS[30] - SECOND))),
     ),
+    Case(
+        "CTRL-05",
+        "an agreement that nobody has told",
+        PAPER,
+        trip(PAPER, **PREPAID),
+        trip(PAPER, dataclasses.replace(agreement(), is_withdrawn=True, withdrawn_by="carl"), **PREPAID),
+    ),
     Case("CTRL-05", "not overdue", PAPER, trip(PAPER, balance(overdue_since=None))),
     Case(
         "CTRL-05",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.rules import (
     OtherOrder,
@@ -12,11 +12,14 @@ from tests.support.rule_cases.case import (
     ALARM_OFF,
     CREATE,
     DIRECT,
+    LIVE,
     PAPER,
     PERMIT,
+    TOP_UP,
     Case,
     balance,
     made,
+    seen,
 )
 from tests.support.rules import (
     DAYS,
@@ -27,6 +30,8 @@ from tests.support.rules import (
 )
 
 _PAID = record("payment", "p1", NOON, amount_cents=1, settles=True)
+_MONEY = record("payment", "p1", NOON - MINUTE, amount_cents=10_000, settles=True)
+_HELD = record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="窃电")
 
 
 def _sent(kind: OrderKind, payment: str) -> tuple[OtherOrder, ...]:
@@ -187,6 +192,25 @@ CLOSING = (
         made(PERMIT, steps={"sent_at": (NOON - 30 * MINUTE,)}),
     ),
     Case(
+        "CTRL-17",
+        "half an hour of a person's closing",
+        PAPER,
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - 30 * MINUTE - SECOND,)}),
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - 30 * MINUTE,)}),
+    ),
+    Case(
+        "CTRL-17",
+        "three frames of a person's closing",
+        PAPER,
+        made(PERMIT, order_origin=Origin.PERSON, steps={"sent_at": (NOON - SECOND,) * 3}),
+        made(
+            PERMIT,
+            order_origin=Origin.PERSON,
+            steps={"sent_at": (NOON - SECOND,) * 2},
+            others=_sent(PERMIT, "billing:p1"),
+        ),
+    ),
+    Case(
         "HOLD-01",
         "an inspector holds it",
         PAPER,
@@ -205,5 +229,19 @@ CLOSING = (
                 record("safety_hold", "h2", NOON - DAYS[1], hold="H", state="released", why="已整改"),
             ],
         ),
+    ),
+    Case(
+        "HOLD-01",
+        "money for an open contact",
+        LIVE,
+        seen(TOP_UP, contact_open=True, kept=[_MONEY, _HELD]),
+        seen(TOP_UP, contact_open=False, kept=[_MONEY, _HELD]),
+    ),
+    Case(
+        "HOLD-01",
+        "money for a contact of which nobody knows",
+        LIVE,
+        seen(TOP_UP, contact_open=None, kept=[_MONEY, _HELD]),
+        seen(TOP_UP, contact_open=None),
     ),
 )

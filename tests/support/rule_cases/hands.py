@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import timedelta
 from typing import Any
 
 from meterlink.model.order import Origin
 from meterlink.model.payload import time_out
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
+    APPROVE,
     CREATE,
     DIRECT,
     LIVE,
@@ -23,7 +26,7 @@ from tests.support.rule_cases.case import (
     made,
     trip,
 )
-from tests.support.rules import DAYS, DISPATCHER, HOUR, MINUTE, by_hand, chain, record
+from tests.support.rules import DAYS, DISPATCHER, HOUR, MINUTE, SECOND, by_hand, chain, record
 
 _W1, _W2 = (one for one in chain() if one.record.kind == "warning")
 _FILED = record("filing", "r1", NOON - DAYS[8], of="n1", authority="市经信局", number="2026-118")
@@ -41,7 +44,12 @@ _AGREED = record("consent", "c1", NOON - DAYS[20], form="written")
 _CLEAR = record("balance_statement", "b1", NOON - HOUR, balance_cents=0)
 _WORK = record("work_order", "o1", NOON - HOUR, until=time_out(NOON + HOUR), why="换表")
 _UPHELD = record("dispute", "d1", NOON - HOUR, dispute="D1", state="upheld")
+_NOTICE = record("notice", "n0", NOON - DAYS[7], owed_cents=12_000)
 _BY_PERSON: dict[str, Any] = {"order_origin": Origin.PERSON, "order_payment": "billing:p1"}
+
+
+def _taken_back(by: str, one: Any, *, ago: timedelta = HOUR) -> Any:
+    return dataclasses.replace(one, is_withdrawn=True, withdrawn_by=by, withdrawn_at=NOON - ago)
 
 
 def _of_chain(one: Any) -> Case:
@@ -140,4 +148,46 @@ HANDS = (
     _closing_alone("work order", _WORK, named="order_reference"),
     _closing_alone("upheld dispute", _UPHELD, named="order_reference"),
     _closing_alone("statement", _CLEAR, named="order_reference"),
+    Case(
+        "AUD-02",
+        "its clerk has taken a notice back",
+        PAPER,
+        trip(PAPER, _taken_back("clara", _NOTICE)),
+        trip(PAPER, _taken_back("carl", _NOTICE)),
+    ),
+    Case(
+        "AUD-02",
+        "its approver has taken a notice back",
+        APPROVE,
+        trip(APPROVE, _taken_back("anna", _NOTICE)),
+        trip(APPROVE, _taken_back("carl", _NOTICE)),
+    ),
+    Case(
+        "AUD-02",
+        "its approver has taken a notice back since",
+        LIVE,
+        trip(LIVE, _taken_back("anna", _NOTICE)),
+        trip(LIVE, _taken_back("carl", _NOTICE)),
+    ),
+    Case(
+        "AUD-02",
+        "its clerk took a notice back 30 days ago",
+        CREATE,
+        trip(CREATE, _taken_back("clara", _NOTICE, ago=DAYS[30])),
+        trip(CREATE, _taken_back("clara", _NOTICE, ago=DAYS[30] + SECOND)),
+    ),
+    Case(
+        "AUD-02",
+        "its clerk took the agreement back, however long ago",
+        CREATE,
+        trip(CREATE, _taken_back("clara", agreement(), ago=DAYS[60]), **PREPAID),
+        trip(CREATE, _taken_back("carl", agreement(), ago=DAYS[60]), **PREPAID),
+    ),
+    Case(
+        "AUD-02",
+        "its approver has ended by hand what protected the customer",
+        APPROVE,
+        trip(APPROVE, _SAFE_AGAIN[0], *by_hand("anna", _SAFE_AGAIN[1])),
+        trip(APPROVE, _SAFE_AGAIN[0], *by_hand("carl", _SAFE_AGAIN[1])),
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import Any, Final
 
 from meterlink.model.order import Origin
 from meterlink.model.payload import time_out
@@ -12,6 +13,7 @@ from meterlink.orders.limits.trips import Quarantine
 from meterlink.orders.people import THE_DAEMON, Actor, Role
 from meterlink.orders.rules import (
     FieldGrant,
+    Stage,
 )
 from tests.support.orders import NOON
 from tests.support.rule_cases.case import (
@@ -24,6 +26,7 @@ from tests.support.rule_cases.case import (
     PAPER,
     PERMIT,
     Case,
+    Made,
     agreement,
     by_policy,
     made,
@@ -46,6 +49,13 @@ from tests.support.rules import (
 _OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
 _GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
 _THREE_A_DAY = SETTINGS.model_copy(update={"policy_trips_per_area_day": 3})
+_BY_FIELD: Final[dict[str, Any]] = {"field_person": "fred", "is_field_still": True, "field_grant": _GRANT}
+
+
+def _repeated(stage: Stage = LIVE, **grant: Any) -> Made:
+    """A closing that field staff operated, at another sending."""
+    return made(PERMIT, stage, steps={**_BY_FIELD, "field_grant": dataclasses.replace(_GRANT, **grant)})
+
 
 PERSONS = (
     Case("CTRL-10", "by policy, nothing signed", PAPER, by_policy(meter={"agreement": ""})),
@@ -193,6 +203,33 @@ PERSONS = (
         made(
             PERMIT, OPERATE, actor=FIELD, steps={"field_grant": dataclasses.replace(_GRANT, person="frida")}
         ),
+    ),
+    Case(
+        "AUD-01",
+        "field staff's closing, again after 4 hours",
+        LIVE,
+        _repeated(granted_at=NOON - 4 * HOUR),
+        _repeated(),
+    ),
+    Case(
+        "AUD-01",
+        "field staff's closing, given to another since",
+        PAPER,
+        _repeated(PAPER, person="frida"),
+        _repeated(PAPER),
+    ),
+    Case(
+        "AUD-01",
+        "field staff's closing, of somebody who is no more of them",
+        PAPER,
+        made(PERMIT, steps={**_BY_FIELD, "is_field_still": False}),
+    ),
+    Case(
+        "AUD-01",
+        "field staff's closing, while nobody can say who is of them",
+        PAPER,
+        made(PERMIT, steps={**_BY_FIELD, "is_field_still": False}, people_fault="people.toml: not TOML"),
+        made(PERMIT, people_fault="people.toml: not TOML"),
     ),
     Case(
         "AUD-02",

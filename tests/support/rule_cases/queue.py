@@ -50,6 +50,20 @@ QUEUE = (
     Case(
         "CTRL-21", "another is open", CREATE, trip(CREATE, others=other(PERMIT, OrderState.WAITING_FOR_KEY))
     ),
+    Case(
+        "CTRL-21",
+        "a direct close while a permit is read back",
+        CREATE,
+        made(DIRECT, CREATE, others=other(PERMIT, OrderState.READBACK)),
+        made(DIRECT, CREATE, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+    ),
+    Case(
+        "CTRL-21",
+        "a second permit at its turn while one waits for its key",
+        LIVE,
+        made(PERMIT, LIVE, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+        made(DIRECT, LIVE, others=other(PERMIT, OrderState.WAITING_FOR_KEY)),
+    ),
     Case("CTRL-21", "a second trip", CREATE, trip(CREATE, others=other(TRIP, OrderState.CREATED))),
     Case(
         "CTRL-21",

@@ -8,7 +8,7 @@ money may be lost, by two people. Source: decisions 21 and 35, CTRL-02, CTRL-17,
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -39,6 +39,8 @@ class WorkKind(enum.StrEnum):
     """Go there and close by hand, with a one-time authorisation."""
     HOLD = "hold"
     """An inspector holds a reconnection back."""
+    SECURE = "secure"
+    """Secure a place that an inspector holds and where current may come back."""
     MANUAL = "manual"
     """A top-up that needs a decision about money."""
     CONTACT = "contact"
@@ -58,6 +60,7 @@ CLOSERS: Final[Mapping[WorkKind, frozenset[str]]] = MappingProxyType(
         WorkKind.RELAY_FAULT: frozenset({"dispatcher", "inspector"}),
         WorkKind.FIELD_ORDER: frozenset({"field", "dispatcher"}),
         WorkKind.HOLD: frozenset({"inspector"}),
+        WorkKind.SECURE: frozenset({"dispatcher", "inspector"}),
         WorkKind.MANUAL: frozenset({"approver", "dispatcher"}),
         WorkKind.CONTACT: frozenset({"clerk", "operator", "dispatcher"}),
         WorkKind.REMINDER: frozenset({"clerk", "operator", "dispatcher", "field"}),
@@ -259,17 +262,19 @@ class WorkItems:
         order: str = "",
         about: str = "",
         beside: Mapping[str, Any] = _NOTHING,
+        marked: Callable[[Act], Act] = lambda act: act,
     ) -> WorkItem:
         """Open an item; one that is open already stays as it is, a closed one is opened again.
 
         Args:
             kind: what is to be done.
-            why: for people.
+            why: for people, 1 to 500 characters.
             actor: who finds it needed.
             meter: our id of it; empty: none.
             order: id of the order that it comes from; empty: none.
             about: see ``opening``.
             beside: what its act keeps of a person who did: the roles held then.
+            marked: puts words in front that whoever goes there must read first.
 
         Raises:
             BadRequest: no reason, or an id that is too long.
@@ -284,7 +289,7 @@ class WorkItems:
             if kept and kept[-1].act.is_open:
                 return WorkItem.of(kept)
             body = {**first.body, **beside}
-            await self._acts.append(replace(first, step=len(kept) + 1, body=body))
+            await self._acts.append(marked(replace(first, step=len(kept) + 1, body=body)))
             return await self.show(first.subject)
 
         return await until_first(attempt)

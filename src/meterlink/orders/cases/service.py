@@ -47,7 +47,7 @@ from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import Stopped, written
 from meterlink.orders.paid.waiting import is_cut_off
 from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed, People
-from meterlink.orders.rules import Facts, Stage, Steps, Verdict, outcome
+from meterlink.orders.rules import Facts, Stage, Steps, Verdict, hands, outcome
 from meterlink.orders.rules.facts import holds
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.service import OrderService
@@ -184,6 +184,18 @@ class CaseService:
             return ()
         advice = advise(case, await self._facts_of(case, THE_DAEMON))
         return [one for one in advice.verdicts if not one.passed]
+
+    async def withdrawn(self, case_id: str) -> str:
+        """What was taken back of late of the evidence of an open case, for who approves; empty: nothing.
+
+        Raises:
+            Unknown, JournalError, EvidenceRefused: as of ``create``.
+
+        """
+        case = await self.book.read(case_id)
+        if not case.is_open or self._rules.roster.meter(case.meter) is None:
+            return ""
+        return hands.named(hands.lately_withdrawn(await self._facts_of(case, THE_DAEMON)))
 
     async def told(self, record: Evidence) -> list[str]:
         """Do what a record leads to that was just kept; the ids of the cases that it touched or made.

@@ -43,9 +43,11 @@ _WARNED: Final[tuple[tuple[str, Look], ...]] = (
 )
 _DUE: Final[tuple[tuple[str, Look], ...]] = (
     ("CTRL-04", chain.notice_over),
+    ("CTRL-05", chain.agreement_is_known),
     ("CTRL-05", chain.owed_long_enough),
     ("CTRL-07", chain.filed),
     ("AUD-02", hands.trip_told_by_another),
+    ("AUD-02", hands.withdrawn_by_another),
 )
 LOOKS: Final[Mapping[CaseSignal, tuple[tuple[str, Look], ...]]] = MappingProxyType(
     {
@@ -62,8 +64,10 @@ LOOKS: Final[Mapping[CaseSignal, tuple[tuple[str, Look], ...]]] = MappingProxyTy
         CaseSignal.ANNOUNCE: _OWED,
         CaseSignal.ORDER: (
             *_OWED,
+            ("CTRL-05", chain.agreement_is_known),
             ("CTRL-06", chain.told_on_the_day),
             ("AUD-02", hands.trip_told_by_another),
+            ("AUD-02", hands.withdrawn_by_another),
         ),
     }
 )

@@ -2,7 +2,9 @@
 
 This program reaches no customer (decision 25), so the reminder is work for a person: an item that stands
 until it is done, until the key is pressed, or until the order waits no longer. An order has one, whatever
-crashes. Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
+crashes. While an inspector holds the place it is silent, and comes when the hold is released.
+
+Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
 from meterlink.orders.book import Book
+from meterlink.orders.held import HELD, Holding
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 
@@ -36,14 +39,15 @@ class Reminder:
     Args:
         book: the orders.
         work: where somebody is told.
+        held: knows what an inspector holds: nobody is told to press the key there.
 
     """
 
-    def __init__(self, book: Book, work: WorkItems) -> None:
+    def __init__(self, book: Book, work: WorkItems, held: Holding) -> None:
         self._book = book
         self._work = work
+        self._held = held
         self._timeline = book.timeline
-        self._reminded: set[str] = set()
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -56,12 +60,8 @@ class Reminder:
             JournalError: the log cannot be read or written.
 
         """
-        waiting = {life.order.id: life for life in self._book.open_orders() if self._is_due(life)}
-        self._reminded &= waiting.keys()
-        for name, life in waiting.items():
-            if name not in self._reminded:
-                await self._remind(life)
-                self._reminded.add(name)
+        for life in [life for life in self._book.open_orders() if self._is_due(life)]:
+            await self._remind(life)
 
     async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """Close the item of an order that waits no longer; see ``Companion.beside``."""
@@ -81,8 +81,11 @@ class Reminder:
         return waits and self._timeline.now() - self._timeline.lived(life.since) >= REMINDED_AFTER
 
     async def _remind(self, life: Life) -> None:
-        if await self._book.acts.last_of(Topic.WORK, _item_of(life)) is not None:
+        last = await self._book.acts.last_of(Topic.WORK, _item_of(life))
+        if last is not None and (last.act.is_open or not last.act.body.get(HELD)):
             return  # somebody was told, and has closed it maybe: he has told the customer
+        if await self._held.why(life.order.meter):
+            return
         hours = REMINDED_AFTER // timedelta(hours=1)
         why = (
             f"tell the customer of meter {life.order.meter} to press the key for 3 s: order {life.order.id} "

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -29,6 +29,7 @@ from meterlink.errors import JournalError, NotAllowed, Overtaken, SecurityFailed
 from meterlink.journal.sent_mark import SentMark
 from meterlink.model.act import Basis, Topic
 from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.payload import time_out
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.due import time_left
 from meterlink.orders.dispatch.looking import UNSEEN, before_of, look_before
@@ -135,9 +136,11 @@ class Sender:
             if self._timeline.is_set_since(ahead):  # what the meter's clock was compared with is gone
                 return await self._put_off(life, "our clock was set", ())
             now = self._clock.utc_now()
-            until = expiry(now + time_left(life, self._timeline), now, live.clock)
+            deadline_at = now + time_left(life, self._timeline)
+            allowed_until = min((one.until for one in verdicts if one.until), default=deadline_at)
+            until = expiry(min(deadline_at, allowed_until), now, live.clock)
             if until is None:
-                return await self._expire(life)
+                return await self._no_time(life, allowed_until, deadline_at)
             if is_stale_probe(life.order):
                 until = until._replace(at=until.at - until.valid_for - STALE_BY)
             command = command_of(life, reach, live, until)
@@ -251,6 +254,12 @@ class Sender:
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
         body = {"told": str(error), "code": error.code, "stop": "refuse"}
         return await self._book.step(life, signal, actor=DAEMON, body=body)
+
+    async def _no_time(self, life: Life, allowed_until: datetime, deadline_at: datetime) -> Life:
+        """Too little is left to send: until the deadline, or of the time in which the rules let it go."""
+        if allowed_until < deadline_at:
+            return await self._put_off(life, f"the rules let it go until {time_out(allowed_until)}", ())
+        return await self._expire(life)
 
     async def _expire(self, life: Life) -> Life:
         signal = Signal.EXPIRE if life.is_before_sending else Signal.LEAVE

@@ -7,15 +7,15 @@ allows something (a warning, a notice, a consent, ...). A payment or a dispute c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from meterlink.clock import Clock
-from meterlink.errors import EvidenceRefused, NotEntitled, StepTaken
+from meterlink.errors import EvidenceRefused, NotEntitled, Overtaken, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
-from meterlink.model.act import Act, KeptAct, Topic
+from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.evidence.one_payment import (
     TELLERS_MAX,
@@ -92,6 +92,8 @@ WITHDRAWABLE: Final = (
     Policy,
 )
 """What only ever allows something, so that it may be taken back."""
+PROTECTING: Final = (Agreement,)
+"""What may be taken back, and may have protected its customer."""
 
 TRANSFER: Final = "transfer"
 """Verb of the act that says of which meter a transfer was told."""
@@ -102,6 +104,22 @@ LIKE: Final = "like"
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
+
+
+class Companion(Protocol):
+    """Something that goes with safety holds: what it writes stands in the same transaction."""
+
+    async def beside(self, record: Evidence, act: Act) -> Sequence[Act]:
+        """What is written with a record.
+
+        Args:
+            record: as it is kept.
+            act: that keeps it.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,7 @@ class EvidenceBook:
         self._roster = roster
         self._clock = clock
         self._timeline = timeline or Timeline(clock)
+        self.companions: list[Companion] = []
 
     async def add(self, record: Evidence, actor: Actor) -> Added:
         """Keep a record; the same one again changes nothing.
@@ -201,10 +220,13 @@ class EvidenceBook:
         await self._follow(full_id, "confirm", actor, kept.meter, {})
 
     async def withdraw(self, full_id: str, actor: Actor, why: str) -> None:
-        """Take a record back that only ever allows something.
+        """Take a record back that only ever allows something, or an agreement.
+
+        An agreement may protect who signed it (an overdraft, a longer notice), so only who may bring one of
+        its sender takes it back.
 
         Raises:
-            NotEntitled: the actor has no role for such a record.
+            NotEntitled: the actor has no role for such a record, or may not speak for its sender.
             EvidenceRefused: there is none, it cannot be taken back, or was already.
             JournalError: it was not kept.
 
@@ -214,6 +236,10 @@ class EvidenceBook:
             raise EvidenceRefused(f"{full_id}: a {kept.record.kind} cannot be taken back, or was already")
         if not actor.roles & SENDERS[type(kept.record)]:
             raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
+        if isinstance(kept.record, PROTECTING) and not actor.may_send_as(kept.record.sender):
+            raise NotEntitled(
+                f"{full_id} may protect its customer: who may speak for {kept.record.sender} takes it back"
+            )
         await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
 
     async def of_meter(self, meter: RosterMeter, *also: str) -> Told:
@@ -303,10 +329,11 @@ class EvidenceBook:
         is_new = False
         while not (before := await self._acts.of_subject(Topic.EVIDENCE, act.subject)):
             try:
-                await self._acts.append(act, *await self._beside(act))
+                basis = await self._basis(act)
+                await self._acts.append(act, *await self._beside(act), basis=basis)
                 is_new = True
-            except StepTaken:
-                continue  # somebody else has told the same record, or of the same transfer
+            except (StepTaken, Overtaken):
+                continue  # somebody else has told the same record, or of the same transfer, or moved an order
         if record_of(before[0].act) != record_of(act):
             raise EvidenceRefused(
                 f"id: {act.subject} is another record, kept {before[0].act.at:%Y-%m-%d %H:%M:%S}Z; "
@@ -322,10 +349,19 @@ class EvidenceBook:
         record = record_of(act)
         if isinstance(record, Payment):
             return (*await self._transferred(act, record), *await self._likened(act, record))
+        if isinstance(record, SafetyHold):
+            return tuple([one for each in self.companions for one in await each.beside(record, act)])
         if not isinstance(record, Protection):
             return ()
         under = replace(act, subject=_protected_as(record.customer), verb=PROTECTION, meter="")
         return (await self._next(under),)
+
+    async def _basis(self, act: Act) -> Basis | None:
+        """What a hold's companions look at: a frame that leaves meanwhile must not escape them."""
+        if act.body.get("kind") != "safety_hold":
+            return None
+        here = frozenset({Topic.ORDER, Topic.WORK})
+        return Basis(number=await self._acts.newest_number(), meter=act.meter, here=here)
 
     async def _next(self, act: Act) -> Act:
         """An act as the next one of its subject."""

@@ -73,6 +73,8 @@ class Kept:
         number: its place in the log; who has the greater one came here later, whatever any clock says.
         confirmed_by: who else said that it is meant; empty: nobody.
         is_withdrawn: whether it was taken back.
+        withdrawn_by: who took it back; empty: nobody did.
+        withdrawn_at: when, by our clock; ``None``: nobody did.
         by_billing: whether an account of a billing system brought it, and not a person by hand.
         set_since: by how much our clock was set forward since it was kept; negative: back.
         elsewhere: the other meter of the customer that it was told of; empty: the meter itself, one before
@@ -89,6 +91,8 @@ class Kept:
     number: int
     confirmed_by: str = ""
     is_withdrawn: bool = False
+    withdrawn_by: str = ""
+    withdrawn_at: datetime | None = None
     by_billing: bool = False
     set_since: timedelta = timedelta()
     elsewhere: str = ""
@@ -122,7 +126,7 @@ class Kept:
         """
         first = acts[0].act
         verbs = {kept.act.verb: kept.act for kept in acts}
-        confirmed = verbs.get("confirm")
+        confirmed, withdrawn = verbs.get("confirm"), verbs.get("withdraw")
         return cls(
             record=record_of(first),
             meter=first.meter,
@@ -130,7 +134,9 @@ class Kept:
             kept_at=first.at,
             number=acts[0].number,
             confirmed_by=confirmed.actor if confirmed else "",
-            is_withdrawn="withdraw" in verbs,
+            is_withdrawn=withdrawn is not None,
+            withdrawn_by=withdrawn.actor if withdrawn else "",
+            withdrawn_at=withdrawn.at if withdrawn else None,
             by_billing=_BILLED in first.body,
             is_for_account=first.body.get(_WORLD) in _ACCOUNTS,
         )
@@ -172,6 +178,14 @@ class Told:
     @cached_property
     def _by_id(self) -> dict[str, Kept]:
         return {one.record.full_id: one for one in self.kept if not one.is_withdrawn}
+
+    def withdrawn(self) -> list[Kept]:
+        """Records that somebody took back, in the order in which they came here."""
+        return sorted((one for one in self.kept if one.is_withdrawn), key=lambda one: one.number)
+
+    def knows(self, full_id: str) -> bool:
+        """Whether a record of that full id was told at all, also one that was taken back."""
+        return any(one.record.full_id == full_id for one in self.kept)
 
     def counts_from(self, *records: Record) -> datetime:
         """From when on a period runs that all of these records begin."""

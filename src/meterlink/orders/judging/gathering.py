@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
 from meterlink.config.meters import ProtectedKind
-from meterlink.errors import JournalError
+from meterlink.errors import JournalError, NotAllowed
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
@@ -29,7 +29,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited, Verb
 from meterlink.orders.limits.trips import CUTS, is_counted
-from meterlink.orders.people import Actor, People
+from meterlink.orders.people import DAEMON, DEEDS, ROLES, Actor, Deed, People, Role
 from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
 from meterlink.orders.rules.judge import judge
@@ -195,6 +195,11 @@ class Gatherer:
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
         return tuple({kind: None for one in (meter, *others) for kind in one.protected})
 
+    def protected_now(self, meter: RosterMeter) -> set[str]:
+        """The same, without what is out of season."""
+        calendar, now = self.calendar(), self.clock.utc_now()
+        return {kind for kind in self.protected(meter) if calendar.in_season(kind, now)}
+
     async def _cut_at(self, order: Order, meter: RosterMeter) -> int:
         """Where in the log the order was created that cut the meter off; 0: none did, or nobody asks."""
         if order.kind in CUTS or not (order.payment or order.reference):
@@ -273,6 +278,7 @@ class Gatherer:
     ) -> Steps:
         if life is None:
             return Steps(field_grant=grant)
+        field_person = _operated_by_grant(acts)
         return Steps(
             created_by=life.created_by,
             approved_by=life.approvals,
@@ -280,8 +286,17 @@ class Gatherer:
             approval_set=self.timeline.set_since(life.authorised_at) if life.authorised_at else timedelta(),
             armed_by=life.armed_by,
             field_grant=grant,
+            field_person=field_person,
+            is_field_still=bool(field_person) and self._is_of_the_field(field_person),
             sent_at=self._sent_at(acts, now),
         )
+
+    def _is_of_the_field(self, name: str) -> bool:
+        """Whether somebody is of the field staff now; while that cannot be said: no, and the rules wait."""
+        try:
+            return Role.FIELD in self.people.actor(name).roles
+        except NotAllowed:
+            return False
 
     def _others(
         self,
@@ -327,6 +342,13 @@ class Gatherer:
         """When frames left, as the clock goes now: rules ask how long ago that was."""
         sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
         return tuple(self.timeline.shown(at, now) for at in sent)
+
+
+def _operated_by_grant(acts: Sequence[Act]) -> str:
+    """Who has operated an order last, if that took a one-time authorisation; else empty."""
+    operated = [act for act in acts if act.verb == Signal.OPERATE and act.actor != DAEMON]
+    roles = set(operated[-1].body.get(ROLES, ())) if operated else set()
+    return operated[-1].actor if Role.FIELD in roles and not roles & DEEDS[Deed.OPERATE] else ""
 
 
 def _credited(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> frozenset[tuple[str, int]]:

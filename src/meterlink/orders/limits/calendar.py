@@ -165,6 +165,11 @@ class Calendar:
             return Calm.HOLIDAY
         return Calm.DAY_BEFORE if tomorrow in self.holidays.days else None
 
+    def calm_from(self, instant: datetime) -> datetime:
+        """When the hours for trips end on the day of an instant."""
+        local = instant.astimezone(self.zone)
+        return local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=self.calm_from_hour)
+
     def in_season(self, kind: str, instant: datetime) -> bool:
         """Whether a kind of protected customer is protected at an instant; without a season always."""
         seasons = [season for season in self.seasons if season.kind == kind]

@@ -19,14 +19,18 @@ from meterlink.orders.attention.alarms import Alarm, Seen, raising
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
+from meterlink.orders.held import Holding, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.arrived import stopped_by
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
 RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 """Automatic attempts to reconnect end then, and somebody goes there. Source: CTRL-17."""
+WITHOUT_CONSENT: Final = frozenset({"CTRL-15"})
+"""What alone stops a direct close whose customer's consent has run out: then the key decides."""
 RELAY_FAULT: Final = "RELAY_FAULT"
 _DIGITS: Final = 24
 _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
@@ -55,6 +59,7 @@ class Aftermath:
         book: the orders.
         roster: the meters, and those before them.
         closing_for: how supply comes back at the meter of an order.
+        held: knows what an inspector holds: whoever is sent there is told.
         zone: of the plant.
 
     """
@@ -64,10 +69,12 @@ class Aftermath:
         book: Book,
         roster: Roster,
         closing_for: Callable[[Order], Awaitable[OrderKind]],
+        held: Holding,
         zone: timezone,
     ) -> None:
         self._book = book
         self._roster = roster
+        self._held = held
         self._closing_for = closing_for
         self._zone = zone
 
@@ -75,6 +82,8 @@ class Aftermath:
         """See ``Companion.beside``."""
         if after.is_open or not before.is_open:
             return ()
+        if (permit := await self._permit_instead(after, act)) is not None:
+            return [permit]
         acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
             acts.append(await self._alarm(after, act.at))
@@ -124,6 +133,22 @@ class Aftermath:
         except EvidenceRefused:  # nobody knows what the customer agreed to
             return close
 
+    async def _permit_instead(self, life: Life, act: Act) -> Act | None:
+        """The permit that follows a direct close whose consent ran out before it was obeyed.
+
+        It is of the same cause and ends at the same time; frames of both count together (CTRL-17). ``None``:
+        the order ended otherwise, or no time is left.
+        """
+        order = life.order
+        if order.kind is not OrderKind.DIRECT_CLOSE or order.origin is not Origin.PAYMENT:
+            return None
+        if stopped_by(act) != WITHOUT_CONSENT or order.deadline_at <= act.at:
+            return None
+        name = order_id_of("close", order.meter, f"{order.payment or order.reference}\0{order.id}")
+        if await self._book.acts.last_of(Topic.ORDER, name) is not None:
+            return None
+        return Life.begin(replace(order, id=name, kind=OrderKind.PERMIT_CLOSE), at=act.at, actor=DAEMON)
+
     async def _orders_of(self, meter_id: str) -> list[Life]:
         meter = self._roster.meter(meter_id)
         return await self._book.of_meter(meter_id, meter.predecessors if meter else ())
@@ -144,7 +169,10 @@ class Aftermath:
     async def _work(self, life: Life, act: Act) -> list[Act]:
         """The work that it leaves; an item that somebody has opened already stays as it is."""
         found = []
-        for fresh in work_of(life, act):
+        for plain in work_of(life, act):
+            fresh = plain
+            if plain.body["kind"] in (WorkKind.FIELD_ORDER, WorkKind.MANUAL):
+                fresh = marked(plain, await self._held.why(life.order.meter))
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if last is None or not last.act.is_open:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))

@@ -9,6 +9,7 @@ Where a walk has ended so, the next one at that meter closes, and nothing else. 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,6 +20,7 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
+from meterlink.orders.held import Holding, marked
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX
 from meterlink.orders.qualification.walk import SESSIONS, Walk
@@ -41,14 +43,16 @@ class LeftOpen:
         book: the orders.
         alarms: where it is told.
         work: sends somebody there.
+        held: knows what an inspector holds: whoever is sent there is told.
 
     """
 
-    def __init__(self, book: Book, alarms: Alarms, work: WorkItems) -> None:
+    def __init__(self, book: Book, alarms: Alarms, work: WorkItems, held: Holding) -> None:
         self._book = book
         self._acts = book.acts
         self._alarms = alarms
         self._work = work
+        self._held = held
         self._timeline = book.timeline
         self._begun = -1
         self._names: list[str] | None = None
@@ -122,5 +126,10 @@ class LeftOpen:
         seen = Seen(rule=LEFT_OPEN, origin="PROBE-01", meter=walk.meter, evidence=(f"order:{order_id}",))
         await self._alarms.raise_(seen, actor=DAEMON)
         await self._work.open(
-            WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=walk.meter, order=order_id
+            WorkKind.FIELD_ORDER,
+            why[:WORDS_MAX],
+            actor=DAEMON,
+            meter=walk.meter,
+            order=order_id,
+            marked=partial(marked, why=await self._held.why(walk.meter)),
         )

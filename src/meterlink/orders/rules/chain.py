@@ -5,6 +5,7 @@ Source: business rules, CTRL-01 to CTRL-07 and ARR-05.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -183,6 +184,20 @@ def owed_long_enough(facts: Facts) -> Finding | None:
     return passes("overdue since {since}", "自{since}起欠费", since=since)
 
 
+def agreement_is_known(facts: Facts) -> Finding | None:
+    """CTRL-05: what the roster says was signed has been told; what is not known may be what protects him."""
+    name = facts.meter.agreement
+    if not name:
+        return None
+    if not facts.told.knows(name):
+        return stops(
+            "the roster names the agreement {agreement}, and nobody has told what it says",
+            "档案引用了协议{agreement},但尚无该协议的记录",
+            agreement=name,
+        )
+    return passes("the agreement {agreement} was told", "协议{agreement}已有记录", agreement=name)
+
+
 def told_on_the_day(facts: Facts) -> Finding:
     """CTRL-06: the last notice was sent long enough ago, and its window is open."""
     notice = final_notice_of(facts)
@@ -204,7 +219,9 @@ def told_on_the_day(facts: Facts) -> Finding:
             "最后通知于{at}发出,{hours}小时时限已过",
             **inputs,
         )
-    return passes("the last notice was sent at {at}", "最后通知已于{at}发出", **inputs)
+    found = passes("the last notice was sent at {at}", "最后通知已于{at}发出", **inputs)
+    left = timedelta(hours=limits.window_hours) - facts.aged(at, facts.told.set_since(notice))
+    return replace(found, until=facts.now + left)
 
 
 def filed(facts: Facts) -> Finding | None:

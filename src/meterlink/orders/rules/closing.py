@@ -164,19 +164,40 @@ def not_held(facts: Facts) -> Finding:
     return passes("no inspector holds it", "无安全封存")
 
 
-def attempts_left(facts: Facts) -> Finding | None:
-    """CTRL-17: after three frames, or half an hour, somebody goes there."""
-    if facts.order.origin is not Origin.PAYMENT:
+def money_closes_nothing_held(facts: Facts) -> Finding | None:
+    """Section 2.2, HELD: money may close a contact that stands open; where it is closed, it may come.
+
+    The money is kept in the ledger meanwhile, and nothing of it is lost.
+    """
+    held = facts.told.holds()
+    if not held or facts.seen.standing.contact_open is False:
         return None
-    sent = sorted([*facts.steps.sent_at, *_sent_for(facts)])
+    return stops_with(
+        OnStop.POSTPONE,
+        "an inspector holds it ({why}), and money may close its contact: it waits",
+        "安全封存({why}):充值可能使开关合闸,暂缓执行",
+        why="; ".join(sorted({one.why for one in held})),
+    )
+
+
+def attempts_left(facts: Facts) -> Finding | None:
+    """CTRL-17: after three frames, or half an hour, somebody goes there; whoever ordered the closing.
+
+    Of a payment the frames of all its closings count; a person's order stands for itself.
+    """
+    origin = facts.order.origin
+    if origin is Origin.PROBE:
+        return None
+    others = _sent_for(facts) if origin is Origin.PAYMENT else []
+    sent = sorted([*facts.steps.sent_at, *others])
     if is_over(sent, facts.now):
         return stops_with(
             OnStop.FIELD,
-            "{count} frames for payment {payment} since {first}: field staff reconnect",
-            "缴费{payment}已自{first}起发送{count}次:转现场复电",
+            "{count} frames for {cause} since {first}: field staff reconnect",
+            "{cause}已自{first}起发送{count}次:转现场复电",
             count=len(sent),
             first=sent[0],
-            payment=facts.order.payment,
+            cause=facts.order.payment or facts.order.id,
         )
     return passes("{count} frames so far", "已发送{count}次", count=len(sent))
 

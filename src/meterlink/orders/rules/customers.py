@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from meterlink.orders.limits.calendar import Calm
@@ -40,4 +41,5 @@ def not_now(facts: Facts) -> Finding:
         return stops(
             "trips are frozen: {why}", "已暂停停电:{why}", why=facts.limited.frozen, area=facts.meter.area
         )
-    return passes("{local} is a time for trips", "{local}允许停电", local=local)
+    found = passes("{local} is a time for trips", "{local}允许停电", local=local)
+    return replace(found, until=facts.calendar.calm_from(facts.now))

@@ -29,6 +29,8 @@ class Steps:
         approval_set: by how much our clock was set forward since then; negative: back.
         armed_by: name of who armed it; empty: nobody, or it was operated since.
         field_grant: one-time authorisation of field staff, if there is one.
+        field_person: who operated it by such an authorisation; empty: nobody, or somebody of another post.
+        is_field_still: whether that person still is of the field staff.
         sent_at: when its octets left, each time.
 
     """
@@ -39,6 +41,8 @@ class Steps:
     approval_set: timedelta = timedelta()
     armed_by: str = ""
     field_grant: FieldGrant | None = None
+    field_person: str = ""
+    is_field_still: bool = False
     sent_at: tuple[datetime, ...] = ()
 
 

@@ -5,11 +5,24 @@ What a billing system's account brings comes through nobody's hands.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
 from meterlink.model.order import Origin
+from meterlink.orders.evidence.records import Agreement
+from meterlink.orders.evidence.told import Kept
 from meterlink.orders.people import Actor
 from meterlink.orders.rules import chain, closing
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, passes, stops
+
+WITHDRAWN_SHOWN: Final = timedelta(days=30)
+"""So long what was taken back counts, and stands before who approves: a notice lasts no longer."""
+WITHDRAWN: Final = "withdrawn"
+"""Where a verdict names it, among its inputs."""
+NAMED_MAX: Final = 5
+"""Of what was taken back, as many are named."""
 
 
 def trip_told_by_another(facts: Facts) -> Finding | None:
@@ -24,6 +37,60 @@ def trip_told_by_another(facts: Facts) -> Finding | None:
     if facts.order.origin is Origin.POLICY and len(by_hand) == 1:
         alone = by_hand
     return _told_alone(alone) if alone else _told_by(by_hand)
+
+
+def withdrawn_by_another(facts: Facts) -> Finding | None:
+    """AUD-02: who took back what was told of the customer neither creates nor approves his disconnection."""
+    lately = lately_withdrawn(facts)
+    return _apart(lately, {_creator(facts), *facts.steps.approved_by}) if lately else None
+
+
+def approver_took_nothing_back(facts: Facts) -> Finding | None:
+    """AUD-02: who approves has neither taken back what was told, nor ended by hand what stood against it.
+
+    Approvers read in the verdict that passed what was taken back of late.
+    """
+    name, lately = facts.actor.name, lately_withdrawn(facts)
+    if name in facts.told.by_hand(facts.told.lifted()):
+        return _told_alone({name})
+    return _apart(lately, {name}) if lately else None
+
+
+def lately_withdrawn(facts: Facts) -> list[Kept]:
+    """What was taken back of late; an agreement counts however long ago, nothing has taken its place."""
+    return [one for one in facts.told.withdrawn() if _counts_still(facts, one)]
+
+
+def named(withdrawn: Sequence[Kept]) -> str:
+    """Some of what was taken back, the newest, and by whom; empty: nothing."""
+    told = [
+        f"{one.record.kind} {one.record.full_id} ({one.withdrawn_by}, {_day(one)})"
+        for one in withdrawn[-NAMED_MAX:]
+    ]
+    left = len(withdrawn) - len(told)
+    return "; ".join([*told, *([f"+{left}"] if left else [])])
+
+
+def _apart(withdrawn: Sequence[Kept], parties: set[str]) -> Finding:
+    told = named(withdrawn)
+    if alone := parties & {one.withdrawn_by for one in withdrawn}:
+        return stops(
+            "{names} took back evidence ({withdrawn}): another person must create and approve it",
+            "{names}撤回了相关记录({withdrawn}),须由其他人员创建和审批",
+            names=", ".join(sorted(alone)),
+            withdrawn=told,
+        )
+    return passes("taken back: {withdrawn}", "已撤回的记录:{withdrawn}", withdrawn=told)
+
+
+def _counts_still(facts: Facts, one: Kept) -> bool:
+    if isinstance(one.record, Agreement) or one.withdrawn_at is None:
+        return True
+    return facts.waited(one.withdrawn_at, one.set_since) <= WITHDRAWN_SHOWN
+
+
+def _day(one: Kept) -> str:
+    return "-" if one.withdrawn_at is None else f"{one.withdrawn_at:%Y-%m-%d}"
 
 
 def close_told_by_another(facts: Facts) -> Finding | None:

@@ -34,6 +34,7 @@ def judge(stage: Stage, facts: Facts, rules: Mapping[str, Rule] = RULES) -> tupl
             en=finding.en,
             zh=finding.zh,
             on_stop=finding.on_stop,
+            until=finding.until,
         )
         for rule in rules.values()
         for check in rule.checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -9,7 +10,7 @@ from meterlink.model.order import OrderKind, Origin
 from meterlink.orders.evidence.records import Policy
 from meterlink.orders.people import FIELD_KINDS, Deed, Role
 from meterlink.orders.rules.facts import Facts, holds
-from meterlink.orders.rules.verdict import Finding, passes, stops
+from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 
 _AGREED: Final = frozenset({OrderKind.TRIP, OrderKind.GUARANTEE_ON, OrderKind.GUARANTEE_OFF})
 """What may cut somebody off, or close a contact that nobody asked to close."""
@@ -70,6 +71,40 @@ def _by_grant(facts: Facts) -> Finding:
             **inputs,
         )
     return passes("{actor} was given this reconnection", "该复电工单已派给{actor}", **inputs)
+
+
+def grant_still_holds(facts: Facts) -> Finding | None:
+    """AUD-01, CTRL-17: what field staff operated goes, and goes again, only while they may still do it.
+
+    Whoever gives the authorisation to another person has taken it from the first.
+    """
+    name, grant = facts.steps.field_person, facts.steps.field_grant
+    if not name:
+        return None
+    if facts.people_fault:
+        return stops_with(
+            OnStop.WAIT,
+            "it cannot be said whether {actor} still is of the field staff: {fault}",
+            "无法确认{actor}是否仍为现场人员:{fault}",
+            actor=name,
+            fault=facts.people_fault,
+        )
+    if not facts.steps.is_field_still or grant is None or grant.person != name:
+        return stops_with(
+            OnStop.FIELD,
+            "{actor}, who operated it, may close here no more",
+            "执行人{actor}已不再具有该复电工单的权限",
+            actor=name,
+        )
+    inputs = {"actor": name, "granted": grant.granted_at, "hours": facts.settings.field_hours}
+    if facts.ago(grant.granted_at) >= timedelta(hours=facts.settings.field_hours):
+        return stops_with(
+            OnStop.FIELD,
+            "{actor} operated it by the authorisation of {granted}, which lasted {hours} hours",
+            "{actor}执行所依据的{granted}授权{hours}小时有效期已过",
+            **inputs,
+        )
+    return passes("{actor}'s authorisation of {granted} holds", "{actor}于{granted}获得的授权有效", **inputs)
 
 
 def _may(facts: Facts, deed: Deed) -> Finding:
@@ -164,7 +199,9 @@ def approved(facts: Facts) -> Finding | None:
             "{names}于{at}的审批已过{hours}小时",
             **inputs,
         )
-    return passes("approved by {names} at {at}", "{names}已于{at}审批", **inputs)
+    found = passes("approved by {names} at {at}", "{names}已于{at}审批", **inputs)
+    left = timedelta(hours=hours) - facts.aged(steps.approved_at, steps.approval_set)
+    return replace(found, until=facts.now + left)
 
 
 def by_policy(facts: Facts) -> Finding | None:

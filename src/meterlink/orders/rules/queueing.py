@@ -26,10 +26,13 @@ A closing alone does not wait for such an order that is only read back: that may
 
 
 def one_wanted(facts: Facts) -> Finding:
-    """CTRL-21, when it is created: nothing else is open; a closing may come after a trip, and undoes it."""
+    """CTRL-21, when it is created: nothing else is open that it does not undo or overtake.
+
+    A closing undoes a trip; a direct close overtakes a permit that waits for its key.
+    """
     if facts.order.kind not in _QUIET:
         for one in facts.others:
-            if one.is_open and one.kind not in _QUIET and not _is_undone(facts, one):
+            if one.is_open and one.kind not in _QUIET and not _gives_way(facts, one):
                 return _busy(one, OnStop.REFUSE)
     return passes("no other order is open for this meter", "该表没有其他未结工单")
 
@@ -41,7 +44,7 @@ def one_sent(facts: Facts) -> Finding:
             continue
         if one.state in IN_FLIGHT and not _is_only_looked_at(facts, one):
             return _busy(one, OnStop.POSTPONE)
-        if facts.order.kind in _QUIET or one.kind in _QUIET:
+        if facts.order.kind in _QUIET or one.kind in _QUIET or _is_overtaken(facts, one):
             continue
         if not _is_undone(facts, one):
             return _busy(one, OnStop.REFUSE)
@@ -156,6 +159,19 @@ def _is_only_looked_at(facts: Facts, other: OtherOrder) -> bool:
     if facts.order.kind not in CLOSES or other.kind not in _QUIET or other.state is not OrderState.READBACK:
         return False
     return other.arrives_until is not None and facts.now >= other.arrives_until
+
+
+def _gives_way(facts: Facts, other: OtherOrder) -> bool:
+    return _is_undone(facts, other) or _is_overtaken(facts, other)
+
+
+def _is_overtaken(facts: Facts, other: OtherOrder) -> bool:
+    """Whether a direct close brings what a permit waits for: a key that is broken keeps nobody in the dark.
+
+    The permit is not sent again; whichever closes, both see it.
+    """
+    waits = other.kind is OrderKind.PERMIT_CLOSE and other.state is OrderState.WAITING_FOR_KEY
+    return waits and facts.order.kind is OrderKind.DIRECT_CLOSE
 
 
 def _is_undone(facts: Facts, other: OtherOrder) -> bool:

@@ -62,6 +62,7 @@ class Finding:
         zh: the same in Chinese.
         inputs: the figures it looked at, as text; no secret.
         on_stop: what becomes of the order when it did not pass.
+        until: when it would not pass any more; ``None``: nobody can say, or never.
 
     """
 
@@ -70,6 +71,7 @@ class Finding:
     zh: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     on_stop: OnStop = OnStop.REFUSE
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class Verdict:
         en: why, in one sentence.
         zh: the same in Chinese.
         on_stop: what becomes of the order when it did not pass.
+        until: when it would not pass any more: no frame that leaves now may be obeyed then.
 
     """
 
@@ -92,6 +95,7 @@ class Verdict:
     en: str
     zh: str
     on_stop: OnStop = OnStop.REFUSE
+    until: datetime | None = None
 
     @property
     def body(self) -> dict[str, object]:

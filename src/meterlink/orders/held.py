@@ -1,0 +1,264 @@
+"""An inspector's hold at a meter to which a closing is under way: who is there learns of it, and at once.
+
+A hold stops every closing that has not been sent (HOLD-01). What a meter has got cannot be taken back: no
+frame that withdraws a permit is known of any meter, so whoever presses the key brings current back. So when a
+hold comes, what stands against it is written in its own transaction: an alarm and a work item for the place,
+the words of the hold on every field order that sends somebody there to close, and an end to what asks
+somebody to tell the customer about the key. When the last hold is released, all that is undone.
+
+Source: HOLD-01; business-rules 2.2, HELD; decision 35.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import Any, Final, NamedTuple, Protocol
+
+from meterlink.errors import EvidenceRefused
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.work import WorkKind, closing, opening
+from meterlink.orders.book import Book
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.records import Evidence, SafetyHold
+from meterlink.orders.evidence.told import Kept
+from meterlink.orders.life.life import Life
+from meterlink.orders.people import DAEMON
+from meterlink.roster.roster import Roster
+
+ITEMS_MAX: Final = 40
+"""Open work items of one meter that a hold marks, the newest."""
+STANDING_MAX: Final = 8
+"""Orders of one meter for each of which a hold opens a work item, the newest."""
+CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
+"""Alarm: supply may come back where an inspector forbids it."""
+UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
+_UNMARKED: Final = "unmarked"
+"""In the body of an opening: the words without those of the hold."""
+HELD: Final = "held"
+"""In the body of a closing: that a hold closed it, and not whoever has told the customer."""
+_IN_FLIGHT: Final = frozenset(
+    {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
+)
+_MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
+"""Where a closing that was sent may still bring current, or has permitted it."""
+_BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
+
+
+class Holding(Protocol):
+    """Knows what an inspector holds."""
+
+    async def why(self, meter: str) -> str:
+        """See ``Held.why``."""
+
+
+class Held:
+    """What holds mean for what is under way; goes with every record, see ``evidence.book.Companion``.
+
+    Args:
+        book: the orders.
+        evidence: the holds.
+        roster: the meters, and those before them.
+        zone: of the plant.
+
+    """
+
+    def __init__(self, book: Book, evidence: EvidenceBook, roster: Roster, zone: timezone) -> None:
+        self._book = book
+        self._evidence = evidence
+        self._roster = roster
+        self._zone = zone
+
+    async def why(self, meter: str) -> str:
+        """Why an inspector holds a meter back, for people; empty: nobody does.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        entry = self._roster.meter(meter)
+        if entry is None:
+            return ""
+        try:
+            return _words((await self._evidence.of_meter(entry)).holds())
+        except EvidenceRefused:
+            return UNREADABLE
+
+    async def standing(self, meter: str) -> list[Life]:
+        """The orders by which current may still come back at a meter, the newest first.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        found: list[Life] = []
+        for life in reversed(await self._book.of_meter(meter)):
+            if _ends_what_was_before(life):
+                break
+            if may_bring_current(life):
+                found.append(life)
+        return found
+
+    async def beside(self, record: Evidence, act: Act) -> Sequence[Act]:
+        """What is written in the transaction of a hold, or of its release."""
+        if not isinstance(record, SafetyHold):
+            return ()
+        why = await self._why_with(record, act)
+        items = await self._open_items(act.meter)
+        acts = [one for item in items if (one := _retold(item, why, act.at)) is not None]
+        if why and record.state == "set":
+            acts += await self._told_of_the_place(record, act, items)
+        return acts
+
+    async def _why_with(self, record: SafetyHold, act: Act) -> str:
+        """Why the meter is held once this record is kept."""
+        meter = self._roster.meter(act.meter)
+        if meter is None:
+            return ""
+        try:
+            told = await self._evidence.of_meter(meter)
+        except EvidenceRefused:
+            return UNREADABLE
+        newest = max((one.number for one in told.kept), default=0)
+        kept = Kept(record=record, meter=act.meter, actor=act.actor, kept_at=act.at, number=newest + 1)
+        return _words(replace(told, kept=(*told.kept, kept)).holds())
+
+    async def _open_items(self, meter: str) -> list[_Item]:
+        """The open work items of a meter and of those before it, the newest last."""
+        entry = self._roster.meter(meter)
+        found: dict[str, _Item] = {}
+        for name in (*(entry.predecessors if entry else ()), meter):
+            async for kept in self._book.acts.all_of_meter(name, Topic.WORK):
+                act = kept.act
+                before = found.get(act.subject)
+                opened = act if before is None or act.verb == "open" else before.opened
+                found[act.subject] = _Item(act, opened)
+        return [item for item in found.values() if item.last.is_open][-ITEMS_MAX:]
+
+    async def _told_of_the_place(self, hold: SafetyHold, act: Act, items: Sequence[_Item]) -> list[Act]:
+        """The alarm, and a work item for each order by which current may come back there."""
+        field = [one.opened.body["order"] for one in items if one.kind is WorkKind.FIELD_ORDER]
+        why = dict.fromkeys(field, _GOES)
+        why |= {life.order.id: _threat(life) for life in reversed(await self.standing(act.meter))}
+        why = dict(list(why.items())[-STANDING_MAX:])
+        if not why:
+            return []
+        seen = Seen(
+            rule=CLOSING_HELD,
+            origin="HOLD-01",
+            meter=act.meter,
+            evidence=(f"evidence:{hold.full_id}", *(f"order:{order}" for order in why)),
+        )
+        return [
+            await self._alarm(seen, act.at),
+            *[await self._secure(hold, act, order, threat) for order, threat in why.items()],
+        ]
+
+    async def _alarm(self, seen: Seen, at: datetime) -> Act:
+        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
+        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
+        if kept is None:
+            return fresh
+        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
+
+    async def _secure(self, hold: SafetyHold, act: Act, order: str, threat: str) -> Act:
+        """The item that sends somebody to the place; told of each hold anew."""
+        why = (
+            f"secure the place of meter {act.meter}, and let nobody press the key: hold {hold.full_id} "
+            f"({hold.why}) was set, and order {order} {threat}. No frame takes a permit back"
+        )
+        printable = "".join(c if c.isprintable() else " " for c in why)[:WORDS_MAX]
+        fresh = opening(WorkKind.SECURE, printable, at=act.at, actor=DAEMON, meter=act.meter, order=order)
+        last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
+        return fresh if last is None else replace(fresh, step=last.act.step + 1)
+
+
+class _Item(NamedTuple):
+    """An open work item: its newest act, and the newest that opened it."""
+
+    last: Act
+    opened: Act
+
+    @property
+    def kind(self) -> WorkKind:
+        """What is to be done."""
+        return WorkKind(self.opened.body["kind"])
+
+
+_GOES: Final = "has left work that sends somebody there to close"
+
+
+def _threat(life: Life) -> str:
+    """What an order can still do, for people."""
+    if life.state is OrderState.WAITING_FOR_KEY:
+        return "permits closing: whoever presses the key brings current back"
+    if life.order.kind is OrderKind.TOP_UP:
+        return "brings money, by which the meter may close"
+    return f"({life.order.kind.value}) is {life.state.value}, and may bring current back by itself"
+
+
+def may_bring_current(life: Life) -> bool:
+    """Whether an order that was sent may still bring current back, or has permitted it."""
+    kind, state = life.order.kind, life.state
+    if kind not in _BRINGING or not life.transmissions or life.finding_of_two == "not_done":
+        return False
+    return state in (_MAY_STAND if kind in CLOSES else _IN_FLIGHT)
+
+
+def _ends_what_was_before(life: Life) -> bool:
+    """Whether an order is proved that leaves nothing of the earlier ones: cut off, or closed already."""
+    is_done = life.state is OrderState.DONE or life.finding_of_two == "done"
+    return is_done and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
+
+
+def _words(holds: Sequence[SafetyHold]) -> str:
+    return "; ".join(sorted({one.why for one in holds}))
+
+
+def _retold(item: _Item, why: str, at: datetime) -> Act | None:
+    """What becomes of an open item once a meter is held, or no more; ``None``: it stays as it is."""
+    if item.kind is WorkKind.FIELD_ORDER or (item.kind is WorkKind.MANUAL and not why):
+        body = _marked(item.opened.body, why)
+        if body == item.opened.body:
+            return None
+        step = item.last.step + 1
+        return replace(item.opened, step=step, at=at, actor=DAEMON, body=body)
+    if item.kind is WorkKind.REMINDER and why:
+        told = closing(
+            item.last,
+            f"safety hold ({why}): the customer must not press the key"[:WORDS_MAX],
+            at=at,
+            actor=DAEMON,
+        )
+        return replace(told, body={**told.body, HELD: True})
+    if item.kind is WorkKind.SECURE and not why:
+        return closing(item.last, "an inspector has released the hold", at=at, actor=DAEMON)
+    return None
+
+
+def marked(act: Act, why: str) -> Act:
+    """The opening of work that may end with a closing, with the words of the hold that forbids it in front.
+
+    Args:
+        act: opens it.
+        why: of the hold; empty: none stands.
+
+    """
+    return replace(act, body=_marked(act.body, why)) if why else act
+
+
+def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:
+    plain = str(body.get(_UNMARKED, body["why"]))
+    if not why:
+        return {"kind": body["kind"], "order": body["order"], "why": plain}
+    told = _plain(f"DO NOT CLOSE, safety hold ({why}). Before: {plain}")
+    return {"kind": body["kind"], "order": body["order"], "why": told, _UNMARKED: plain}
+
+
+def _plain(text: str) -> str:
+    """Words as an item can keep them."""
+    return "".join(c if c.isprintable() else " " for c in text)[:WORDS_MAX]
