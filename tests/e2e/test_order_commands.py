@@ -181,6 +181,12 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         assert "typed wrongly" in shown.stdout
         assert "原因: " in shown.stdout, "why somebody wants it"
         assert "截止时间: " in shown.stdout
+        dry = await town.say("clara", *create, *deadline, "--dry-run", "--lang", "zh")
+        assert (8, True) == (dry.exit_code, dry.stdout.startswith("该工单已存在")), "as creating it ends"
+        assert 8 == (await town.say("clara", *create, *deadline)).exit_code
+        dry = await town.say("clara", *create, *deadline, "--dry-run", "--json")
+        told = json.loads(dry.stdout)
+        assert (8, [], "cancelled") == (dry.exit_code, told["rules"], told["known"]["state"])
 
 
 async def test_evidence_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_every_deed_has_posts_and_the_posts_are_divided() -> None:
     writing = set(Deed) - {Deed.LOOK}
     for role in (Role.VIEWER, Role.AUDITOR):
         assert set() == {deed for deed in writing if role in DEEDS[deed]}
-    assert {Deed.SETTLE} == {deed for deed in writing if Role.BILLING in DEEDS[deed]}
+    assert {Deed.SETTLE, Deed.RECONCILE} == {deed for deed in writing if Role.BILLING in DEEDS[deed]}
     assert set() == DEEDS[Deed.READ_METER] & {Role.VIEWER, Role.AUDITOR, Role.BILLING, Role.ADMIN}
     assert Role.OPERATOR in DEEDS[Deed.READ_METER]
     assert set() == DEEDS[Deed.RELEASE_QUARANTINE] & (

@@ -108,10 +108,25 @@ class OrderAsking(Asking):
         return ExitCode.OK
 
     def judged(self, op: str, **args: Any) -> int:
-        """Ask which rules would stop something, and show them; the exit code."""
+        """Ask which rules would stop something, and show them; the exit code.
+
+        An order that is there already is asked of no rule: creating it again makes nothing and shows it, and
+        so does this, with the same exit code.
+        """
         result = self._asked(op, **args)
+        if op == "order.dry_run" and not result["rules"]:
+            known = self._asked("order.show", id=args["order"]["id"])
+            self._show({**result, "known": known} if self._as_json else known, self._known)
+            return _exit_code(known)
         self._show(result, self._verdicts)
         return ExitCode.FORBIDDEN if _stopping(result) else ExitCode.OK
+
+    def _known(self, order: Mapping[str, Any]) -> None:
+        """An order that is there already."""
+        typer.echo(
+            "该工单已存在,不会新建:" if self._lang == "zh" else "it is there already, nothing would be made:"
+        )
+        self._heading(order)
 
     def listed(self, *, meter: str, everything: bool) -> int:
         """List orders; the exit code."""
