@@ -9,7 +9,7 @@ UV     := $(shell command -v uv 2>/dev/null)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev demo test docs lint lock fuzz servers soak soak-reach soak-kill soak-orders bench check-api check-wheel check-example hooks clean
+.PHONY: help install dev demo test properties docs lint lock fuzz servers soak soak-reach soak-kill soak-orders bench check-api check-wheel check-example hooks clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ test: dev  ## all tests but the soaks; the last lines say which real servers wer
 	@$(BIN)/pytest -m "not soak" -n auto --dist worksteal tests/e2e tests/contract \
 	  tests/sim tests/unit tests/migrations tests/wire $(ARGS)
 
+properties: dev  ## the property tests, 1,000 examples of each that names no number of its own
+	@$(BIN)/pytest -m "hypothesis and not soak" --hypothesis-profile many -o timeout=600 -n auto --dist worksteal tests $(ARGS)
+
 # The programs that tests/support/servers.py looks for, and Debian's packages of them.
 SERVER_PROGRAMS := mosquitto influxd victoria-metrics nginx
 SERVER_PACKAGES := mosquitto influxdb victoria-metrics nginx-light
@@ -106,7 +109,7 @@ soak-orders: dev  ## orders killed at POINTS=10000 points of their way, the mete
 bench: dev  ## measure, beside other implementations in the same run, and print one table (README=1: write it there)
 	@$(BIN)/python -m bench $(if $(README),--readme) $(ARGS)
 
-# The better part of an hour, cut into slices; each run goes on where the last one stopped (ARGS="--minutes 30"): build/check-api.
+# Ten minutes of a core, cut into slices; each run goes on where the last one stopped (ARGS="--minutes 30"): build/check-api.
 check-api: dev  ## ask the API whatever its OpenAPI allows and what not, EXAMPLES=2000 of each operation
 	@$(BIN)/python -m tests.support.check_api --examples $(or $(EXAMPLES),2000) $(ARGS)
 

@@ -11,7 +11,10 @@ from tests.support.scratch import settle_in_memory
 pytest_plugins = ["tests.support.server_fixtures"]
 
 # No test is timed: how long an example takes says how busy the machine is. The limit of 20 s a test remains.
-settings.register_profile("meterlink", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Every run draws other examples, so few a run come to many; `make properties` tries many at once.
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("meterlink", _UNTIMED, max_examples=50)
+settings.register_profile("many", _UNTIMED, max_examples=1_000)
 settings.load_profile("meterlink")
 settle_in_memory()
 

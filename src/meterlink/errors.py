@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class MeterlinkError(Exception):
     """Base of every error of ``meterlink``; never raised itself."""
@@ -66,7 +68,22 @@ class Refused(MeterlinkError):
 
 
 class UnknownItem(MeterlinkError):
-    """No such item in the dictionary of that protocol."""
+    """No such item in the dictionary of that protocol.
+
+    Args:
+        message: one sentence for an operator.
+        more: what to add to it, worked out only where somebody reads it: to compare with every name there is
+            takes a good part of a second, and most who ask whether there is an item only want to know.
+
+    """
+
+    def __init__(self, message: str, more: Callable[[], str] = str) -> None:
+        super().__init__(message)
+        self._more = more
+
+    def __str__(self) -> str:
+        """The sentence with what is added."""
+        return super().__str__() + self._more()
 
 
 class BadAnswer(MeterlinkError):

@@ -12,7 +12,7 @@ import pytest
 
 from meterlink.clock import SystemClock
 from meterlink.journal.journal import Journal
-from meterlink.journal.migrations import APPLICATION_ID, steps
+from meterlink.journal.migrations import APPLICATION_ID, migrate, steps
 from meterlink.model.act import FIRST_HASH, Act, Topic, link
 from meterlink.model.event import Event, EventValue
 from meterlink.model.event_mark import EventMark
@@ -62,6 +62,21 @@ def test_every_schema_has_a_fixture() -> None:
     """A schema without an old file to migrate would be migrated for the first time at a customer's."""
     fixtures = sorted(path.name for path in _HERE.glob("journal-*.sql"))
     assert [f"journal-{number:04}.sql" for number in range(1, len(steps()) + 1)] == fixtures
+
+
+@pytest.mark.parametrize("version", [0, 1, len(steps()) - 1, len(steps())])
+def test_a_new_file_takes_all_steps_at_once_and_an_old_one_step_by_step(tmp_path: Path, version: int) -> None:
+    """A first start would wait for the card a dozen times; and an old file would need its size once more."""
+    path = tmp_path / "j.db"
+    if version:
+        _restore(_HERE / f"journal-{version:04}.sql", path)
+    said: list[str] = []
+    db = sqlite3.connect(path, isolation_level=None)
+    db.set_trace_callback(said.append)
+    migrate(db)
+    db.close()
+    begun = [one for one in said if one.startswith("BEGIN")]
+    assert (len(steps()) - version if version else 1) == len(begun)
 
 
 @pytest.mark.parametrize("fixture", sorted(_HERE.glob("journal-*.sql")), ids=lambda path: path.stem)

@@ -163,6 +163,21 @@ def test_a_module_that_leads_is_paused_and_all_is_read(tmp_path: Path) -> None:
     assert (True, False) == (standing.working, standing.paused), "it leads again when the daemon has left"
 
 
+def test_a_module_that_leads_our_reads_loses_no_slot(tmp_path: Path) -> None:
+    """A lost or late answer would stop its round, be another question's, or leave a meter without a value."""
+    ways = replace(QUICK, leads="module", window=0, loss=0.1, late=0.05, doubled=0.2, longest_s=6.0)
+    gateway = CarriedGateway(
+        _folder(tmp_path, "module"),
+        _stations(),
+        ways=ways,
+        carrier={"read_by": "14-F1"},
+        protocols=_BOTH,
+        plans=_CURVE,
+    )
+    gateway.run(seconds=3 * _HOUR_S)
+    _no_hole(gateway, _folder(tmp_path, "cable"), 8)
+
+
 def test_a_module_that_knows_nobody_is_given_the_roster(tmp_path: Path) -> None:
     """A module that was exchanged would read nothing until somebody fills its list by hand."""
     ways = replace(QUICK, archive=False)

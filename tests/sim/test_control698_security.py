@@ -51,7 +51,7 @@ TRIP, TOP_UP = OrderKind.TRIP, OrderKind.TOP_UP
 def test_without_a_proof_nothing_is_sent(op: str, code: str) -> None:
     """A provider that fails costs the order, never its protection; and the meter is left as it was found."""
     here = local()
-    here.lab.failing[op] = code
+    here.lab.fails[op] = code
     with pytest.raises(SecurityFailed) as caught:
         here.order(here.command(TOP_UP))
     assert code == caught.value.code
@@ -97,7 +97,7 @@ def test_a_meter_that_does_not_prove_itself() -> None:
 def test_an_answer_that_the_provider_cannot_open() -> None:
     """It was sent and obeyed: the failure comes too late to be one of the order."""
     here = Ordered()
-    here.lab.failing["open698"] = "away"
+    here.lab.fails["open698"] = "away"
     assert NONE is here.order(here.command(TRIP)).verdict
     assert ["trip"] == here.obeyed
 

@@ -150,7 +150,7 @@ def test_freezes_come_soon_after_midnight(tmp_path: Path) -> None:
     assert max(waited) < timedelta(minutes=5, seconds=5)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     """A start must know which freezes are kept, those under another instant than the expected one too."""
     clocks = [timedelta(), timedelta(minutes=20), timedelta(hours=-30)] * 2
@@ -313,7 +313,7 @@ def test_a_month_of_both_protocols_on_one_line(tmp_path: Path) -> None:
             assert list(range(31)) == plant.nights_of(number, item)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_both_protocols_killed_again_and_again(tmp_path: Path, seed: int) -> None:
     """A start must know which freezes are kept, whatever the meter speaks and however its clock goes."""
     clocks = [timedelta()] * 2 + [timedelta(minutes=20)] * 2 + [timedelta(hours=-30)] * 2
@@ -348,7 +348,7 @@ def test_values_of_the_moment_and_freezes_of_both_protocols(tmp_path: Path) -> N
     instant = {"name": "moment", "every_s": 60, "items": ["forward_active_energy", "voltage.*"]}
     start = _NIGHT - timedelta(minutes=30)
     plant = _Plant(tmp_path, clocks=[timedelta()] * 4, protocols=_MIXED, plans=[instant, _PLAN], start=start)
-    plant.gateway.run(seconds=_HOUR_S)
+    plant.gateway.run(seconds=_HOUR_S - 1)
     plant.check()
     assert [[-1, 0]] * 4 == [plant.nights_of(number) for number in range(4)]
     kept = Counter(

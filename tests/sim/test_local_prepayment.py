@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,13 +13,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from meterlink.errors import NotEntitled
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.paid.payments import Payments
 from metersim import Station
 from metersim.security.provider import LabProvider
 from tests.sim.test_orders_of_a_changed_roster import change
-from tests.support.adapters import Program
+from tests.support.adapters import Behaviour, Program
 from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, a_meter, a_shop
 from tests.support.head_end645 import HeadEnd
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
@@ -28,12 +30,20 @@ DAY = "2026-11-24"
 
 
 class Shop:
-    """A gateway with one prepayment meter and the laboratory's provider."""
+    """A gateway with one prepayment meter and the laboratory's provider.
+
+    Attributes:
+        behaviour: what the provider does about a request; ``None``: as a laboratory does.
+        asked: operations that came to it.
+
+    """
 
     def __init__(
         self, folder: Path, *, meter: Any = None, model: str = "generic-local-prepayment", **more: Any
     ) -> None:
         self.meter = meter or a_shop()
+        self.behaviour: Behaviour | None = None
+        self.asked: list[str] = []
         keys = {
             "security": "lab",
             "control_password": None,
@@ -45,9 +55,13 @@ class Shop:
             keys={ADDRESS: keys},
             model=model,
             tables={"security_providers": [{"name": "lab", "command": ["hsm"]}]},
-            provider=lambda group: Program(group, name="lab").open,
+            provider=lambda group: Program(group, self._behave, name="lab").open,
             **more,
         )
+
+    async def _behave(self, program: Program, request: dict[str, Any]) -> None:
+        self.asked.append(request["op"])
+        await (self.behaviour or Program.answer)(program, request)
 
     def run(self, seconds: float, script: Callable[[], Awaitable[None]]) -> None:
         """Run the gateway and the provider beside it."""
@@ -57,14 +71,14 @@ class Shop:
         """The comparison of a day."""
         return await self.gateway.ask("billing", "reconcile", day=day)
 
-    async def stated(self, cents: int, name: str) -> None:
+    async def stated(self, cents: int, name: str, ago: timedelta = timedelta()) -> None:
         """The head-end's ledger says what should be in the meter."""
         await self.gateway.told(
             {
                 "kind": "balance_statement",
                 "id": name,
                 "sender": "billing",
-                "at": time_out(self.gateway.now()),
+                "at": time_out(self.gateway.now() - ago),
                 "meter": M,
                 "balance_cents": cents,
             }
@@ -125,6 +139,23 @@ def test_a_wallet_of_later_is_compared_in_its_first_night(tmp_path: Path) -> Non
     with capture_logs() as logs:
         shop.run(3600, script)
     assert ["2026-11-23"] == nights(logs)
+
+
+def test_a_ledger_of_two_days_ago_counts_no_more(tmp_path: Path) -> None:
+    """A statement that nobody renews would be compared with wallets for ever (decision 25)."""
+    shop = Shop(tmp_path)
+
+    async def script() -> None:
+        await shop.gateway.up()
+        for ago, verdict, cents in (
+            (timedelta(days=2, seconds=60), "unknown", None),
+            (timedelta(days=2, seconds=-60), "drift", 1),
+        ):
+            await shop.stated(1, f"b{ago.seconds}", ago)
+            (money,) = (await shop.reconciled())["meters"]
+            assert (verdict, cents) == (money["verdict"], money["ledger_cents"])
+
+    shop.run(30, script)
 
 
 def test_what_was_paid_into_an_account_fills_no_wallet_of_later(tmp_path: Path) -> None:
@@ -477,6 +508,93 @@ def test_a_meter_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     shop.run(60, script)
 
 
+def test_money_of_after_the_statement_is_no_drift_and_hides_none(tmp_path: Path) -> None:
+    """Each payment behind a statement would be an alarm; and 120 yuan be lost unseen for one of 120."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def paid(name: str) -> str:
+        await asyncio.sleep(1800)
+        (order,) = (await gateway.paid(M, name))["orders"]
+        await gateway.until(order)
+        (money,) = (await shop.reconciled())["meters"]
+        return str(money["verdict"])
+
+    async def script() -> None:
+        await gateway.up()
+        await shop.stated(5_000, "b0")
+        assert "agrees" == await paid("p1")
+        await shop.stated(17_000 + 12_000, "b1")
+        assert "drift" == (await shop.reconciled())["meters"][0]["verdict"]
+        assert "drift" == await paid("p2")
+
+    shop.run(2 * 3600, script)
+
+
+async def _no_keys(program: Program, request: dict[str, Any]) -> None:
+    """Answer as a provider whose machine is being repaired."""
+    error = {"code": "internal", "message": "the machine is away"}
+    await program.say(json.dumps({"id": request["id"], "ok": False, "error": error}).encode() + b"\n")
+
+
+@pytest.mark.parametrize(("strike", "end"), [("loss", "done"), ("silence", "refused")])
+def test_what_two_found_not_done_may_be_brought_once_more(tmp_path: Path, strike: Any, end: str) -> None:
+    """Who paid would have nothing; or, where the two are wrong, the money come twice (TOP-01)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    gateway.employ("ivan", "inspector")
+    gateway.strikes.add(strike)
+
+    async def breaks_down(program: Program, request: dict[str, Any]) -> None:
+        await program.answer(request)
+        if request["op"] == "wallet645":
+            shop.behaviour = _no_keys
+
+    async def script() -> None:
+        await gateway.up()
+        shop.behaviour = breaks_down
+        (order,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(24.9 * 3600)
+        assert "unknown" == (await gateway.until(order))["state"]
+        shop.behaviour = None
+        again = {**gateway.order("again", OrderKind.TOP_UP, M, payment="billing:p1"), "amount_cents": 12_000}
+        assert "may have" in str(await gateway.refused("clara", "order.create", order=again))
+        await gateway.ask("ivan", "order.find", id=order, finding="not_done", evidence="its count was read")
+        await gateway.ask("david", "order.confirm", id=order)
+        await gateway.ask("clara", "order.create", order=again)
+        await gateway.operated("again")
+        assert end == (await gateway.until("again"))["state"]
+        (channel,) = (await shop.reconciled())["channels"]
+        assert ("done" == end) is (0 == channel["gap_cents"])
+
+    shop.run(25 * 3600, script)
+    assert ["top_up"] == gateway.obeyed(), "once, by whichever of the two"
+
+
+def test_who_looks_only_lets_nothing_be_compared(tmp_path: Path) -> None:
+    """Who may change nothing would write alarms and ask wallets for proofs; nobody knew who did (AUD-01)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+    gateway.employ("vera", "viewer")
+    gateway.employ("audi", "auditor")
+
+    async def script() -> None:
+        await gateway.up()
+        await shop.stated(99_999, "b1")
+        for user in ("vera", "audi"):
+            assert isinstance(await gateway.refused(user, "reconcile", day=DAY), NotEntitled)
+        assert set() == await alarms(gateway)
+        for _ in range(3):
+            await gateway.ask("david", "reconcile", day=DAY)
+            await asyncio.sleep(2)
+        (item,) = (await gateway.ask("david", "work.list"))["items"]
+        assert ("drift", ["david"]) == (item["kind"], [note["actor"] for note in item["notes"]])
+        (alarm,) = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert ("WALLET_DRIFT", 3) == (alarm["rule"], alarm["count"])
+
+    shop.run(120, script)
+
+
 async def cut_off(gateway: OrderGateway) -> None:
     """The customer of a prepayment meter is cut off by us, and then its adapter is pulled out."""
     await gateway.cut_off_and_unplugged(M)
@@ -504,9 +622,9 @@ def test_who_paid_into_a_silent_meter_is_not_forgotten(tmp_path: Path) -> None:
         assert ("field_order", top_up) == (item["kind"], item["order"])
         assert (await gateway.ask("clara", "order.show", id=top_up))["is_open"]
         await asyncio.sleep(24 * 3600)
-        assert {"RECONNECT_LATE_1", "RECONNECT_LATE_2"} == await alarms(gateway)
+        assert {"RECONNECT_LATE_1", "RECONNECT_LATE_2", "CHANNEL_GAP"} == await alarms(gateway)
         items = (await gateway.ask("david", "work.list"))["items"]
-        assert ["field_order", "manual"] == sorted(one["kind"] for one in items)
+        assert ["drift", "field_order", "manual"] == sorted(one["kind"] for one in items)
         assert "expired" == (await gateway.ask("clara", "order.show", id=top_up))["state"]
 
     shop.run(26 * 3600, script)

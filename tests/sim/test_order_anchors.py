@@ -20,8 +20,9 @@ from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, kinds_of
 
 M = f"m{ADDRESS}"
-MOMENTS_MS = [*range(0, 700, 25), *range(700, 1600, 75)]
-"""Moments after a trip is operated: its looks, its frame, its answer and its read-back lie among them."""
+MOMENTS_MS = [*range(0, 700, 50), *range(725, 1600, 125)]
+"""Moments after a trip is operated: its looks, its frame, its answer and its read-back lie among them.
+``crash_points`` kills at every change between them."""
 
 
 def a_gateway(tmp_path: Path, meter: Any = None, **more: Any) -> OrderGateway:

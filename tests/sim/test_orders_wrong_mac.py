@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from meterlink.drivers.control import Cause
 from meterlink.drivers.proving import Plain
 from meterlink.errors import NotAllowed, NotEntitled
+from meterlink.model.act import Act
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.dispatch.mac_guard import MacGuard
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import Actor, Role
 from meterlink.security.latch import MacLatch
 from metersim import Meter, Station
@@ -130,3 +134,29 @@ def test_a_meter_that_is_shut_while_an_order_is_proved_gets_nothing(tmp_path: Pa
 
     bench.run(work)
     assert [] == bench.obeyed()
+
+
+class _ShutAtItsEnd:
+    """Shuts the meter with the step by which an order is taken, as what another task met there."""
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        if act.verb != Signal.ACCEPT:
+            return ()
+        return (MacLatch(meter=METER).shut(at=act.at, order="reconciliation", code="mac"),)
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """Nothing is to be taken up."""
+
+
+def test_what_needs_no_proof_goes_on_at_a_meter_that_is_shut(tmp_path: Path) -> None:
+    """Nobody could see whether a trip was obeyed whose meter was shut behind it."""
+    meter = Meter(METER.removeprefix("m"), seed=7, control=REMOTE)
+    bench = OrderBench(tmp_path, Station(meter=meter))
+
+    async def work() -> None:
+        bench.book.companions.append(_ShutAtItsEnd())
+        life = await bench.carry_out(bench.order(OrderKind.TRIP))
+        assert OrderState.DONE is life.state
+        assert [METER] == await MacGuard(bench.book.acts, bench.sim.clock).shut_meters()
+
+    bench.run(work)

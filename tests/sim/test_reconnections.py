@@ -94,8 +94,8 @@ def test_a_reconnection_that_a_clerk_cancels_stays_somebodys_work(tmp_path: Path
     assert ["trip"] == gateway.obeyed()
 
 
-async def paid_behind_a_trip(gateway: OrderGateway) -> None:
-    """A trip has just been obeyed when its line breaks; a minute later the customer pays."""
+async def paid_behind_a_trip(gateway: OrderGateway, *, is_part: bool = False) -> None:
+    """A trip has just been obeyed when its line breaks; a minute later the customer pays, or a part."""
     await gateway.up()
     await gateway.told_for_trip(M)
     await gateway.trip("t-1", M)
@@ -103,7 +103,8 @@ async def paid_behind_a_trip(gateway: OrderGateway) -> None:
     gateway.unplug()
     await asyncio.sleep(60)
     assert "readback" == (await gateway.ask("clara", "order.show", id="t-1"))["state"]
-    assert ["t-1"] == (await gateway.paid(M))["orders"], "nothing is sent blindly"
+    touched = [] if is_part else ["t-1"]
+    assert touched == (await gateway.paid(M, settles=not is_part))["orders"], "nothing is sent blindly"
 
 
 def test_the_clocks_run_while_a_paid_trip_is_still_read_back(tmp_path: Path) -> None:
@@ -350,6 +351,24 @@ def test_a_partial_payment_withdraws_a_trip_and_reconnects_nobody(tmp_path: Path
         assert [] == (await gateway.paid(M, amount_cents=1, settles=False))["orders"]
 
     gateway.run(seconds=60, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_partial_payment_behind_a_trip_reconnects_nobody(tmp_path: Path) -> None:
+    """Whoever pays a cent while a trip is read back would have supply, and owe the rest (CTRL-21)."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await paid_behind_a_trip(gateway, is_part=True)
+        await asyncio.sleep(60)
+        gateway.plugged = True
+        trip = await gateway.until("t-1")
+        assert "done" == trip["state"]
+        assert "payment" not in kinds_of(trip["steps"])
+        listed = (await gateway.ask("clara", "order.list", meter=M, all=True))["orders"]
+        assert ["t-1"] == [one["id"] for one in listed]
+
+    gateway.run(seconds=3600, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
 
 

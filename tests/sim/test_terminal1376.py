@@ -195,9 +195,10 @@ def test_a_terminal_that_is_away_is_a_line_that_is_lost() -> None:
         [entry(1, 1, OTHER)],
         [entry(1, 1, ADDRESS), entry(2, 1, OTHER)],
         [entry(1, 1, ADDRESS), entry(2, 2, ADDRESS)],
+        [entry(1, 4097, ADDRESS)],
         [],
     ],
-    ids=["another's point", "a point twice", "a meter twice", "no archive"],
+    ids=["another's point", "a point twice", "a meter twice", "no such point", "no archive"],
 )
 def test_a_point_that_is_not_certainly_the_meters_brings_no_value(archive: list[dict[str, Any]]) -> None:
     """A neighbour's energy would be billed."""
@@ -683,6 +684,18 @@ def test_an_archive_that_stays_empty_is_told() -> None:
         world.tasks.append(world.loop.create_task(world.reporter.run(world.upper)))
         await asyncio.sleep(2 * EMPTY_KEPT_S)
         assert ["terminal_archive_differs"] == [one.summary for one in world.reports]
+
+    run(body, terminal)
+
+
+def test_entries_that_cannot_be_used_are_counted_and_not_written_over() -> None:
+    """What somebody entered wrongly would be taken for a free place, and be gone."""
+    entries = [entry(1, 4097, OTHER), entry(2, 2, ADDRESS), entry(3, 0, "000000000000")]
+    terminal = StockedTerminal(archive=entries)
+
+    async def body(world: World) -> None:
+        told = await Archivist1376(world.station, world.upper).read()
+        assert (1, [ADDRESS]) == (told.unreadable, [one.address for one in told.meters])
 
     run(body, terminal)
 

@@ -12,12 +12,13 @@ import pytest
 
 from meterlink.cli.language import Lang
 from meterlink.cli.terminal_ask import TerminalAsking
-from meterlink.errors import BadRequest, LineLost, NotAllowed, Refused, Unknown
+from meterlink.errors import BadRequest, BusFull, LineLost, NotAllowed, Refused, Unknown
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.zone import CHINA_TIME
 from metersim import Meter, Station
 from metersim.gdw1376.commands import Commands
 from metersim.gdw1376.ways import Ways1376
+from metersim.terminals.port import Route
 from tests.support.terminal_gateway import NAME, TerminalGateway
 
 ADDRESS = "000000000161"
@@ -201,3 +202,22 @@ def test_a_command_leaves_once_whatever_comes_back(tmp_path: Path) -> None:
     town.run(story)
     assert 1 == len(heard)
     assert ["set_clock", "clock_not_set"] == [one.verb for one in town.acts()]
+
+
+def test_a_line_that_is_at_a_slow_meter_is_told_as_busy_and_nothing_is_sent(tmp_path: Path) -> None:
+    """Nobody would know whether the clock was set; or the wait would be taken for the way there."""
+    town = _Town(tmp_path, 200, route=Route(shortest_s=40.0, longest_s=45.0))
+
+    async def story() -> None:
+        how: dict[str, Any] = {"count": 0, "tries": 1, "timeout_s": 120}
+        await town.ask("read.begin", meter=f"m{ADDRESS}", items=["meter_number"], **how)
+        await asyncio.sleep(3)
+        with pytest.raises(BusFull, match="nothing was sent"):
+            await town.ask("terminal.set_clock", **SET)
+        assert town.ahead_s > 190
+        done = await town.ask("terminal.set_clock", **SET)
+        assert done["is_set"]
+        assert abs(town.ahead_s) <= 1.5
+
+    town.run(story)
+    assert ["set_clock", "clock_set"] == [one.verb for one in town.acts()]

@@ -51,13 +51,21 @@ class ToldClock:
         return self.now.timestamp()
 
 
+@dataclass(frozen=True)
 class AnyFacts:
-    """Of each meter the same: a household's, of DL/T 645-2007."""
+    """Of each meter the same: a household's, of DL/T 645-2007.
+
+    Args:
+        plate_kva: what it may carry.
+
+    """
+
+    plate_kva: Decimal = Decimal("13.2")
 
     def get(self, meter: str, /) -> MeterFacts | None:
         del meter
         return MeterFacts(
-            capacities=partial(capacities, "dlt645-2007"), plate_kva=Decimal("13.2"), zone=CHINA_TIME
+            capacities=partial(capacities, "dlt645-2007"), plate_kva=self.plate_kva, zone=CHINA_TIME
         )
 
 

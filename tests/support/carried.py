@@ -116,12 +116,19 @@ class CarriedOrders(Carried, OrderGateway):
         folder: for the journal.
         stations: the meters.
         ways: how the module is.
+        carrier: the table of the line's configuration.
         others: as of ``OrderGateway``.
 
     """
 
     def __init__(
-        self, folder: Path, stations: Sequence[Station], *, ways: CarrierWays = QUICK, **others: Any
+        self,
+        folder: Path,
+        stations: Sequence[Station],
+        *,
+        ways: CarrierWays = QUICK,
+        carrier: Mapping[str, object] | None = None,
+        **others: Any,
     ) -> None:
-        super().__init__(folder, stations, tables={"lines": [table()]}, **others)
+        super().__init__(folder, stations, tables={"lines": [table(carrier)]}, **others)
         self.put_behind(stations, ways, others.get("protocols", {}))

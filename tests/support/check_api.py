@@ -2,7 +2,8 @@
 
 ``python -m tests.support.check_api --examples 2000``: so many examples of each operation, and so many walks
 along the links from one operation to the next. A walk is seven requests, each of which some checks repeat: in
-all some 27,000 cases, the better part of an hour. So it is cut into slices, each with a seed of its own.
+all some 27,000 cases, ten minutes of a core, and an hour where others want it too. So it is cut into slices,
+each with a seed of its own.
 What was played stands in ``build/check-api``, and a run that was stopped, by a person or by ``--minutes``,
 goes on there, as long as the code is the same. ``--only SLICE`` plays one again.
 """

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from meterlink.drivers.proving import Begun645, Begun698, Envelope698, Purse698
 from meterlink.errors import SecurityFailed
+from metersim.security.keys import LAB_ROOT
 from metersim.security.provider import LabProvider, Trouble, Wallet645, Wallet698
 from metersim.security.suite698 import Level
 
@@ -18,6 +19,8 @@ class LabSecurity:
 
     Args:
         random_octets: as of the provider; seeded by default.
+        root: of its keys.
+        named: how it names itself.
 
     Attributes:
         asked: names of the operations that were asked, in order.
@@ -26,8 +29,15 @@ class LabSecurity:
 
     """
 
-    def __init__(self, random_octets: Callable[[int], bytes] | None = None) -> None:
-        self._lab = LabProvider(random_octets or random.Random(7).randbytes)
+    def __init__(
+        self,
+        random_octets: Callable[[int], bytes] | None = None,
+        *,
+        root: bytes = LAB_ROOT,
+        named: str = "lab",
+    ) -> None:
+        self._lab = LabProvider(random_octets or random.Random(7).randbytes, root=root)
+        self._named = named
         self.asked: list[str] = []
         self.fails: dict[str, str] = {}
         self.given: list[bytes] = []
@@ -38,7 +48,7 @@ class LabSecurity:
         return self._lab.open
 
     async def name(self) -> str:
-        return "lab"
+        return self._named
 
     async def auth645(self, div: bytes) -> Begun645:
         with self._asked("auth645"):

@@ -168,8 +168,8 @@ class OrderBench:
         async with Journal.open(self._folder / "journal.sqlite3", clock=clock) as journal:
             self.book = Book(journal.acts, clock)
             await self.book.load()
-            reader = Reader(self.book)
             macs = MacGuard(journal.acts, clock)
+            reader = Reader(self.book, macs)
             self.book.companions.append(macs)
             worker = LineOrders(
                 "line1",

@@ -16,7 +16,7 @@ from meterlink.bus.line import Line
 from meterlink.drivers.control import Command, ControlAnswer, Purse, Standing
 from meterlink.drivers.dlt698.control import Dlt698ControlDriver
 from meterlink.drivers.dlt698.driver import Dlt698Driver
-from meterlink.drivers.proving import Begun645, Begun698, Envelope698, Plain, Purse698, Security
+from meterlink.drivers.proving import Begun698, Envelope698, Plain, Purse698, Security
 from meterlink.errors import LineClosed, LineLost, SecurityFailed
 from meterlink.model.order import OrderKind
 from meterlink.trace import TraceRing
@@ -28,13 +28,14 @@ from metersim.dlt698 import Meter698
 from metersim.dlt698.admission import Limits
 from metersim.dlt698.modes import Modes
 from metersim.security.keys import LAB_ROOT
-from metersim.security.provider import LabProvider, Trouble, Wallet698
+from metersim.security.provider import Trouble, Wallet698
 from metersim.security.suite698 import Level
 from metersim.works.cost_control import LOCAL, REMOTE, CostControl
 from meterwire.dlt698.apdus.apdu import Apdu, decode_apdu, encode_apdu
 from meterwire.dlt698.apdus.security import CipherUnit, Mac, SecurityResponse
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.deframer import Deframer, Found
+from tests.support.lab_provider import LabSecurity
 from tests.support.secured698 import ADDRESS, CUSTOMER, works_of
 
 START = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
@@ -48,8 +49,8 @@ Tap = Callable[[Found, bytes], Said]
 T = TypeVar("T")
 
 
-class AsyncLab:
-    """The laboratory's provider as a ``Provider``; it notes every secret that passes.
+class AsyncLab(LabSecurity):
+    """The laboratory's provider, which notes what is asked of it in DL/T 698.45, and can be made to lie.
 
     Args:
         root: of its keys.
@@ -57,8 +58,7 @@ class AsyncLab:
 
     Attributes:
         asked: operations, in order.
-        failing: operation -> the code with which it fails.
-        secrets: hexadecimal, what nobody may see.
+        purses: kinds of wallet operations, in order.
         protected: APDUs that it put into envelopes.
         begun: key state, diversifier and counter of each CONNECT.
         envelope: what it makes of an envelope and what is in it.
@@ -67,39 +67,22 @@ class AsyncLab:
     """
 
     def __init__(self, *, root: bytes = LAB_ROOT, named: str = "lab") -> None:
-        self.asked: list[str] = []
+        super().__init__(root=root, named=named)
         self.purses: list[str] = []
-        self.failing: dict[str, str] = {}
-        self.secrets: set[str] = set()
         self.protected: list[bytes] = []
         self.begun: list[tuple[int, bytes, int]] = []
         self.wrong_mac: bytes | None = None
         self.envelope: Callable[[Envelope698, bytes], Envelope698] = lambda made, _: made
-        self._named = named
-        self._lab = LabProvider(random.Random(7).randbytes, root=root)
+        self._handles: set[str] = set()
 
     @property
-    def open(self) -> int:
-        """Sessions that nobody has closed."""
-        return self._lab.open
+    def secrets(self) -> set[str]:
+        """Hexadecimal, what nobody may see."""
+        return self._handles | {octets.hex() for octets in self.given}
 
     async def name(self) -> str:
         self._note("name")
-        return self._named
-
-    async def auth645(self, div: bytes) -> Begun645:
-        raise NotImplementedError
-
-    async def control645(self, ctx: str, *, rand2: bytes, n1: int, n2: int, expiry: datetime) -> bytes:
-        raise NotImplementedError
-
-    async def wallet645(
-        self, ctx: str, *, rand2: bytes, kind: str, amount: int, count: int, customer: str
-    ) -> tuple[bytes, bytes]:
-        raise NotImplementedError
-
-    async def verify645(self, ctx: str, *, rand2: bytes, apdu: bytes, data: bytes, mac: bytes) -> None:
-        raise NotImplementedError
+        return await super().name()
 
     async def init698(self, *, key_state: int, div: bytes, counter: int) -> Begun698:
         self._note("init698")
@@ -114,7 +97,7 @@ class AsyncLab:
         self._keep(data, sign)
         with _told():
             handle = self._lab.verify698(key_state, div, r1, data=data, sign=sign)
-        self.secrets.add(handle.casefold())
+        self._handles.add(handle.casefold())
         return handle
 
     async def protect698(self, session: str, *, level: int, task: int, apdu: bytes) -> Envelope698:
@@ -149,11 +132,11 @@ class AsyncLab:
 
     def _note(self, op: str) -> None:
         self.asked.append(op)
-        if code := self.failing.get(op.split(maxsplit=1)[0]):
+        if code := self.fails.get(op.split(maxsplit=1)[0]):
             raise SecurityFailed(f"the provider fails at {op}", code=code)
 
     def _keep(self, *octets: bytes | None) -> None:
-        self.secrets.update(one.hex() for one in octets if one)
+        self.given += [one for one in octets if one]
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from meterlink.accounts.tokens import Scope
 from meterlink.acquisition.explaining import Place
 from meterlink.billing.settlements import Settlements
 from meterlink.model.zone import CHINA_TIME
+from meterlink.validation.validator import FactsOfMeters
 from meterlink.web.app import application
 from meterlink.web.limits import Limits
 from meterlink.web.readers import Readers
@@ -25,6 +26,7 @@ from tests.support.billing import JOURNAL, AnyFacts, Plant
 
 NOW: Final = datetime(2026, 11, 22, 1, tzinfo=UTC)
 HERE: Final = "http://127.0.0.1"
+_ANY_FACTS: Final[FactsOfMeters] = AnyFacts()
 
 
 @dataclass
@@ -85,11 +87,12 @@ async def served(
     places: Mapping[str, Place] | None = None,
     anywhere: bool = False,
     clock: Hands | None = None,
+    facts: FactsOfMeters = _ANY_FACTS,
 ) -> AsyncIterator[Served]:
     """The API over the journal of a folder."""
     clock = clock or Hands()
     tokens = TokenFile(folder)
-    async with Readers.open(folder / JOURNAL, CHINA_TIME, lambda _: AnyFacts()) as readers:
+    async with Readers.open(folder / JOURNAL, CHINA_TIME, lambda _: facts) as readers:
         world = World(
             readers=readers,
             settlements=Settlements(folder / "settlements"),

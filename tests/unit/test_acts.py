@@ -168,6 +168,22 @@ async def test_of_a_hundred_who_want_a_step_one_gets_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_an_act_that_nobody_waited_for_is_told_of(tmp_path: Path) -> None:
+    """Who looks only where the log has grown would never see what a person did who had gone meanwhile."""
+    async with _journal(tmp_path / "j.db") as journal:
+        begun = journal.acts.growth.begun
+        waiting = asyncio.create_task(journal.acts.append(act(1)))
+        await asyncio.sleep(0)  # it is in the queue
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        await journal.acts.append(act(2))
+        assert 2 == await journal.acts.newest_number()
+        assert begun + 2 == journal.acts.growth.begun
+        assert 1 == journal.acts.growth.count, "the first one's caller was not told"
+
+
+@pytest.mark.asyncio
 async def test_acts_and_readings_share_commits(tmp_path: Path) -> None:
     """Each act would wait for a disk of its own, or a refused step take readings along."""
     commits: list[int] = []

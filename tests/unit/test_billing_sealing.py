@@ -373,6 +373,20 @@ async def test_a_full_disk_leaves_no_draft_and_is_named(
         assert [] == list(beside.iterdir())
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.asyncio
+async def test_what_root_seals_belongs_to_whoever_has_the_data(tmp_path: Path) -> None:
+    """The daemon could neither read what root has sealed by hand, nor seal a supplement beside it."""
+    async with plant(tmp_path) as at:
+        await _a_night(at)
+        os.chown(tmp_path, 65_533, 65_532)
+        await at.settler(formats=("csv", "xlsx")).settle(FIRST_DAY, "east")
+        root = at.settlements().folder
+        made = [root, *root.rglob("*")]
+        assert 8 == len(made), "three folders around the seal, the seal, and four files"
+        assert {(65_533, 65_532)} == {(one.stat().st_uid, one.stat().st_gid) for one in made}
+
+
 @pytest.mark.asyncio
 async def test_a_folder_that_is_not_ours_to_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

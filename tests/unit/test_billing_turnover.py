@@ -109,6 +109,25 @@ async def test_without_usual_days_the_meter_itself_is_the_limit(
 
 
 @pytest.mark.asyncio
+async def test_another_profile_is_another_answer(tmp_path: Path) -> None:
+    """Who asks again would be told that he has it already, and bill what is held for a person since."""
+    tags, qualities = [], []
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", days=2)
+        await at.book.exchange(_exchange(1, "380.00"), actor="li")
+        await _next(at, 1, "0.5")
+        day = FIRST_DAY + _DAYS * _DAY
+        for kva in ("13.2", "13.2", "1.1"):
+            facts = AnyFacts(Decimal(kva))
+            async with served(tmp_path, facts=facts) as api, api.client(api.token()) as client:
+                answer = await client.get(f"/v1/consumption?from={day}&to={day}")
+            tags.append(answer.headers["etag"])
+            qualities.append(answer.json()["consumption"][0]["quality"])
+    assert (["valid", "valid", "suspect"], 2) == (qualities, len(set(tags)))
+    assert tags[0] == tags[1]
+
+
+@pytest.mark.asyncio
 async def test_a_removal_is_held_against_the_usual_day(tmp_path: Path) -> None:
     """The last bill of who moves out is made of what somebody wrote down."""
     async with plant(tmp_path) as at:

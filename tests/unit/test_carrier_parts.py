@@ -407,7 +407,7 @@ def test_a_meter_of_modbus_behind_a_module_is_refused() -> None:
         {"read_timeout_s": 101},
         {"main_node": "12x"},
         {"dlt698_code": 2},
-        {"read_by": "14-F1"},
+        {"read_by": "14-F2"},
         {"strangers": "drop"},
         {"windows": 5},
     ],

@@ -25,6 +25,7 @@ from meterwire.dlt698.axdr.selection import Oad, Region, SelectEqual, SidMac, Ti
 from meterwire.dlt698.axdr.values import NULL, Data, DateTimeS
 from meterwire.dlt698.link import frame as link
 from meterwire.dlt698.link.address import ServerAddress
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 from tests.wire.dlt698.apdu_strategies import BY_SERVICE, datas, descriptors
 
@@ -58,7 +59,7 @@ def _assert_words(parts: tuple[Part, ...], *patterns: re.Pattern[str]) -> None:
                 assert not pattern.search(text), (part.name.en, text)
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=[vector["id"] for vector in _ALL])
+@in_batches(_ALL, [vector["id"] for vector in _ALL])
 def test_vectors_are_told_in_words(vector: dict[str, Any]) -> None:
     """A person would read ``RSD SelectNthLast(nth_last=1)`` beside a captured frame."""
     explanation = dlt698.explain(octets(vector))

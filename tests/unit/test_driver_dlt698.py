@@ -14,6 +14,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer, Window
+from meterlink.drivers.dlt698 import items
 from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.errors import BadAnswer, ConfigError, NoRecord, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.marks import NO_MARKS, Marks
@@ -337,6 +338,22 @@ def test_an_unknown_item_is_refused_before_a_port_opens(item: str, words: str) -
     """A typing error would be asked of every meter, for ever."""
     with pytest.raises(UnknownItem, match=words):
         _driver().check_item(item)
+
+
+def test_names_near_an_item_are_looked_for_when_somebody_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at a meter's clock would stop the loop for a second, for words that nobody reads."""
+    looked: list[str] = []
+
+    def hint(name: str) -> str:
+        looked.append(name)
+        return "; near it: voltage"
+
+    monkeypatch.setattr(items, "_hint", hint)
+    with pytest.raises(UnknownItem) as refused:
+        _driver().check_item("voltag")
+    assert [] == looked
+    assert "no item 'voltag' in dlt698.45; near it: voltage" == str(refused.value)
+    assert ["voltag"] == looked
 
 
 @pytest.mark.parametrize(

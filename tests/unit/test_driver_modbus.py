@@ -241,6 +241,9 @@ def test_a_sunspec_model_is_found_in_its_chain_and_scaled_by_its_registers() -> 
         (_sunspec((1, {}, 66), (103, {}, 50)), "no SunSpec model 203; it has 1, 103"),
         (_sunspec(*[(64_001, {}, 0)] * (MODELS_MAX + 1)), "no SunSpec model"),
         (_sunspec((1, {}, 66), (203, _METER | {15: 11}, 105)), "ten to the power of 11"),
+        (_sunspec((1, {}, 66), (203, _METER | {1: 0xFFFE}, 105)), "no address is so high"),
+        (_sunspec((1, {}, 66), (64_001, {1: 25_465}, 0)), "no address is so high"),
+        (_sunspec((1, {}, 66), (203, {}, 6), (160, {}, 28)), "of 8 registers; its map wants"),
     ],
 )
 def test_a_chain_that_makes_no_sense_is_told(table: dict[int, int], words: str) -> None:

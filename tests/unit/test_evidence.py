@@ -274,11 +274,16 @@ async def test_a_new_customer_inherits_nothing_but_what_is_about_the_place(tmp_p
 async def test_each_kind_is_taken_in_by_its_post(tmp_path: Path) -> None:
     """AUD-01: a clerk would lift an inspector's hold, or billing approve a policy of its own."""
     async with _book(tmp_path) as book:
-        hold = record("safety_hold", "h1", NOON, hold="H", state="released", why="已整改").record
         policy = record("policy", "v1", NOON, until="2027-01-01T00:00:00Z", areas=["east"]).record
-        for one, actor in ((hold, CLERK), (policy, BILLING), (parse(_document()), INSPECTOR)):
-            with pytest.raises(NotEntitled, match=actor.name):
+        for one, actor in ((policy, BILLING), (parse(_document(sender=INSPECTOR.name)), INSPECTOR)):
+            with pytest.raises(NotEntitled, match=f"{actor.name} may not take in"):
                 await book.add(one, actor)
+        others = [Actor(name="pia", roles=frozenset({role})) for role in Role if role is not Role.INSPECTOR]
+        for state in ("set", "released"):
+            hold = record("safety_hold", "h1", NOON, sender="pia", hold="H", state=state, why="已整改").record
+            for actor in others:
+                with pytest.raises(NotEntitled, match="pia may not take in a safety_hold"):
+                    await book.add(hold, actor)
         await book.add(record("warning", "w1", NOON, channel="meter_alarm").record, THE_DAEMON)
 
 

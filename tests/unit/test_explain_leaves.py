@@ -21,6 +21,7 @@ from meterwire.dlt645.messages.messages import (
 )
 from meterwire.errors import RemoteProtocolError
 from meterwire.primitives.checksum import sum8
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 
 _ALL = [
@@ -51,7 +52,7 @@ def _names(stream: bytes, protocol: Edition) -> list[str]:
     return [part.name.en for part in _leaves(frame.parts)][5:-2]
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=[vector["id"] for vector in _ALL])
+@in_batches(_ALL, [vector["id"] for vector in _ALL])
 def test_every_octet_belongs_to_one_named_leaf(vector: dict[str, Any]) -> None:
     """An octet that nobody explains could be the one that is wrong."""
     stream = octets(vector)

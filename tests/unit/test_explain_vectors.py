@@ -19,6 +19,7 @@ from meterwire.dlt645.link.functions import EDITIONS
 from meterwire.dlt698.link import frame as frame698
 from meterwire.dlt698.link.address import ServerAddress
 from meterwire.errors import RemoteProtocolError
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 
 _645 = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645") + vectors("own-dlt645.jsonl")
@@ -49,7 +50,7 @@ def _number(text: object) -> Decimal | None:
         return None
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=_IDS)
+@in_batches(_ALL, _IDS)
 def test_the_answer_holds_everything_expected(vector: dict[str, Any]) -> None:
     """A published frame would be explained otherwise than its author meant it."""
     found = answer(json.dumps(vector))
@@ -69,7 +70,7 @@ def _leaves(parts: tuple[Part, ...]) -> bytes:
     return b"".join(part.octets for part in parts)
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=_IDS)
+@in_batches(_ALL, _IDS)
 def test_every_octet_of_a_frame_is_named_once(vector: dict[str, Any]) -> None:
     """An octet that nobody explains could be the one that is wrong."""
     stream = octets(vector)
@@ -83,7 +84,7 @@ def test_every_octet_of_a_frame_is_named_once(vector: dict[str, Any]) -> None:
             at += len(part.octets)
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=_IDS)
+@in_batches(_ALL, _IDS)
 def test_every_frame_is_drawn_in_both_languages(vector: dict[str, Any]) -> None:
     """A frame in the field would end the program instead of being shown."""
     explanation = _explained(vector)
@@ -113,7 +114,7 @@ def test_good_frames_give_messages() -> None:
         assert from_frame(frame, vector["protocol"]).address == frame.address
 
 
-@pytest.mark.parametrize("vector", _ALL, ids=_IDS)
+@in_batches(_ALL, _IDS)
 def test_the_protocol_of_a_frame_is_found(vector: dict[str, Any]) -> None:
     """A person would have to know the protocol before the program tells what a frame is."""
     if "expect" in vector and vector["protocol"] in EXPLAINERS:

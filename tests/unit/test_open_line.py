@@ -210,3 +210,59 @@ async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.Monkey
         await babbling
         await ours.aclose()
         await theirs.aclose()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"\xff\xfa" + bytes(16 * rfc2217.WORD_OCTETS_MAX), id="a word without end"),
+        pytest.param(b"\xff\xfa" + b"\xff\xff" * 8 * rfc2217.WORD_OCTETS_MAX, id="of doubled octets"),
+        pytest.param(b"\xff\xf0", id="an end without a beginning"),
+    ],
+)
+async def test_telnet_without_sense_ends_the_connection(octets: bytes) -> None:
+    """A server gone mad would fill the memory, or its line stay open and dead."""
+    async with serving(Port()) as (number, came):
+        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+        theirs = await came.get()
+        assert theirs.transport is not None
+        theirs.write(octets)
+        with pytest.raises(LineLost):
+            async with asyncio.timeout(10):
+                await ours.receive()
+        await ours.aclose()
+        await theirs.aclose()
+
+
+@pytest.mark.asyncio
+async def test_words_of_telnet_between_octets_are_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that tells its modem lines each second would be cut off after an hour."""
+    monkeypatch.setattr(rfc2217, "WORD_OCTETS_MAX", 64)
+    async with serving(Port()) as (number, came):
+        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+        theirs = await came.get()
+        for _ in range(40):
+            theirs.write(b"\xff\xfa\x2c\x6b\x30\xff\xf0")  # NOTIFY-MODEMSTATE
+            await asyncio.sleep(0)
+        await theirs.send(b"here")
+        got = b""
+        while len(got) < 4:
+            got += await ours.receive()
+        assert b"here" == got
+        await ours.aclose()
+        await theirs.aclose()
+
+
+@pytest.mark.asyncio
+async def test_what_is_opened_too_late_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A serial server takes one connection: a forgotten one would keep its line from ever opening again."""
+    monkeypatch.setattr(rfc2217, "OPEN_TIMEOUT_S", 0.01)
+    async with serving(Port()) as (number, came):
+        with pytest.raises(LineLost, match="not open within"):
+            await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+        theirs = await came.get()
+        with pytest.raises(LineLost):
+            async with asyncio.timeout(15):
+                await theirs.receive()
+        await theirs.aclose()

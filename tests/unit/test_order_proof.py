@@ -489,6 +489,8 @@ def test_a_record_of_ours_is_enough_where_the_command_is_untold(kind: OrderKind)
         {"command_open": False},
         {"contact_open": False},
         {"currents_a": (Decimal("0.025"),), "power_w": Decimal(10)},
+        {"currents_a": (Decimal(0), Decimal(0), Decimal("0.025")), "power_w": Decimal(10)},
+        {"currents_a": (Decimal(0), Decimal("-5"), Decimal(0)), "power_w": None},
         {"trips": SwitchRecord(count=3, operator_code=OPERATOR)},
         {"trips": SwitchRecord(count=4, operator_code="00000000")},
         {"trips": SwitchRecord(count=5, operator_code="5a3c0002")},

@@ -284,3 +284,15 @@ async def test_so_many_wait_for_their_turn_and_no_more(
                 await office.service.create(CLERK, order(id="o-9"))
             office.rules.may_go_on.set()
         assert {"o-0", "o-1", "o-2"} == {task.result().order.id for task in asked}
+
+
+async def test_what_the_rules_said_stands_with_each_step_of_people(tmp_path: Path) -> None:
+    """Nobody could say any more by which rules somebody was cut off (AUD-04)."""
+    async with an_office(tmp_path) as office:
+        await office.service.create(CLERK, order())
+        await office.service.approve(APPROVER, "o-1")
+        await office.service.arm(DISPATCHER, "o-1")
+        await office.service.operate(DISPATCHER, "o-1")
+        told = {kept.act.verb: kept.act.body.get("rules", ()) for kept in await office.book.acts_of("o-1")}
+        for verb in ("create", "approve", "operate"):
+            assert [("CTRL-99", True)] == [(one["rule"], one["passed"]) for one in told[verb]], verb

@@ -81,6 +81,23 @@ def test_what_a_meter_lacks_is_believed() -> None:
     assert [_VOLTAGE, _ENERGY] == line.asked[:2]
 
 
+@pytest.mark.parametrize("words", [(0x02, 0x01), (0x01, 0x02), (0x01, 0x01)])
+def test_late_refusals_of_other_kinds_close_nothing(words: tuple[int, int]) -> None:
+    """One late "other error" before it would make a late "no such data" the second in a row."""
+    line = _Late(_TOLD, *map(_refusal, words))
+    try:
+        assert "5622" == _ask(line).octets.hex()
+    except Refused as error:
+        assert not error.no_such
+
+
+def test_what_may_pass_costs_no_question_between() -> None:
+    """A meter that is busy would be asked twice as often as it has to be."""
+    line = _Late(_TOLD, _refusal(0x01))
+    assert "5622" == _ask(line).octets.hex()
+    assert [_VOLTAGE, _VOLTAGE] == line.asked
+
+
 def test_the_item_that_parts_is_another_than_the_one_refused() -> None:
     """Its own refusal would be taken for a late one without end."""
     meter_time = _PROFILE.dictionary.by_name(EVERY_METER_HAS[1])

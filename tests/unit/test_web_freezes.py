@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
 import json
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,29 @@ async def test_a_full_workbook_says_where_it_goes_on(tmp_path: Path, monkeypatch
             page = (await client.get(PATH)).json()["freezes"]
     assert [5, 4] == list(map(len, found))
     assert [str(row["seq"]) for row in page] == found[0] + found[1]
+
+
+@pytest.mark.asyncio
+async def test_a_disk_that_is_full_is_no_fault_of_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Billing would be asked to report a bug, where the gateway's disk is full and other formats go."""
+    beside = tmp_path / "beside"
+    beside.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(beside))
+    async with plant(tmp_path) as home, served(tmp_path) as api:
+        await fill(home, DAYS)
+        async with api.client(api.token()) as client:
+            with monkeypatch.context() as full:
+                open_full = partial(Path("/dev/full").open, "w+b")
+                full.setattr("meterlink.web.freeze_files.tempfile.TemporaryFile", open_full)
+                answer = await client.get(f"{PATH}?format=xlsx")
+                assert (503, "no-room") == (answer.status_code, of_problem(answer))
+                assert "No space left on device" in answer.json()["detail"]
+                gc.collect()
+                assert [] == list(beside.iterdir()), "parts of a workbook"
+                assert 200 == (await client.get(f"{PATH}?format=csv")).status_code
+            assert 200 == (await client.get(f"{PATH}?format=xlsx")).status_code, "and then there is room"
 
 
 @pytest.mark.asyncio

@@ -58,15 +58,20 @@ class Registers:
             at: true time, aware.
 
         """
-        found = self.object(oad.oi, at)
+        found, part = dictionary().object(oad.oi), self._parts.get(oad.oi)
         if found is None:
+            return NO_SUCH_OBJECT
+        values = None if part is not None or oad.attribute == _LOGICAL_NAME else self._values(oad, at)
+        # What gives a whole attribute is there: most reads need no look at the others of the object.
+        is_told = isinstance(values, Data) and not oad.index and found.row(oad.attribute) is not None
+        if not is_told and not self._has(found, at):
             return NO_SUCH_OBJECT
         if oad.attribute == _LOGICAL_NAME:
             return Data("octet-string", oad.oi.to_bytes(2, "big"))
-        if (part := self._parts.get(oad.oi)) is not None:
+        if part is not None:
             read = _element(part.read(oad._replace(index=0), at), oad.index)
         else:
-            read = self._about(found, oad, at) or self._values(oad, at)
+            read = self._about(found, oad, at) or values
         return NO_SUCH_ATTRIBUTE if read is None else read
 
     def part(self, oi: int) -> Part | None:

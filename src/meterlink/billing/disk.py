@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -37,11 +38,19 @@ class RealDisk:
 
     def make_folder(self, path: Path) -> None:
         """See ``Disk``."""
-        path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+        try:
+            path.mkdir(mode=_FOLDER_MODE)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        else:
+            _give_away(path)
 
     def create(self, path: Path) -> BinaryIO:
         """See ``Disk``."""
-        return path.open("xb")
+        file = path.open("xb")
+        _give_away(path)
+        return file
 
     def sync(self, file: BinaryIO) -> None:
         """See ``Disk``."""
@@ -64,3 +73,14 @@ class RealDisk:
         """See ``Disk``."""
         if path.exists():
             shutil.rmtree(path)
+
+
+def _give_away(path: Path) -> None:
+    """Let what root has made belong to whoever has the folder around it: the daemon has to go on with it.
+
+    Where a file system knows no owners, or root may not change them, it stays root's.
+    """
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        with suppress(PermissionError):
+            os.chown(path, owner.st_uid, owner.st_gid)

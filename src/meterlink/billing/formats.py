@@ -215,6 +215,51 @@ class JsonWriter:
         """See ``RowWriter``."""
 
 
+class _Archive:
+    """A file for a zip archive, which is closed by whoever collects it, and goes on writing then.
+
+    Args:
+        file: open for writing.
+
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file: BinaryIO | None = file
+        self._at = 0
+        """Where it would be, once all is lost."""
+
+    def end(self) -> None:
+        """Whatever is written from now on is lost: the archive is whole, or will never be."""
+        self._file = None
+
+    def write(self, octets: bytes) -> int:
+        """Write octets, all of them."""
+        if self._file is not None:
+            return self._file.write(octets)
+        self._at += len(octets)
+        return len(octets)
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place."""
+        if self._file is not None:
+            return self._file.seek(place, whence)
+        self._at = place
+        return place
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._at if self._file is None else self._file.tell()
+
+    def flush(self) -> None:
+        """Bring out what is held back."""
+        if self._file is not None:
+            self._file.flush()
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+
 class WorkbookWriter:
     """Writes a workbook, each cell as text: a cell of a number holds 15 digits and drops zeros at the end.
 
@@ -227,7 +272,8 @@ class WorkbookWriter:
         folder = tempfile.mkdtemp(prefix="meterlink-")
         self._clear_up = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._fault: type[Exception] = maker.exceptions.XlsxFileError
-        self._book: Any = maker.Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        self._archive = _Archive(file)
+        self._book: Any = maker.Workbook(self._archive, {"constant_memory": True, "tmpdir": folder})
         self._book.set_properties({"created": _CREATED})
         self._text = self._book.add_format({"num_format": "@"})
         self._bold = self._book.add_format({"bold": True, "num_format": "@"})
@@ -253,6 +299,7 @@ class WorkbookWriter:
             said = error.args[0]
             raise (said if isinstance(said, OSError) else OSError(errno.EFBIG, str(said))) from None
         finally:
+            self._archive.end()
             self._clear_up()
 
     def _new_sheet(self) -> Any:

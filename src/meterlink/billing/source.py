@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from functools import partial
 from typing import Final
 
@@ -51,6 +52,7 @@ class Freezes:
         self._reader = reader
         self.zone: Final = zone
         self.points: Final = points or Points.of(reader.look(roster_rows.every_change))
+        self._facts = facts
         self._between = Between(reader, zone, facts, self.points)
 
     def newest(self) -> int:
@@ -236,6 +238,11 @@ class Freezes:
 
         """
         return list(self._between.told_ends(meter))
+
+    def plates(self, meters: Iterable[str]) -> tuple[Decimal | None, ...]:
+        """What some meters may carry, in kVA, which amounts are judged by; ``None``: nobody knows it."""
+        found = map(self._facts.get, meters)
+        return tuple(None if one is None else one.plate_kva for one in found)
 
     def around(self, meter: str, item: str, day: date) -> tuple[date, date] | None:
         """First and last day of the shortest span around a day that lies between usable freezes.

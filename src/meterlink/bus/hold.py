@@ -53,6 +53,7 @@ class Hold:
 
     Args:
         name: of the line.
+        priority: whose time of the line it takes.
         longest_s: it ends by itself after this, counted from when it was granted.
         wake: tells the line's owner that there is something to do.
 
@@ -61,8 +62,9 @@ class Hold:
 
     """
 
-    def __init__(self, name: str, *, longest_s: float, wake: Callable[[], None]) -> None:
+    def __init__(self, name: str, *, priority: Priority, longest_s: float, wake: Callable[[], None]) -> None:
         self.name = name
+        self.priority = priority
         self._loop = asyncio.get_running_loop()
         self.granted: asyncio.Future[None] = self._loop.create_future()
         self._longest_s = longest_s

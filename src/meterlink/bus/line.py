@@ -111,6 +111,14 @@ class Line:
         self._listening = False
         self._sleeping: asyncio.Future[None] | None = None
         self._stopped = False
+        self._at: Priority | None = None
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether an order or a person waits for it, or has it now."""
+        tiers = [self._at.tier] if self._at is not None else []
+        tiers += [entry[0] for entry in self._queue.waiting[:1]]
+        return min(tiers, default=Priority.BILLING.tier) < Priority.BILLING.tier
 
     @property
     def down_since(self) -> float | None:
@@ -168,7 +176,7 @@ class Line:
 
         """
         assert 0 < longest_s <= HOLD_MAX_S
-        hold = Hold(self.name, longest_s=longest_s, wake=self._wake)
+        hold = Hold(self.name, priority=priority, longest_s=longest_s, wake=self._wake)
         self._enqueue(hold, priority)
         try:
             await hold.granted
@@ -186,6 +194,7 @@ class Line:
                 if not self._queue.waiting:
                     await self._attend(self._is_asked)
                 asked = self._queue.take()
+                self._at = asked.priority
                 work.since_s = now_s = self._alarm.now()
                 try:
                     if isinstance(asked, Ticket):
@@ -195,7 +204,7 @@ class Line:
                         held.grant()
                         await self._serve_hold(held)
                 finally:
-                    work.since_s = None
+                    work.since_s = self._at = None
         finally:
             self._alarm.close()
             self._stopped = True

@@ -63,6 +63,13 @@ class Asking:
             tell(result)
 
 
+def tell_left_out(result: Mapping[str, Any], lang: Literal["en", "zh"]) -> None:
+    """Say how many older ones a list does not show; nothing where it shows all."""
+    if count := result["left_out"]:
+        words = f"另有{count}条较早的未列出" if lang == "zh" else f"{count} older ones are not listed"
+        typer.echo(words, err=True)
+
+
 def local(instant: str) -> str:
     """An instant of an answer, as the clock on the wall shows it."""
     return time_in(instant).astimezone().isoformat(sep=" ", timespec="seconds")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import typer
 
-from meterlink.cli.asking import Asking, local
+from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.orders.cases.machine import CaseSignal, CaseState
 
@@ -75,6 +75,7 @@ class CaseAsking(Asking):
             typer.echo("没有停电流程" if self._lang == "zh" else "no cases")
         for case in result["cases"]:
             self._line(case)
+        tell_left_out(result, self._lang)
 
     def _line(self, case: Mapping[str, Any]) -> None:
         state = STATES[CaseState(case["state"])][self._lang]

@@ -194,7 +194,7 @@ def unlock(
     lang: Language = None,
     config: Config = FIRST_CONFIG,
 ) -> None:
-    """Let orders go to a meter again that a wrong MAC has shut. 解除电表下令锁定。
+    """Prove orders to a meter again that a wrong MAC, or a refused proof, has shut. 解除电表下令锁定。
 
     \b
     Example:

@@ -61,7 +61,8 @@ def limits_in_words(told: Mapping[str, Any], lang: Literal["en", "zh"]) -> Itera
         words = "暂停停电" if is_zh else "trips are frozen"
         yield f"{one['area']}  {words}  {one['reason']}{until}"
     for meter in told["shut_meters"]:
-        yield f"{meter}  MAC错误,已锁定" if is_zh else f"{meter}  shut for orders: it met a wrong MAC"
+        words = "安全认证出错,已锁定" if is_zh else "shut: it met a wrong MAC, or refused an authentication"
+        yield f"{meter}  {words}"
     for one in told["held"]:
         words = "已隔离" if is_zh else "held"
         yield f"{one['order']}  {words}  {one['meter']}  {one['area']}  {one['batch']}"

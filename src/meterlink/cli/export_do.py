@@ -14,16 +14,19 @@ from typing import BinaryIO
 
 import typer
 
+from meterlink.acquisition.explaining import AREAS_NAMED_MAX
 from meterlink.billing import days
-from meterlink.billing.formats import FORMATS, writer_of
+from meterlink.billing.formats import FORMATS, Format, writer_of
 from meterlink.billing.opening import open_freezes
 from meterlink.billing.sealing import size_and_hash
+from meterlink.billing.source import Freezes
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.errors import BadRequest
 
 _TELL_EVERY = 500
 """Freezes between two words about how far it is."""
@@ -66,7 +69,29 @@ def _export(config: Path, day: date, area: str | None, kind: str, out: Path | No
     profiles = MeterProfiles(settings.gateway.profiles)
     wanted = next(one for one in FORMATS if one == kind)
     path = data_dir(settings) / JOURNAL_FILE
-    with open_freezes(path, profiles, settings.gateway.plant_time) as freezes, _file(out) as file:
+    with open_freezes(path, profiles, settings.gateway.plant_time) as freezes:
+        _check_area(freezes, day, area)
+        return _written(freezes, day, area, wanted, out)
+
+
+def _check_area(freezes: Freezes, day: date, area: str | None) -> None:
+    """A slip of the pen would be a file without rows, and pass for a day on which nobody was read.
+
+    Raises:
+        BadRequest: there is no such area.
+
+    """
+    if area is None or area in (there := freezes.areas(day)):
+        return
+    names = ", ".join(sorted(there)[:AREAS_NAMED_MAX])
+    told = f"; there are: {names}" if names else ""
+    raise BadRequest(f"there is no meter in area {area!r} on {day} / 该日该台区没有电能表{told}")
+
+
+def _written(
+    freezes: Freezes, day: date, area: str | None, wanted: Format, out: Path | None
+) -> dict[str, int]:
+    with _file(out) as file:
         writer, number = writer_of(wanted, file), 0
         with waiting_bar("export") as tell:
             rows = freezes.all_after(0, until=freezes.newest(), day=day, area=area)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import typer
 
-from meterlink.cli.asking import Asking, local
+from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.order_words import ABOUT, STATES, VERBS
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -139,6 +139,7 @@ class OrderAsking(Asking):
         for order in result["orders"]:
             state = STATES[OrderState(order["state"])][self._lang]
             typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")
+        tell_left_out(result, self._lang)
 
     def _heading(self, order: Mapping[str, Any]) -> None:
         state = STATES[OrderState(order["state"])][self._lang]

@@ -20,7 +20,8 @@ def reconcile(
 
     Reads the wallet of every local-prepayment meter. A wallet that does not agree raises the alarm
     WALLET_DRIFT and opens a work item. The daemon compares by itself each day that ended: at 00:30 of the
-    plant, or when it starts later than that.
+    plant, or when it starts later than that; a gap that it finds raises CHANNEL_GAP, a wallet that it could
+    not compare for three nights WALLET_UNREAD. It takes the role billing, operator, approver or dispatcher.
 
     \b
     Examples:

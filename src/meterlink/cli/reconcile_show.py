@@ -17,7 +17,7 @@ _VERDICTS: Final[Mapping[str, Mapping[_Language, str]]] = {
     "no_ledger": {"en": "count agrees, no balance statement", "zh": "购电次数一致,无余额记录"},
     "drift": {"en": "DOES NOT AGREE", "zh": "不一致"},
     "unread": {"en": "not read", "zh": "未读到"},
-    "unknown": {"en": "a top-up of unknown outcome", "zh": "存在结果未知的充值"},
+    "unknown": {"en": "cannot be compared", "zh": "无法核对"},
 }
 _WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
     "channel": {
@@ -26,9 +26,9 @@ _WORDS: Final[Mapping[str, Mapping[_Language, str]]] = {
     },
     "none": {"en": "no payment of that day", "zh": "当日无缴费"},
     "meter": {
-        "en": "{meter}: {verdict}; ledger {ledger}, wallet {wallet}, on its way {flight}, drift {drift}; "
-        "purchases {expected} expected, {found} found",
-        "zh": "{meter}:{verdict};账面{ledger},表内{wallet},在途{flight},差额{drift};"
+        "en": "{meter}: {verdict}; ledger {ledger}, paid since {since}, wallet {wallet}, "
+        "on its way {flight}, drift {drift}; purchases {expected} expected, {found} found",
+        "zh": "{meter}:{verdict};账面{ledger},其后缴费{since},表内{wallet},在途{flight},差额{drift};"
         "购电次数应为{expected},实为{found}",
     },
     "cut": {
@@ -75,6 +75,7 @@ def _meter(one: Mapping[str, Any], language: _Language) -> dict[str, str]:
         "meter": one["meter"],
         "verdict": _VERDICTS[one["verdict"]][language],
         "ledger": _yuan(one["ledger_cents"]),
+        "since": _yuan(one["paid_since_cents"]),
         "wallet": _yuan(one["wallet_cents"]),
         "flight": _yuan(one["in_flight_cents"]),
         "drift": _yuan(one["drift_cents"]),

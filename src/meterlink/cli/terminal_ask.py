@@ -8,6 +8,7 @@ from typing import Any, Final
 import typer
 
 from meterlink.cli.asking import Asking
+from meterlink.cli.desk import DaemonAway, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -58,6 +59,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "near_midnight": "零点前后 30 分钟内不设置,以免影响冻结;请稍后再试",
     },
 }
+BUSY_TRIES: Final = 6
+"""A terminal waits a minute for a silent meter, and so does whoever comes behind it."""
+_BUSY: Final = "busy"
 RIGHT_S: Final = 5
 """A clock that is no further off is right."""
 _KINDS: Final = ("missing", "strange", "doubled", "other_protocol")
@@ -76,11 +80,25 @@ class TerminalAsking(Asking):
 
     def clock(self, line: str) -> int:
         """Show a clock; the exit code."""
-        return self._told_clock(self._asked("terminal.clock", line=line))
+        return self._told_clock(self._asked_patiently("terminal.clock", line=line))
 
     def set_clock(self, line: str, *, is_dry: bool, far: bool) -> int:
         """Set a clock, or show whether it would be set; the exit code."""
-        return self._told_clock(self._asked("terminal.set_clock", line=line, dry_run=is_dry, may_be_far=far))
+        return self._told_clock(
+            self._asked_patiently("terminal.set_clock", line=line, dry_run=is_dry, may_be_far=far)
+        )
+
+    def _asked_patiently(self, op: str, **args: Any) -> dict[str, Any]:
+        """The daemon's answer, also where the line is at silent meters, each of which takes a minute."""
+        for left in reversed(range(BUSY_TRIES)):
+            with self._at_desk() as desk:
+                try:
+                    return desk.ask(op, **args)
+                except (Refusal, DaemonAway) as error:
+                    is_busy = isinstance(error, Refusal) and error.error["code"] == _BUSY
+                    if not (left and is_busy):  # that nothing was sent, no other answer says
+                        leave(error, as_json=self._as_json, lang=self._lang)
+        raise AssertionError("the last try ends it")
 
     def _told_clock(self, result: Mapping[str, Any]) -> int:
         self._show(result, self._tell_clock)

@@ -17,8 +17,12 @@ READ_TIMEOUT_MIN_S: Final = 12
 READ_TIMEOUT_MAX_S: Final = 100
 """Longest wait for one meter behind a module. Source: spec gdw1376, A15."""
 
-ReadBy = Literal["auto", "F1-F1", "13-F1", "02-F1"]
+LANES_LED: Final = 4_096
+"""Lanes of a module that leads, so that hardly two meters share one: all that is due waits for it at once."""
+ReadBy = Literal["auto", "F1-F1", "13-F1", "02-F1", "14-F1"]
 """How meters are read: as the module can, or by one function of it."""
+MODULE_LEADS: Final = "14-F1"
+"""The module says whose turn it is."""
 
 
 class CarrierSettings(Table):
@@ -32,7 +36,7 @@ class CarrierSettings(Table):
     read_by: ReadBy = Field(
         "auto",
         description="How meters are read: auto (F1-F1 where the module has it, else 13-F1, else 02-F1), "
-        "or one of F1-F1, 13-F1, 02-F1.",
+        "or one of F1-F1, 13-F1, 02-F1; 14-F1: the module leads, says whose turn it is and reports.",
     )
     window: int = Field(
         WINDOW_MAX,
@@ -55,6 +59,11 @@ class CarrierSettings(Table):
         "removed from the module.",
     )
     reports: bool = Field(True, description="Whether meters may report events through the module.")
+
+    @property
+    def lanes(self) -> int:
+        """How many meters may have something under way at once."""
+        return LANES_LED if self.read_by == MODULE_LEADS else self.window
 
     @field_validator("main_node")
     @classmethod

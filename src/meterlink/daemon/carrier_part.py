@@ -126,13 +126,15 @@ def carrier_part(
     assert line.carrier is not None
     by_lane: dict[int, list[MeterSettings]] = {}
     for meter in meters:
-        by_lane.setdefault(lane_of(meter.id, line.carrier.window), []).append(meter)
-    settings = lane_settings(line)
-    parts = [
-        lane_part(settings, tuple(some), lane_opener(owner, number), number)
-        for number, some in sorted(by_lane.items())
-    ]
-    return CarrierPart(owner, parts)
+        by_lane.setdefault(lane_of(meter.id, line.carrier.lanes), []).append(meter)
+    settings, parts = lane_settings(line), dict[int, LinePart]()
+
+    def opener_of(number: int) -> Opener:
+        return lane_opener(owner, number, lambda: parts[number].is_pressed)
+
+    for number, some in sorted(by_lane.items()):
+        parts[number] = lane_part(settings, tuple(some), opener_of(number), number)
+    return CarrierPart(owner, list(parts.values()))
 
 
 def owner_of(

@@ -8,7 +8,7 @@ from typing import Any, Final
 from meterlink.daemon.order_requests import text
 from meterlink.errors import JournalError
 from meterlink.model.act import Topic
-from meterlink.orders.cases.machine import Case
+from meterlink.orders.cases.machine import Case, CaseSignal
 from meterlink.orders.cases.service import CaseService
 from meterlink.orders.cases.view import case_summary, case_view
 from meterlink.orders.judging.judge import told
@@ -62,18 +62,21 @@ class CaseRequests:
 
     async def _list(self, _: Actor, args: Args) -> Answer:
         meter, everything = text(args, "meter", ""), args.get("all", False) is True
-        cases = await self._listed(meter, everything)
+        cases, count = await self._listed(meter, everything)
         newest = sorted(cases, key=lambda case: (case.opened_at, case.id))[-LISTED_MAX:]
-        return {"cases": [case_summary(case) for case in newest], "left_out": len(cases) - len(newest)}
+        return {"cases": [case_summary(case) for case in newest], "left_out": count - len(newest)}
 
-    async def _listed(self, meter: str, everything: bool) -> list[Case]:
+    async def _listed(self, meter: str, everything: bool) -> tuple[list[Case], int]:
+        """Cases, and how many there are; of all that there ever were only the newest are read."""
         book = self._cases.book
         if not everything:
-            return [case for case in book.open_cases() if meter in ("", case.meter)]
+            cases = [case for case in book.open_cases() if meter in ("", case.meter)]
+            return cases, len(cases)
         if meter:
-            return await book.of_meter(meter)
-        names = await book.acts.subjects(Topic.CASE, only_open=False, limit=LISTED_MAX)
-        return [await book.read(name) for name in names]
+            cases = await book.of_meter(meter)
+            return cases, len(cases)
+        names = await book.acts.newest_subjects(Topic.CASE, CaseSignal.OPEN, limit=LISTED_MAX)
+        return [await book.read(name) for name in names], await book.acts.count(Topic.CASE)
 
     async def _view(self, case: Case) -> Answer:
         """A case, and what keeps it from its next step now."""

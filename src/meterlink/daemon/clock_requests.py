@@ -7,7 +7,8 @@ the command leaves, and what came of it behind.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,8 +18,8 @@ from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.order_requests import text
 from meterlink.daemon.read_requests import check_may_read
 from meterlink.daemon.terminal_requests import ANSWER_S
-from meterlink.drivers.terminal_clock import WITHIN, Against, TerminalClock, against, is_broken
-from meterlink.errors import BadRequest, MeterlinkError, NotAllowed, OutOfTime, Unknown
+from meterlink.drivers.terminal_clock import WITHIN, Against, ClockTurn, TerminalClock, against, is_broken
+from meterlink.errors import BadRequest, BusFull, MeterlinkError, NotAllowed, OutOfTime, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.orders.people import ROLES, Deed, People
@@ -26,6 +27,8 @@ from meterlink.orders.people import ROLES, Deed, People
 READ, SET = "terminal.clock", "terminal.set_clock"
 SETTING, WAS_SET, NOT_SET = "set_clock", "clock_set", "clock_not_set"
 """Verbs: it is about to be set; what came of it. A ``set_clock`` without either: nobody knows."""
+TURN_S: Final = 25.0
+"""So long the line may be at something else, so that there is time for the clock itself."""
 _SECOND: Final = timedelta(seconds=1)
 
 Args = Mapping[str, Any]
@@ -80,7 +83,8 @@ class ClockDesk:
     async def _read(self, user: str, args: Args) -> Mapping[str, Any]:
         check_may_read(self._people, self._owners, user)
         line, theirs = self._of(args)
-        ahead = await theirs.read()
+        async with _turn_of(line, theirs) as turn:
+            ahead = await turn.read()
         return await self._told(line, theirs, ahead, against_=self._against(ahead, args))
 
     async def _set(self, user: str, args: Args) -> Mapping[str, Any]:
@@ -91,35 +95,36 @@ class ClockDesk:
                 raise BadRequest("dry_run and may_be_far must be true or false")
         roles = self._check_may_set(user)
         line, theirs = self._of(args)
-        ahead = await theirs.read()
-        stops = self._against(ahead, args)
-        if not stops and not is_dry:
-            ahead = await self._set_now(user, roles, line, theirs, ahead)
+        async with _turn_of(line, theirs) as turn:
+            ahead = await turn.read()
+            stops = self._against(ahead, args)
+            if not stops and not is_dry:
+                ahead = await self._set_now(user, {"line": line, **roles}, theirs.terminal, turn, ahead)
         told = await self._told(line, theirs, ahead, against_=stops)
         return {**told, "dry_run": is_dry, "is_set": not stops and not is_dry}
 
     async def _set_now(
-        self, user: str, roles: Mapping[str, Any], line: str, theirs: TerminalClock, ahead: timedelta | None
+        self, user: str, by: Mapping[str, Any], terminal: str, turn: ClockTurn, ahead: timedelta | None
     ) -> timedelta | None:
         """Set it; what it is ahead then."""
-        step = len(await self._acts.of_subject(Topic.TERMINAL, theirs.terminal)) + 1
+        step = len(await self._acts.of_subject(Topic.TERMINAL, terminal)) + 1
 
         async def note(step: int, verb: str, **body: Any) -> None:
             await self._acts.append(
                 Act(
                     topic=Topic.TERMINAL,
-                    subject=theirs.terminal,
+                    subject=terminal,
                     step=step,
                     verb=verb,
                     at=self._clock.utc_now(),
                     actor=user,
-                    body={"line": line, **body},
+                    body=body,
                 )
             )
 
-        await note(step, SETTING, ahead_s=seconds(ahead), **roles)
+        await note(step, SETTING, ahead_s=seconds(ahead), **by)
         try:
-            ahead = await theirs.set()
+            ahead = await turn.set()
         except MeterlinkError as error:
             await note(step + 1, NOT_SET, why=str(error))
             raise
@@ -184,6 +189,25 @@ class ClockDesk:
                 )
             return line.name, theirs
         raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+
+
+@asynccontextmanager
+async def _turn_of(line: str, theirs: TerminalClock) -> AsyncIterator[ClockTurn]:
+    """The terminal's line, once what is under way on it has ended.
+
+    Raises:
+        BusFull: that took too long, and nothing was sent.
+
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout(TURN_S):
+                turn = await stack.enter_async_context(theirs.turn())
+        except TimeoutError:
+            raise BusFull(
+                f"line {line} was at a meter for {TURN_S:g} s; nothing was sent to its terminal: ask again"
+            ) from None
+        yield turn
 
 
 def seconds(ahead: timedelta | None) -> int | None:

@@ -151,6 +151,11 @@ class LinePart:
         self._stopping = asyncio.Event()
 
     @property
+    def is_pressed(self) -> bool:
+        """Whether an order or a person waits for the line, or has it."""
+        return self._line is not None and self._line.is_pressed
+
+    @property
     def terminal_clock(self) -> TerminalClock | None:
         """Who knows the clock of the terminal that the line is; ``None``: it is none, or does not run."""
         return self._behind.clock if self._behind is not None and self.is_at_work else None

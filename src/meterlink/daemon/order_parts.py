@@ -181,8 +181,8 @@ class Senders:
     @classmethod
     def of(cls, ground: Ground, book: Book, rules: Rules) -> Senders:
         """Build them."""
-        reader = Reader(book)
-        macs = MacGuard(ground.acts, ground.clock)
+        macs = MacGuard(ground.acts, ground.clock, zone=ground.zone)
+        reader = Reader(book, macs)
         return cls(
             starter=Starter(book, rules.judge, rules.brakes),
             sender=Sender(

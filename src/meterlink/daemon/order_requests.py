@@ -17,6 +17,7 @@ from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.book import Book
 from meterlink.orders.judging.judge import told
 from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.view import order_view, summary
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.verdict import Stage
@@ -147,18 +148,21 @@ class OrderRequests:
 
     async def _list(self, _: Actor, args: Args) -> Answer:
         meter, everything = text(args, "meter", ""), args.get("all", False) is True
-        lives = await self._listed(meter, everything)
+        lives, count = await self._listed(meter, everything)
         newest = sorted(lives, key=lambda life: (life.created_at, life.order.id))[-LISTED_MAX:]
-        return {"orders": [summary(life) for life in newest], "left_out": len(lives) - len(newest)}
+        return {"orders": [summary(life) for life in newest], "left_out": count - len(newest)}
 
-    async def _listed(self, meter: str, everything: bool) -> list[Life]:
+    async def _listed(self, meter: str, everything: bool) -> tuple[list[Life], int]:
+        """Orders, and how many there are; of all that there ever were only the newest are read."""
         if not everything:
-            lives = self._book.open_orders()
-            return [life for life in lives if meter in ("", life.order.meter)]
+            lives = [life for life in self._book.open_orders() if meter in ("", life.order.meter)]
+            return lives, len(lives)
         if meter:
-            return await self._book.of_meter(meter)
-        names = await self._book.acts.subjects(Topic.ORDER, only_open=False, limit=LISTED_MAX)
-        return [await self._book.read(name) for name in names]
+            lives = await self._book.of_meter(meter)
+            return lives, len(lives)
+        acts = self._book.acts
+        names = await acts.newest_subjects(Topic.ORDER, Signal.CREATE, limit=LISTED_MAX)
+        return [await self._book.read(name) for name in names], await acts.count(Topic.ORDER)
 
     async def _shown(self, life: Life) -> Answer:
         return await self._view(life.order.id)

@@ -332,9 +332,11 @@ class Ordering:
         return next((one for one in serving if one.is_up), serving[0]).at_meter(meter, priority)
 
     async def _purse_of(self, meter_id: str) -> Purse:
-        """Read the money in a meter; orders of its line go first."""
+        """Read the money in a meter; orders of its line go first, and a meter that is shut is not asked."""
         async with self._at_meter(meter_id, Priority.ON_DEMAND) as (held, reach):
-            return await reach.driver.purse(held, reach.meter.address, reach.security())
+            security = reach.security()
+            async with self._senders.macs.proving(meter_id, security, by="reconciliation"):
+                return await reach.driver.purse(held, reach.meter.address, security)
 
     async def _closing_for(self, order: Order) -> OrderKind:
         """How supply comes back at a meter: by the key, unless the customer agreed otherwise (CTRL-15)."""

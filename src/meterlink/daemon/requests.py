@@ -113,12 +113,12 @@ class Requests:
             raise BadRequest(f"there is no request {op!r}")
         return await self._table[op](actor, args)
 
-    async def _reconcile(self, _: Actor, args: Args) -> Answer:
+    async def _reconcile(self, actor: Actor, args: Args) -> Answer:
         try:
             day = date.fromisoformat(text(args, "day"))
         except ValueError:
             raise BadRequest("day must be a date, e.g. 2026-11-22") from None
-        return (await self._reconciler.compare(day)).body
+        return (await self._reconciler.compare(day, actor)).body
 
 
 async def no_control(user: str, op: str, args: Args) -> Answer:

@@ -9,6 +9,7 @@ Source: field practice, section 8.
 from __future__ import annotations
 
 import enum
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta, tzinfo
 from typing import Final, Protocol
 
@@ -40,12 +41,8 @@ class Against(enum.StrEnum):
     NEAR_MIDNIGHT = "near_midnight"
 
 
-class TerminalClock(Protocol):
-    """Who reads and sets the clock of one terminal."""
-
-    @property
-    def terminal(self) -> str:
-        """Its name."""
+class ClockTurn(Protocol):
+    """A terminal's line for as long as its clock is looked at: nobody else is on it."""
 
     async def read(self) -> timedelta | None:
         """How far it is ahead of ours; ``None``: it shows no time.
@@ -63,6 +60,22 @@ class TerminalClock(Protocol):
             Refused: the terminal does not take it.
             BadAnswer, ConfigError, ReplyTimeout, LineLost, LineBusy, LineClosed, BusFull: as of ``read``; it
                 may have been set.
+
+        """
+
+
+class TerminalClock(Protocol):
+    """Who reads and sets the clock of one terminal."""
+
+    @property
+    def terminal(self) -> str:
+        """Its name."""
+
+    def turn(self) -> AbstractAsyncContextManager[ClockTurn]:
+        """Have its line: what others wait for on it would be taken for the way there.
+
+        Raises:
+            LineClosed, BusFull: of the line.
 
         """
 

@@ -71,6 +71,7 @@ _OVERTAKES: Final = """
     """
 # The plus keeps the planner at the number: behind it are a few acts, and of a topic there are all.
 _SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? ORDER BY id LIMIT ?"
+_COUNTED: Final = "SELECT count(*) FROM subject WHERE topic = ?"
 _OPEN_SUBJECTS: Final = "SELECT id FROM subject WHERE topic = ? AND id > ? AND is_open ORDER BY id LIMIT ?"
 
 
@@ -181,6 +182,11 @@ def subjects(
     """Subjects of a topic in the order of their names, behind one."""
     query = _OPEN_SUBJECTS if only_open else _SUBJECTS
     return [str(row[0]) for row in db.execute(query, (topic.value, after_subject, limit))]
+
+
+def count(db: sqlite3.Connection, topic: Topic) -> int:
+    """How many subjects a topic has."""
+    return int(db.execute(_COUNTED, (topic.value,)).fetchone()[0])
 
 
 def select_between(db: sqlite3.Connection, first_id: int, last_id: int) -> dict[int, list[tuple[Any, ...]]]:

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from meterlink.model.checkpoint import Checkpoint
 
 ACTS_AT_ONCE: Final = 64
 """Acts that are appended together, at most."""
+_EVER: Final = datetime.fromtimestamp(0, UTC)
 READ_MAX: Final = 10_000
 """Acts that one look brings, at most."""
 
@@ -203,6 +204,30 @@ class ActLog:
             limit=min(limit, READ_MAX),
         )
         return await self.read(lambda store: store.look(look))
+
+    async def count(self, topic: Topic) -> int:
+        """How many subjects a topic has.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        return await self.read(lambda store: store.look(partial(act_rows.count, topic=topic)))
+
+    async def newest_subjects(self, topic: Topic, first_verb: str, *, limit: int) -> list[str]:
+        """The subjects that began last, oldest first.
+
+        Args:
+            topic: of them.
+            first_verb: of the act that begins each.
+            limit: most of them.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        begun = await self.of_verb(topic, first_verb, since=_EVER, limit=limit)
+        return [kept.act.subject for kept in begun]
 
     async def sign(self, checkpoint: Checkpoint) -> None:
         """Keep a signed place of the chain; one that is there stays as it is.

@@ -89,6 +89,8 @@ class Deed(enum.StrEnum):
     """Set the clock of a concentrator, by which nights are filed."""
     SETTLE = "settle"
     """Seal a day for whoever bills."""
+    RECONCILE = "reconcile"
+    """Compare payments, log and wallets: each wallet is asked, and what does not agree is written down."""
 
 
 _WORKING: Final = frozenset(Role) - {Role.VIEWER, Role.AUDITOR, Role.BILLING}
@@ -114,6 +116,7 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
         Deed.READ_METER: frozenset({Role.OPERATOR, Role.DISPATCHER, Role.FIELD, Role.INSPECTOR}),
         Deed.SET_CLOCK: frozenset({Role.DISPATCHER}),
         Deed.SETTLE: frozenset({Role.BILLING, Role.OPERATOR}),
+        Deed.RECONCILE: frozenset({Role.BILLING, Role.OPERATOR, Role.APPROVER, Role.DISPATCHER}),
     }
 )
 """Which roles allow a deed; what is not here nobody may do."""

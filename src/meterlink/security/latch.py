@@ -1,10 +1,11 @@
-"""After one wrong MAC a meter gets no more orders, until a person says so.
+"""After one wrong MAC, or one refused authentication, a meter is asked to prove nothing more.
 
-Meters count wrong MACs and lock themselves after some, one after three, another after two hundred a day; and
-a MAC that is wrong once will be wrong again, since it tells of other keys or another meter. So the first one
-shuts the meter for orders. So does a refusal that may hide one: of a meter that does not tell why, nobody
-knows whether it has begun to count. Which ones do is decided here; the state is what the log says, and a
-person who has found the cause opens the meter again. Source: control-and-prepayment, section 1.3.
+Meters count wrong proofs and lock themselves after some, one after three, another after two hundred a day;
+and what is wrong once will be wrong again, since it tells of other keys or another meter. So the first one
+shuts the meter, whoever met it: for orders, for the read-back of a top-up, for looks at the wallet. What
+needs no proof goes on. A refusal that may hide a wrong MAC shuts it too: of a meter that does not tell why,
+nobody knows whether it has begun to count. Which ones do is decided here; the state is what the log says, and
+a person who has found the cause opens the meter again. Source: control-and-prepayment, section 1.3.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from meterlink.model.act import Act, KeptAct, Topic
 
 SHUT: Final = "shut"
 OPEN: Final = "open"
-CODES: Final = frozenset({"mac", "not_verified", "locked"})
-"""Codes that do: the meter found our proof wrong, we found its, or it has locked itself."""
+CODES: Final = frozenset({"mac", "not_verified", "locked", "refused_by_meter"})
+"""Codes that do: the meter found our proof wrong, or refused it and does not say why; we found its wrong; or
+it has locked itself."""
 CAUSES: Final = frozenset({Cause.MAC, Cause.POSSIBLY_MAC, Cause.SUSPENDED})
 """Causes of a refusal that do; a meter that is suspended has counted too many already."""
 
 
 def shuts(met: ControlAnswer | SecurityFailed) -> bool:
-    """Whether a meter must get no more orders after this."""
+    """Whether nothing more may be proved to a meter after this."""
     if isinstance(met, SecurityFailed):
         return met.code in CODES
     return met.verdict is Verdict.REJECTED and met.cause in CAUSES
@@ -40,13 +42,13 @@ def subject(meter: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MacLatch:
-    """Whether a meter is shut for orders.
+    """Whether a meter is shut for all that has to be proved to it.
 
     Args:
         meter: our id of it.
         step: acts that there were.
         is_shut: whether it is.
-        shut_by: the order that met the wrong MAC; empty: none did.
+        shut_by: what met the wrong proof: the id of an order, or ``reconciliation``; empty: nothing did.
 
     """
 
@@ -67,7 +69,7 @@ class MacLatch:
         return latch
 
     def check(self) -> None:
-        """Let an order pass, or not.
+        """Let something that must be proved pass, or not.
 
         Raises:
             SecurityFailed: the meter is shut, code ``shut``.
@@ -75,8 +77,8 @@ class MacLatch:
         """
         if self.is_shut:
             raise SecurityFailed(
-                f"meter {self.meter!r} is shut for orders since order {self.shut_by!r} met a wrong MAC, or "
-                "a refusal that may hide one: find out whose keys are wrong, then open it",
+                f"meter {self.meter!r} is shut since {self.shut_by!r} met a wrong MAC, a refused "
+                "authentication, or a refusal that may hide one: find out whose keys are wrong, then open it",
                 code="shut",
             )
 
@@ -85,7 +87,7 @@ class MacLatch:
 
         Args:
             at: when; aware.
-            order: id of the order that met the wrong MAC.
+            order: what met the wrong proof: the id of an order, or ``reconciliation``.
             code: how it showed: a code of ``SecurityFailed``, or a ``Cause``.
 
         """

@@ -30,6 +30,8 @@ from meterlink.transports.tcp_client import lock_place, place_of
 
 OPEN_TIMEOUT_S: Final = 15.0
 """Dialling takes 5 s at most, telnet 3 s, and the settings 3 s: the library's own limits, and some more."""
+WORD_OCTETS_MAX: Final = 4_096
+"""Longest word of telnet; settings have some ten octets. The library would keep one without end."""
 QUEUED_OCTETS_MAX: Final = 65_536
 """Octets that the library keeps for us; then the network keeps them."""
 UNSENT_OCTETS_MAX: Final = 16_384
@@ -50,14 +52,15 @@ async def open_rfc2217(url: Rfc2217Url) -> ByteStream:
         LineLost: it cannot be reached, does not speak RFC 2217, or refuses the settings.
 
     """
-    loop = asyncio.get_running_loop()
     place = place_of(url.host, url.port)
     lock = lock_place(place, str(url))
     threads = ThreadPoolExecutor(2, thread_name_prefix="rfc2217")
     try:
+        opening = threads.submit(_open, url)
         async with asyncio.timeout(OPEN_TIMEOUT_S):
-            port = await loop.run_in_executor(threads, _open, url)
+            port = await asyncio.wrap_future(opening)
     except BaseException as error:
+        opening.add_done_callback(_abandon)
         lock.close()
         threads.shutdown(wait=False)
         if isinstance(error, TimeoutError):
@@ -70,40 +73,133 @@ async def open_rfc2217(url: Rfc2217Url) -> ByteStream:
     return stream
 
 
+class _Connection:
+    """The library's socket, which ends the connection where telnet comes and never comes to an end.
+
+    Args:
+        ends: the socket.
+        delivered: how many octets of the line have come out of it so far.
+
+    Attributes:
+        pending: octets since the last one of the line, or the last whole word of telnet.
+
+    """
+
+    def __init__(self, ends: socket.socket, delivered: Callable[[], int]) -> None:
+        self._ends = ends
+        self._delivered = delivered
+        self._seen = 0
+        self.pending = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the socket's."""
+        return getattr(self._ends, name)
+
+    def recv(self, count: int) -> bytes:
+        """As of a socket.
+
+        Raises:
+            OSError: also where a word of telnet is too long.
+
+        """
+        seen, self._seen = self._seen, self._delivered()
+        if seen != self._seen:
+            self.pending = 0
+        if self.pending > WORD_OCTETS_MAX:
+            raise OSError(f"a word of telnet has more than {WORD_OCTETS_MAX} octets")
+        octets = self._ends.recv(count)
+        self.pending += len(octets)
+        return octets
+
+
 class _Port(rfc2217.Serial):
-    """The library's port, with a limit to what it keeps."""
+    """The library's port, with limits to what it keeps, and a reading thread that ends quietly."""
 
-    _socket: socket.socket | None
-    _read_buffer: queue.Queue[bytes] | None
+    _kept: queue.Queue[bytes] | None = None
+    _connection: _Connection | None = None
 
-    def open(self) -> None:
-        """Dial and negotiate; from then on it keeps so much and no more."""
-        super().open()
-        assert self._read_buffer is not None
-        self._read_buffer.maxsize = QUEUED_OCTETS_MAX
+    @property
+    def _read_buffer(self) -> queue.Queue[bytes] | None:
+        return self._kept
+
+    @_read_buffer.setter
+    def _read_buffer(self, kept: queue.Queue[bytes] | None) -> None:
+        """From its beginning it keeps so much and no more."""
+        if kept is not None:
+            kept.maxsize = QUEUED_OCTETS_MAX
+        self._kept = kept
+
+    @property
+    def _socket(self) -> _Connection | None:
+        return self._connection
+
+    @_socket.setter
+    def _socket(self, ends: socket.socket | None) -> None:
+        self._connection = None if ends is None else _Connection(ends, self._delivered)
+
+    @property
+    def _library(self) -> Any:
+        """What the library does by methods that it shows to nobody."""
+        return super()
+
+    def _delivered(self) -> int:
+        """How many octets of the line have come."""
+        return 0 if self._kept is None else self._kept.unfinished_tasks
+
+    def _telnet_read_loop(self) -> None:
+        """What breaks the library's loop is a connection that cannot be used."""
+        try:
+            self._library._telnet_read_loop()
+        except Exception:  # noqa: BLE001 (telnet without sense, or no room for an answer to it)
+            with suppress(queue.Full):
+                if self._kept is not None:
+                    self._kept.put_nowait(b"")
+
+    def _telnet_process_subnegotiation(self, suboption: bytes) -> None:
+        self._word()
+        self._library._telnet_process_subnegotiation(suboption)
+
+    def _telnet_process_command(self, command: bytes) -> None:
+        self._word()
+        self._library._telnet_process_command(command)
+
+    def _telnet_negotiate_option(self, command: bytes, option: bytes) -> None:
+        self._word()
+        self._library._telnet_negotiate_option(command, option)
+
+    def _word(self) -> None:
+        if self._connection is not None:
+            self._connection.pending = 0
 
     @property
     def queued(self) -> int:
         """Octets that it keeps."""
-        return 0 if self._read_buffer is None else self._read_buffer.qsize()
+        return 0 if self._kept is None else self._kept.qsize()
 
     def rest(self) -> bytes:
         """What came before the connection ended, and was not read: the library gives none of it any more."""
         octets = b""
-        while self._read_buffer is not None and not self._read_buffer.empty():
-            octets += self._read_buffer.get_nowait() or b""
+        while self._kept is not None and not self._kept.empty():
+            octets += self._kept.get_nowait() or b""
         return octets
 
     def close(self) -> None:
         """Let its reading thread go on to the end, which may wait for room; close a lost one too."""
-        connection = self._socket
-        if self._read_buffer is not None:
-            with self._read_buffer.mutex:
-                self._read_buffer.maxsize = 0
-                self._read_buffer.not_full.notify_all()
+        connection = self._connection
+        if self._kept is not None:
+            with self._kept.mutex:
+                self._kept.maxsize = 0
+                self._kept.not_full.notify_all()
         super().close()
         if connection is not None:
             connection.close()
+
+
+def _abandon(opening: Future[_Port]) -> None:
+    """Close what was opened after all, when nobody waited any more: a serial server has one connection."""
+    if not opening.cancelled() and opening.exception() is None:
+        with suppress(serial.SerialException, OSError):
+            opening.result().close()
 
 
 def _open(url: Rfc2217Url) -> _Port:

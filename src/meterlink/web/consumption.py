@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -72,6 +73,7 @@ class _Asked:
         first: see ``ConsumptionQuery``.
         last: the same.
         meters: our ids, in order.
+        plates: what they may carry: another profile judges what they counted otherwise.
         gone: our ids of those in whose place there is no row any more, in order.
         more: whether there are others behind them.
         newest: the last freeze of the log.
@@ -85,6 +87,7 @@ class _Asked:
     first: date
     last: date
     meters: tuple[str, ...]
+    plates: tuple[Decimal | None, ...]
     gone: tuple[str, ...]
     more: bool
     newest: int
@@ -173,10 +176,12 @@ def _asked(query: ConsumptionQuery, look: Look) -> _Asked:
     behind = sorted(one for one in {*there, *gone} if query.cursor is None or one > query.cursor)
     limit = min(query.limit or PAGE_ROWS, ROWS_MAX)
     of_page = behind[:limit]
+    meters = tuple(one for one in of_page if one not in gone)
     return _Asked(
         first=first,
         last=last,
-        meters=tuple(one for one in of_page if one not in gone),
+        meters=meters,
+        plates=look.freezes.plates(meters),
         gone=tuple(one for one in of_page if one in gone),
         more=len(behind) > limit,
         newest=look.freezes.newest_freeze(),

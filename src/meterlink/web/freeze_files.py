@@ -10,14 +10,17 @@ import asyncio
 import io
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
+
+import structlog
 
 from meterlink.billing.formats import Format, RowWriter, writer_of
 from meterlink.billing.freezes import FreezeRow
 from meterlink.errors import ConfigError
 from meterlink.web.answers import Packer
-from meterlink.web.problems import Problem
+from meterlink.web.problems import BUSY_RETRY_S, Problem
 from meterlink.web.readers import Look, Readers
 
 PIECE_ROWS: Final = 1_000
@@ -28,6 +31,8 @@ WORKBOOKS_AT_ONCE: Final = 1
 """Workbooks that are made at a time: each takes a hundred megabytes of the disk until it is packed."""
 _FILE_OCTETS: Final = 256 * 1024
 """Octets of a file that are read at once."""
+
+_log = structlog.get_logger(__name__)
 
 Found = Callable[[Look, int, int], tuple[list[FreezeRow], int]]
 """The rows behind a row of the log, so many at most, and where they end; see ``Freezes.after``."""
@@ -123,24 +128,43 @@ class Workbooks:
             limit: freezes at most; ``None``: as many as a workbook takes.
 
         Raises:
-            Problem: workbooks cannot be written here.
+            Problem: workbooks cannot be written here, or there is no room for one.
             JournalError: the journal cannot be read.
 
         """
         room = min(limit or WORKBOOK_FREEZES_MAX, WORKBOOK_FREEZES_MAX)
         async with self._free:
-            file = cast("BinaryIO", await readers.beside(tempfile.TemporaryFile))
             try:
-                writer = await readers.beside(partial(_writer, "xlsx", file))
-                try:
-                    end = await _filled(readers, writer, found, after=after, until=until, room=room)
-                finally:
-                    await readers.beside(writer.close)  # else its drafts stay on the disk
-                file.seek(0)
-            except BaseException:
-                file.close()
-                raise
-        return file, end
+                return await _made(readers, found, after=after, until=until, room=room)
+            except OSError as error:
+                raise _no_room(error) from None
+
+
+async def _made(readers: Readers, found: Found, *, after: int, until: int, room: int) -> tuple[BinaryIO, int]:
+    """A workbook, and where it ends; ``OSError``: the disk does not take it."""
+    file = cast("BinaryIO", await readers.beside(tempfile.TemporaryFile))
+    try:
+        writer = await readers.beside(partial(_writer, "xlsx", file))
+        try:
+            end = await _filled(readers, writer, found, after=after, until=until, room=room)
+        finally:
+            await readers.beside(writer.close)  # else its drafts stay on the disk
+        file.seek(0)
+    except BaseException:
+        with suppress(OSError):  # what it held back has no room either
+            file.close()
+        raise
+    return file, end
+
+
+def _no_room(error: OSError) -> Problem:
+    _log.error("web.no_room", folder=tempfile.gettempdir(), reason=str(error))
+    return Problem(
+        "no-room",
+        f"a workbook cannot be written on the gateway: {error.strerror or error}",
+        "Ask for csv, ndjson or parquet, which take no room there, or come again when there is some.",
+        {"Retry-After": str(BUSY_RETRY_S)},
+    )
 
 
 async def _filled(

@@ -118,7 +118,7 @@ class _Asked:
     dependencies=[needs(Scope.FREEZE), Depends(only_once)],
     response_model=FreezePage,
     responses={
-        **told("wrong-cursor"),
+        **told("wrong-cursor", "no-room"),
         200: {
             "description": "The freezes. `Link: rel=next` where there are more already.",
             "content": {

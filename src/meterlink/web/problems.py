@@ -45,6 +45,7 @@ KINDS: Final[Mapping[str, tuple[int, str]]] = {
     "unavailable": (503, "The journal cannot be read"),
     "broken": (503, "A sealed day is not as it was sealed"),
     "busy": (503, "Too many callers"),
+    "no-room": (503, "The gateway has no room for a workbook"),
 }
 """Kinds of problems: status, and what they mean."""
 _SCHEMA: Final = "see /v1/openapi.json for what may stand there"

@@ -10,7 +10,9 @@ It knows nothing of orders but words that stand in the log, and shares no code w
 - of one meter's orders one was under way at a time;
 - the end of each order is what the meter's memory bears out: what is ``done`` was obeyed, what is
   ``not_done``, ``rejected``, ``refused``, ``cancelled`` or ``expired`` was not, and ``unknown`` stands for
-  a day of asking.
+  a day of asking; of money it may stand for a purchase count that is neither the old nor the new one, and the
+  meter must have sold something in between that the order did not bring;
+- money came as much as was ordered, and each frame of one order bore the same purchase count.
 """
 
 from __future__ import annotations
@@ -124,12 +126,26 @@ class _Story:
         told = self.rows[0]["body"]["order"]
         self.meter: str = told["meter"]
         self.kind: str = told["kind"]
+        self.amount_cents: int | None = told.get("amount_cents")
         self.deadline = datetime.fromisoformat(told["deadline_at"])
         self.left = [time_of(row) for row in self.rows if row["verb"] == "intend"]
         self.end: str = self.rows[-1]["body"]["to"]
         moved = [row for row in self.rows if row["body"].get("from") != row["body"]["to"]]
         self.rested_at = time_of(moved[-1])
         self.obeyed: list[Control] = []
+
+    @property
+    def asked(self) -> timedelta:
+        """How long the meter was asked for its end."""
+        return self.rested_at - self.left[-1] if self.left else timedelta()
+
+    @property
+    def strange_count(self) -> int | None:
+        """The purchase count for which it was given up, neither old nor new; ``None``: for none."""
+        given_up = [row["body"] for row in self.rows if row["verb"] == "give_up"]
+        told: Mapping[str, str] = given_up[0].get("inputs", {}) if given_up else {}
+        after = told.get("count_after")
+        return None if after in (None, told.get("count_before"), told.get("count_sent")) else int(after)
 
     @property
     def under_way(self) -> tuple[datetime, datetime] | None:
@@ -165,10 +181,12 @@ def _told_of_log(story: _Story, clock_error: timedelta) -> Iterator[str]:
         yield f"{story.id}: a frame left after the deadline"
     if story.end in NOTHING_LEFT and story.left:
         yield f"{story.id}: it is {story.end}, and a frame had left"
-    if story.end == "unknown" and story.kind != "top_up":
-        asked = story.rested_at - story.left[-1] if story.left else timedelta()
-        if asked < BEFORE_AN_END_WITHOUT_PROOF - clock_error:
-            yield f"{story.id}: it was given up after {asked}"
+    is_early = story.end == "unknown" and story.asked < BEFORE_AN_END_WITHOUT_PROOF - clock_error
+    if is_early and (story.kind != "top_up" or story.strange_count is None):
+        yield f"{story.id}: it was given up after {story.asked}"
+    counts = {row["body"]["sent"]["purchase_count"] for row in story.rows if "sent" in row["body"]}
+    if len(counts) > 1:
+        yield f"{story.id}: its frames bore the purchase counts {sorted(counts)}"
 
 
 def _told_of_meter(
@@ -217,6 +235,14 @@ def _told_of_end(story: _Story, truth: MeterTruth) -> Iterator[str]:
         yield f"{story.id}: it is {story.end}, and was obeyed"
     if story.end in ("done", "waiting_for_key") and not story.obeyed:
         yield f"{story.id}: it is {story.end}, and was not obeyed"
+    for control in story.obeyed:
+        if story.kind == "top_up" and control.details.get("amount_cents") != str(story.amount_cents):
+            told = control.details.get("amount_cents")
+            yield f"{story.id}: {told} cents came into the wallet, and {story.amount_cents} were ordered"
+    if (count := story.strange_count) is not None and story.end == "unknown":
+        sold = [one for one in truth.memory.controls if one.details.get("purchase_count") == str(count)]
+        if not sold or sold[-1] in story.obeyed:
+            yield f"{story.id}: it was given up for a purchase count of {count}, which its meter did not have"
     if story.end == "relay_fault" and not truth.is_faulty:
         yield f"{story.id}: relay_fault of a sound meter"
     if story.end in ("done", "waiting_for_key") and story.obeyed:

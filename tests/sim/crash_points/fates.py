@@ -16,7 +16,7 @@ import os
 import pickle
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NoReturn, Protocol
 
@@ -251,3 +251,21 @@ class Doubling:
         else:
             self.tally.wrong.append(((*self.kills, point), "its process died"))
         return False
+
+
+class Some(Doubling):
+    """Doubles at some points only.
+
+    Args:
+        seed: of the world.
+        points: those.
+
+    """
+
+    def __init__(self, seed: int, points: Iterable[int]) -> None:
+        super().__init__(seed, lives_max=2)
+        self._points = frozenset(points)
+
+    def dies(self, point: int, what: str, deeds: int, outside: Outside) -> bool:
+        """See ``Fate.dies``."""
+        return point in self._points and super().dies(point, what, deeds, outside)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import tempfile
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.sim.crash_points.fates import Doubling, Listed, Often, Tally
+from tests.sim.crash_points.fates import Doubling, Listed, Often, Some, Tally
 from tests.sim.crash_points.plan import Plan
 from tests.sim.crash_points.world import Played, World
 from tests.support.scratch import in_memory
@@ -51,6 +52,19 @@ def play_all(seed: int, fate: Doubling | None = None) -> Tally:
     return fate.tally
 
 
+def play_part(seed: int, part: int, parts: int) -> tuple[int, Tally]:
+    """A part of the distinct points of a seed's world, doubled; how many they are.
+
+    Args:
+        seed: of its plan.
+        part: which, 0 to ``parts`` - 1.
+        parts: that all of them make.
+
+    """
+    points = _distinct_points_of(seed)[part::parts]
+    return len(points), play_all(seed, Some(seed, points))
+
+
 def play_often(seed: int) -> Tally:
     """A world whose program dies again and again.
 
@@ -71,6 +85,9 @@ def play_often(seed: int) -> Tally:
     fate.tally.ends.update(played.ends.values())
     fate.tally.wrong += [(fate.kills, told) for told in played.complaints]
     return fate.tally
+
+
+_distinct_points_of = functools.cache(distinct_points_of)
 
 
 def replay_of(seed: int, kills: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from tests.sim.crash_points.checker import MeterTruth, Row, complaints, unfinish
 
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 NUMBER = "000000990161"
+CENTS = 12_000
 WAY = [
     ("create", "", "created"),
     ("authorise", "created", "authorised"),
@@ -40,13 +41,26 @@ class Story:
         self.truth = MeterTruth(number=NUMBER, memory=self.memory)
 
     def order(
-        self, *told: Told, name: str = "o-1", kind: str = "trip", since_s: float = 0, deadline_s: float = 300
+        self,
+        *told: Told,
+        name: str = "o-1",
+        kind: str = "trip",
+        since_s: float = 0,
+        deadline_s: float = 300,
+        inputs: dict[str, str] | None = None,
+        counts: tuple[int, ...] = (),
     ) -> None:
         """One order, its usual way and then what is told."""
         for step, (verb, before, after) in enumerate([*WAY, *told], start=1):
             body: dict[str, Any] = {"from": before, "to": after} if before else {"to": after}
             if verb == "create":
                 body["order"] = {"meter": "m1", "kind": kind, "deadline_at": at(deadline_s).isoformat()}
+                body["order"]["amount_cents"] = CENTS if kind == "top_up" else None
+            if verb == "intend" and counts:
+                sent, *counts_left = counts
+                body["sent"], counts = {"purchase_count": sent}, tuple(counts_left)
+            if verb == "give_up" and inputs is not None:
+                body["inputs"] = inputs
             self.rows.append(
                 {
                     "number": len(self.rows) + 1,
@@ -61,9 +75,9 @@ class Story:
                 }
             )
 
-    def obey(self, seconds: float, kind: str = "trip", *, opened: bool | None = True) -> None:
+    def obey(self, seconds: float, kind: str = "trip", *, opened: bool | None = True, **details: str) -> None:
         """The meter obeys; and its contact moves at once, if it does."""
-        number = self.memory.obeyed(kind, at(seconds), came_by="645", operator="5a3c0001")
+        number = self.memory.obeyed(kind, at(seconds), came_by="645", operator="5a3c0001", details=details)
         if opened is not None:
             self.memory.moved(
                 opened=opened, at=at(seconds), came_by="645", operator="5a3c0001", control=number
@@ -118,7 +132,7 @@ def test_a_permit_and_money_pass_too() -> None:
     story.order(("wait_for_key", "readback", "waiting_for_key"), kind="permit_close")
     story.obey(5.5, "permit_close", opened=None)
     story.order(PROVE, name="o-2", kind="top_up", since_s=60)
-    story.obey(66, "top_up", opened=None)
+    story.obey(66, "top_up", opened=None, amount_cents=str(CENTS))
     assert [] == story.complaints()
 
 
@@ -264,3 +278,37 @@ def test_a_gap_a_stranger_and_an_open_order() -> None:
     story = Story()
     story.order()
     assert ["o-1"] == unfinished(story.rows)
+
+
+def test_money_that_is_not_what_was_ordered() -> None:
+    """A customer who paid 120 yuan and has 1.20 would be one of whom all is well."""
+    story = Story()
+    story.order(PROVE, kind="top_up")
+    story.obey(5.5, "top_up", opened=None, amount_cents=str(CENTS - 1))
+    assert _told(story, "11999 cents came into the wallet, and 12000 were ordered")
+
+
+def test_money_whose_frames_bear_two_counts() -> None:
+    """A repeat with the next count is one that the meter takes as well."""
+    for counts, is_right in (((5, 5), True), ((5, 6), False)):
+        story = Story()
+        story.order(PROVE_NOT, *ONCE_MORE, PROVE, kind="top_up", counts=counts)
+        story.obey(9.5, "top_up", opened=None, amount_cents=str(CENTS))
+        assert is_right is not bool(_told(story, "bore the purchase counts [5, 6]"))
+
+
+GIVE_UP = ("give_up", "readback", "unknown")
+
+
+def test_money_that_is_given_up_has_a_reason() -> None:
+    """Two people would have to look after each payment that the meter itself could tell of."""
+    of_old = {"count_before": "4", "count_sent": "5", "count_after": "4"}
+    for inputs in (None, of_old, {**of_old, "count_after": "5"}):
+        story = Story()
+        story.order(GIVE_UP, kind="top_up", inputs=inputs)
+        assert _told(story, "it was given up after")
+    story = Story()
+    story.order(GIVE_UP, kind="top_up", inputs={**of_old, "count_after": "6"})
+    assert _told(story, "which its meter did not have")
+    story.obey(1, "open_account", opened=None, purchase_count="6")
+    assert [] == story.complaints()

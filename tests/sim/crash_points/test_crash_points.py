@@ -7,10 +7,11 @@ which die twice. What fails prints the command that plays it again.
 
 from __future__ import annotations
 
-import functools
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -18,9 +19,10 @@ from meterlink.orders.dispatch import reading_back
 from meterlink.orders.life.look import Conclusion
 from meterlink.orders.life.machine import Signal
 from tests.sim.crash_points import world
-from tests.sim.crash_points.fates import Doubling, Outside
+from tests.sim.crash_points.fates import Doubling, Some
 from tests.sim.crash_points.plan import PROTOCOLS, STEPS, THEMES, WIDE_FROM, WIDE_THEMES, Plan
-from tests.sim.crash_points.playing import distinct_points_of, play, play_all, replay_of
+from tests.sim.crash_points.playing import distinct_points_of, play, play_all, play_part, replay_of
+from tests.sim.soak.playing import quiet
 
 SEEDS = {45: 8, 136: 24, 7: 8, 43: 8, 44: 8}
 """A trip; one that is paid for; two purchases; guarantee on and off; alarm on and off. The lines of 45, 136
@@ -52,32 +54,19 @@ def test_what_nobody_kills_comes_to_its_end(seed: int) -> None:
     assert played.ends
 
 
-class Some(Doubling):
-    """Doubles at some points only.
-
-    Args:
-        seed: of the world.
-        points: those.
-
-    """
-
-    def __init__(self, seed: int, points: Iterable[int]) -> None:
-        super().__init__(seed, lives_max=2)
-        self.points = frozenset(points)
-
-    def dies(self, point: int, what: str, deeds: int, outside: Outside) -> bool:
-        """See ``Fate.dies``."""
-        return point in self.points and super().dies(point, what, deeds, outside)
+@pytest.fixture(scope="module")
+def apart() -> Iterator[ProcessPoolExecutor]:
+    """A small process: to copy that of thousands of tests takes as long as the world that a copy plays."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=quiet) as process:
+        yield process
 
 
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize(("seed", "part"), [(seed, part) for seed in SEEDS for part in range(SEEDS[seed])])
-def test_no_point_lets_an_order_go_wrong(seed: int, part: int) -> None:
+def test_no_point_lets_an_order_go_wrong(apart: ProcessPoolExecutor, seed: int, part: int) -> None:
     """An order would be obeyed twice, late or by another meter; or it would say what is not so."""
-    fate = Some(seed, _distinct_points_of(seed)[part :: SEEDS[seed]])
-    tally = play_all(seed, fate)
+    points, tally = apart.submit(play_part, seed, part, SEEDS[seed]).result()
     assert [] == [f"{replay_of(seed, kills)}: {told}" for kills, told in tally.wrong]
-    assert len(fate.points) == tally.played == tally.kills
+    assert 10 < points == tally.played == tally.kills
 
 
 @pytest.mark.parametrize(
@@ -89,9 +78,6 @@ def test_no_point_of_a_sample_lets_an_order_go_wrong(seed: int) -> None:
     points = play(seed, ()).points[0]
     kills = tuple(chance.randint(1, points) for _ in range(1 + (chance.random() < TWICE_OF)))
     assert not _wrong(seed, kills)
-
-
-_distinct_points_of = functools.cache(distinct_points_of)
 
 
 def _wrong(seed: int, kills: tuple[int, ...]) -> str:

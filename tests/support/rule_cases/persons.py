@@ -42,11 +42,13 @@ from tests.support.rules import (
     HOUR,
     INSPECTOR,
     SECOND,
+    SETTINGS,
     policy,
 )
 
 _OTHER_PEOPLE = Actor(name="anna", roles=frozenset(Role) - {Role.ADMIN, Role.AUDITOR})
 _GRANT = FieldGrant(person="fred", granted_at=NOON - timedelta(hours=4) + SECOND)
+_THREE_A_DAY = SETTINGS.model_copy(update={"policy_trips_per_area_day": 3})
 _BY_FIELD: Final[dict[str, Any]] = {"field_person": "fred", "is_field_still": True, "field_grant": _GRANT}
 
 
@@ -124,6 +126,13 @@ PERSONS = (
         PAPER,
         by_policy(policy(trips_per_area_day=7), limited=Limited(policy_trips=7)),
         by_policy(policy(trips_per_area_day=7), limited=Limited(policy_trips=6)),
+    ),
+    Case(
+        "CTRL-10",
+        "by policy, more than the configuration says",
+        PAPER,
+        by_policy(limited=Limited(policy_trips=3), settings=_THREE_A_DAY),
+        by_policy(limited=Limited(policy_trips=2), settings=_THREE_A_DAY),
     ),
     Case("CTRL-10", "because of a payment", CREATE, trip(CREATE, order_origin=Origin.PAYMENT)),
     Case("CTRL-10", "the kill switch", LIVE, trip(LIVE, limited=Limited(stopped_by="anna"))),

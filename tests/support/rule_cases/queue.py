@@ -32,8 +32,10 @@ from tests.support.rule_cases.case import (
 from tests.support.rules import (
     CUSTOMER,
     DAYS,
+    METER,
     SECOND,
     facts,
+    live,
     record,
 )
 
@@ -75,6 +77,16 @@ QUEUE = (
         PAPER,
         made(PERMIT, others=other(TRIP, OrderState.READBACK)),
         made(PERMIT, others=other(TRIP, OrderState.UNKNOWN)),
+    ),
+    *(
+        Case(
+            "CTRL-21",
+            f"{kind.value} behind {other_kind.value} of which nobody knows what it did",
+            stage,
+            made(kind, stage, others=other(other_kind, OrderState.UNKNOWN)),
+        )
+        for kind, other_kind in ((TRIP, TRIP), (TRIP, PERMIT), (PERMIT, DIRECT))
+        for stage in (PAPER, LIVE)
     ),
     Case(
         "CTRL-21",
@@ -231,7 +243,46 @@ def _into_account(ours: bool, theirs: bool, *, transfer: str = "") -> Any:
     return lambda: facts(TOP_UP, LIVE, kept=kept)
 
 
+def _found(finding: str, count: int | None, purchases: int, **fields: Any) -> Any:
+    """A top-up of ``billing:p1`` behind one of unknown end, whose frame bore a count."""
+    before = OtherOrder(
+        id="o-2",
+        kind=TOP_UP,
+        state=OrderState.UNKNOWN,
+        payment="billing:p1",
+        finding=finding,
+        purchase_count=count,
+        sent_to=fields.pop("sent_to", METER.meter_number),
+    )
+    said = live(TOP_UP, NOON, purse=purse(customer_number=CUSTOMER, purchase_count=purchases))
+    return lambda: facts(TOP_UP, LIVE, live=said, others=(before,), **fields)
+
+
 MONEY = (
+    Case(
+        "TOP-01",
+        "found not done, and the count says otherwise",
+        LIVE,
+        _found("not_done", 5, 5),
+        _found("not_done", 5, 4),
+    ),
+    Case(
+        "TOP-01",
+        "found not done, and somebody has bought since",
+        LIVE,
+        _found("not_done", 5, 6, credited=frozenset({(METER.meter_number, 6)})),
+        _found("not_done", 5, 6, credited=frozenset({(METER.meter_number, 5), (METER.meter_number, 6)})),
+    ),
+    Case(
+        "TOP-01",
+        "found not done, and a count of another meter says so",
+        LIVE,
+        _found("not_done", 5, 5, credited=frozenset({("000000000162", 5)})),
+    ),
+    Case("TOP-01", "found not done, and the purse was set back", LIVE, _found("not_done", 5, 3)),
+    Case("TOP-01", "found not done at another meter", LIVE, _found("not_done", 5, 4, sent_to="000000000162")),
+    Case("TOP-01", "found not done, and no count tells", LIVE, _found("not_done", None, 4)),
+    Case("TOP-01", "found done by two", LIVE, _found("done", 5, 4)),
     Case(
         "TOP-01",
         "it was paid into the account at the head-end",

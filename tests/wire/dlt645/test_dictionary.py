@@ -16,6 +16,7 @@ from meterwire.dlt645.items.dictionary import Dictionary
 from meterwire.dlt645.items.families import Row
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.item_value import Content
+from tests.support.batches import in_batches
 
 _TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}
 _ROWS = (
@@ -34,7 +35,7 @@ def _first(row: Row) -> Entry:
     return row.entry(row.first)
 
 
-@pytest.mark.parametrize("row", _ROWS, ids=[row.pattern for row in _ROWS])
+@in_batches(_ROWS, [row.pattern for row in _ROWS])
 def test_every_row_has_a_sample_that_survives(row: Row) -> None:
     """A row nobody ever decoded would be wrong in silence."""
     entry = _first(row)
@@ -44,7 +45,7 @@ def test_every_row_has_a_sample_that_survives(row: Row) -> None:
     assert row.sample == entry.encode([value.content for value in values])
 
 
-@pytest.mark.parametrize("row", _ROWS, ids=[row.pattern for row in _ROWS])
+@in_batches(_ROWS, [row.pattern for row in _ROWS])
 def test_every_name_stands_in_the_catalogue_with_its_dimensions(row: Row) -> None:
     """The same quantity would get a second name in another protocol."""
     for values in (row.first, tuple(slot.range[-1] for slot in row.slots)):

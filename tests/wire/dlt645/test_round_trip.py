@@ -37,6 +37,7 @@ from meterwire.dlt645.items.values import Form
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.item_value import Content
 from meterwire.primitives.checksum import sum8
+from tests.support.batches import in_batches
 
 _TURNED = {name: switch.values[-1].name for name, switch in switches("dlt645-2007").items()}
 _ROWS = (
@@ -165,7 +166,7 @@ def _entries(row: Row) -> Iterator[Entry]:
 # --- there and back ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", _ROWS, ids=[row.pattern for row in _ROWS])
+@in_batches(_ROWS, [row.pattern for row in _ROWS])
 def test_what_decodes_encodes_back(row: Row) -> None:
     """A simulated meter could not say what a real one said, or would say it with other octets."""
     dice = random.Random(row.pattern)
@@ -183,7 +184,7 @@ def test_what_decodes_encodes_back(row: Row) -> None:
     assert decoded > 0
 
 
-@pytest.mark.parametrize("row", _ROWS, ids=[row.pattern for row in _ROWS])
+@in_batches(_ROWS, [row.pattern for row in _ROWS])
 def test_every_octet_of_what_decodes_has_its_place(row: Row) -> None:
     """An explanation would show a value at another octet, or a delimiter where a digit stands."""
     dice = random.Random(row.pattern)

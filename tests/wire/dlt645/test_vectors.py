@@ -8,6 +8,7 @@ import pytest
 
 from meterwire.dlt645 import Deframer, Frame, decode, dictionary, from_frame
 from meterwire.errors import RemoteProtocolError
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 
 _ALL = vectors("dlt645.jsonl", "dlt645") + vectors("control.jsonl", "dlt645") + vectors("own-dlt645.jsonl")
@@ -40,7 +41,7 @@ def _seen(vector: dict[str, Any], frames: list[Frame]) -> list[tuple[str, int]]:
     ]
 
 
-@pytest.mark.parametrize("vector", _GOOD, ids=_ids(_GOOD))
+@in_batches(_GOOD, _ids(_GOOD))
 def test_good_frames_come_out_whole_and_octet_by_octet(vector: dict[str, Any]) -> None:
     """A frame that somebody recorded would not be found in its stream."""
     stream = octets(vector)
@@ -49,7 +50,7 @@ def test_good_frames_come_out_whole_and_octet_by_octet(vector: dict[str, Any]) -
     assert whole == singly
 
 
-@pytest.mark.parametrize("vector", _GOOD, ids=_ids(_GOOD))
+@in_batches(_GOOD, _ids(_GOOD))
 def test_octets_behind_a_frame_stay_behind_it(vector: dict[str, Any]) -> None:
     """The beginning of the next answer would be eaten with this one."""
     behind = bytes.fromhex("FEFE68")

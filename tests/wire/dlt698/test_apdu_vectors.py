@@ -10,6 +10,7 @@ from meterlink.explain.dlt698_plain import plain_apdu
 from meterwire.dlt698.apdus.apdu import decode_apdu, encode_apdu
 from meterwire.dlt698.link.deframer import Deframer
 from meterwire.errors import RemoteProtocolError
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 
 _NOT_CANONICAL = {
@@ -41,9 +42,10 @@ def _ids(pairs: list[tuple[dict[str, Any], bytes]]) -> list[str]:
     return [vector["id"] for vector, _ in pairs]
 
 
-@pytest.mark.parametrize(("vector", "apdu"), _GOOD, ids=_ids(_GOOD))
-def test_an_apdu_is_read_and_written_again(vector: dict[str, Any], apdu: bytes) -> None:
+@in_batches(_GOOD, _ids(_GOOD))
+def test_an_apdu_is_read_and_written_again(good: tuple[dict[str, Any], bytes]) -> None:
     """A published APDU would be refused, or sent with other octets."""
+    vector, apdu = good
     again = encode_apdu(decode_apdu(apdu))
     if vector["id"] in _NOT_CANONICAL:
         assert apdu != again, "it is canonical after all: take it out of the list"
@@ -52,18 +54,20 @@ def test_an_apdu_is_read_and_written_again(vector: dict[str, Any], apdu: bytes) 
         assert apdu == again
 
 
-@pytest.mark.parametrize(("vector", "apdu"), _GOOD, ids=_ids(_GOOD))
-def test_an_apdu_says_what_its_author_meant(vector: dict[str, Any], apdu: bytes) -> None:
+@in_batches(_GOOD, _ids(_GOOD))
+def test_an_apdu_says_what_its_author_meant(good: tuple[dict[str, Any], bytes]) -> None:
     """A value would be read from another place, or as another type."""
+    vector, apdu = good
     expected = vector["expect"].get("apdu")
     if expected is not None:
         said = plain_apdu(decode_apdu(apdu), apdu)
         assert expected == {key: said[key] for key in expected}
 
 
-@pytest.mark.parametrize(("vector", "apdu"), _GOOD, ids=_ids(_GOOD))
-def test_each_cut_of_an_apdu_is_refused(vector: dict[str, Any], apdu: bytes) -> None:
+@in_batches(_GOOD, _ids(_GOOD))
+def test_each_cut_of_an_apdu_is_refused(good: tuple[dict[str, Any], bytes]) -> None:
     """A frame that lost its end would be taken, or stop the program."""
+    vector, apdu = good
     for end in range(len(apdu)):
         try:
             cut = decode_apdu(apdu[:end])

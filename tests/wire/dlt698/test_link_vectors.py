@@ -11,6 +11,7 @@ from meterwire.dlt698.link.frame import Frame, checks, decode, encode
 from meterwire.dlt698.link.frame_declaration import reference_decode
 from meterwire.dlt698.link.segments import Segment, SegmentKind, SegmentReceiver, decode_segment
 from meterwire.errors import RemoteProtocolError
+from tests.support.batches import in_batches
 from tests.support.vectors import octets, vectors
 
 _ALL = vectors("dlt698.jsonl", "dlt698") + vectors("control.jsonl", "dlt698")
@@ -66,7 +67,7 @@ def _link(found: Found) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("vector", _WITH_LINK, ids=_ids(_WITH_LINK))
+@in_batches(_WITH_LINK, _ids(_WITH_LINK))
 def test_each_field_of_the_link_is_read(vector: dict[str, Any]) -> None:
     """A frame that somebody recorded would be read with another address, length or control field."""
     stream = octets(vector)
@@ -76,7 +77,7 @@ def test_each_field_of_the_link_is_read(vector: dict[str, Any]) -> None:
         assert 0 == skipped
 
 
-@pytest.mark.parametrize("vector", _GOOD_LINK, ids=_ids(_GOOD_LINK))
+@in_batches(_GOOD_LINK, _ids(_GOOD_LINK))
 def test_good_frames_come_out_and_go_back(vector: dict[str, Any]) -> None:
     """A recorded frame would be refused, or built in another way than its sender did."""
     stream = octets(vector)
@@ -88,7 +89,7 @@ def test_good_frames_come_out_and_go_back(vector: dict[str, Any]) -> None:
         assert raw == encode(frame)
 
 
-@pytest.mark.parametrize("vector", _GOOD_LINK, ids=_ids(_GOOD_LINK))
+@in_batches(_GOOD_LINK, _ids(_GOOD_LINK))
 def test_octets_behind_a_frame_stay_behind_it(vector: dict[str, Any]) -> None:
     """The beginning of the next answer would be eaten with this one."""
     stream = octets(vector)

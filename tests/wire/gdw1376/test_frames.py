@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.formats.times import Moment
-from meterwire.gdw1376.link import module_frame, terminal_frame, unit_ids
+from meterwire.gdw1376.link import declarations, module_frame, terminal_frame, unit_ids
 from meterwire.gdw1376.link.auxiliary import Auxiliary, TimeTag, joined, split
 from meterwire.gdw1376.link.module_frame import Addresses, DownInfo, UpInfo
 from meterwire.gdw1376.link.terminal_frame import Address, Frame
@@ -42,6 +43,42 @@ def test_a_frame_of_a_module_comes_back(seed: int) -> None:
     octets = module_frame.encode(frame)
     assert frame == module_frame.decode(octets)
     assert frame.data == octets[module_frame.data_at(octets, 0) : -2]
+
+
+@given(_seeds)
+def test_the_fast_path_of_a_terminal_is_what_is_declared(seed: int) -> None:
+    """It would send or read something that the declared frame is not."""
+    frame = made.terminal(Random(seed))
+    octets = terminal_frame.encode(frame)
+    assert declarations.terminal_octets(frame) == octets
+    assert frame == declarations.terminal_frame_of(octets, wide=frame.address.is_wide)
+
+
+@given(_seeds)
+def test_the_fast_path_of_a_module_is_what_is_declared(seed: int) -> None:
+    """It would send or read something that the declared frame is not."""
+    frame = made.module(Random(seed))
+    octets = module_frame.encode(frame)
+    assert declarations.module_octets(frame) == octets
+    assert frame == declarations.module_frame_of(octets)
+
+
+def _or_none(decode: Callable[[bytes], object], octets: bytes) -> object:
+    try:
+        return decode(octets)
+    except RemoteProtocolError:
+        return None
+
+
+@given(st.binary(max_size=60))
+def test_both_paths_take_the_same_octets_between_a_right_head_and_tail(octets: bytes) -> None:
+    """A damaged frame, or one with reserved bits, would pass one of the two and not the other."""
+    of_module, of_terminal = _framed(octets, True), _framed(octets, False)
+    assert _or_none(declarations.module_frame_of, of_module) == _or_none(module_frame.decode, of_module)
+    for wide in (False, True):
+        declared = partial(declarations.terminal_frame_of, wide=wide)
+        by_hand = partial(terminal_frame.decode, wide=wide)
+        assert _or_none(declared, of_terminal) == _or_none(by_hand, of_terminal)
 
 
 @given(st.binary(max_size=60), st.booleans())

@@ -1,28 +1,15 @@
-"""What the frames of 1376.1 and 1376.2 have in common: 68H, a head, a sum behind it, 16H; digits in BCD."""
+"""What the frames of 1376.1 and 1376.2 have in common: 68H, a head, a sum behind it, 16H."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-import construct as c
-
-from meterwire.primitives import bcd
 from meterwire.primitives.checksum import sum8
 
 START: Final = 0x68
 END: Final = 0x16
 TAIL_OCTETS: Final = 2
 """Checksum and 16H."""
-
-
-def bcd_digits(octets: int) -> c.ExprAdapter[Any, Any, Any, Any]:
-    """The declaration of digits in BCD, lowest pair first, told highest first.
-
-    Args:
-        octets: two digits each.
-
-    """
-    return c.ExprAdapter(c.Bytes(octets), _digits, _octets)
 
 
 def good_end(octets: bytes, start: int, head_octets: int, size: int) -> int:
@@ -58,11 +45,3 @@ def tail_fault(octets: bytes, start: int, head_octets: int, end: int) -> tuple[s
     if found != wanted:
         return "checksum", at, f"the checksum is {found:02X}H, the octets add up to {wanted:02X}H"
     return None
-
-
-def _digits(octets: bytes, _context: c.Container[object]) -> str:
-    return bcd.digits(octets)
-
-
-def _octets(text: str, _context: c.Container[object]) -> bytes:
-    return bcd.octets(text)

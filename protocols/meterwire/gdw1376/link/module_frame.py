@@ -1,20 +1,20 @@
 """Frame of 1376.2: octets on the wire <-> ``Frame``.
 
 ``68H | L(2) | C | R(6) | A | AFN | DT(2) | data | CS | 16H``; L counts the whole frame. The construct
-declaration serves both directions. Reserved bits of R are rubbish with real modules: they are read as
-nothing and sent as 0.
+declaration (``declarations``) is the reference in both directions; ``encode`` and ``decode`` are the
+hand-written fast path beside it, and a property test holds them equal. Reserved bits of R are rubbish with
+real modules: they are read as nothing and sent as 0.
 Source: spec section A2.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
-
-import construct as c
+from typing import Final, NamedTuple
 
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.gdw1376.link import unit_ids
-from meterwire.gdw1376.link.envelope import START, bcd_digits, good_end, tail_fault
+from meterwire.gdw1376.link.envelope import END, START, TAIL_OCTETS, good_end, tail_fault
+from meterwire.primitives import bcd
 from meterwire.primitives.checksum import sum8
 
 OVERHEAD_OCTETS: Final = 15
@@ -24,6 +24,9 @@ HEAD_OCTETS: Final = 3
 FRAME_OCTETS_MAX: Final = 0xFFFF
 """Longest frame that L can say."""
 ADDRESS_OCTETS: Final = 6
+INFO_OCTETS: Final = 6
+"""Octets of R."""
+_START: Final = bytes((START,))
 RELAYS_MAX: Final = 15
 
 MODE_NARROW: Final = 1
@@ -145,62 +148,6 @@ class Frame(NamedTuple):
         return named[0] if len(named) == 1 else 0
 
 
-_Control = c.BitStruct("from_module" / c.Flag, "started" / c.Flag, "mode" / c.BitsInteger(6))
-_Rate = c.ByteSwapped(c.BitStruct("kilobits" / c.Flag, "rate" / c.BitsInteger(15)))
-_Down = c.Struct(
-    "_flags"
-    / c.BitStruct(
-        "relay_level" / c.BitsInteger(4),
-        "collision" / c.Flag,
-        "has_addresses" / c.Flag,
-        "attached" / c.Flag,
-        "bypass" / c.Flag,
-    ),
-    "_channel" / c.BitStruct("coding" / c.BitsInteger(4), "channel" / c.BitsInteger(4)),
-    "answer_octets" / c.Byte,
-    "_rate" / _Rate,
-    "sequence" / c.Byte,
-)
-_Up = c.Struct(
-    "_flags"
-    / c.BitStruct(
-        "relay_level" / c.BitsInteger(4),
-        c.Padding(1),
-        "has_addresses" / c.Flag,
-        c.Padding(1),
-        "bypass" / c.Flag,
-    ),
-    "_channel" / c.BitStruct(c.Padding(4), "channel" / c.BitsInteger(4)),
-    "_phase" / c.BitStruct("meter_channel" / c.BitsInteger(4), "phase" / c.BitsInteger(4)),
-    "_quality" / c.BitStruct("answer_quality" / c.BitsInteger(4), "command_quality" / c.BitsInteger(4)),
-    "_event" / c.BitStruct(c.Padding(7), "event" / c.Flag),
-    "sequence" / c.Byte,
-)
-_Address = bcd_digits(ADDRESS_OCTETS)
-_relays = c.this.info._flags.relay_level * (1 - c.this.control.from_module)
-_Addresses = c.Struct(
-    "source" / _Address, "relays" / c.Array(c.this._.relays, _Address), "destination" / _Address
-)
-_Covered = c.Struct(
-    "control" / _Control,
-    "info" / c.IfThenElse(c.this.control.from_module, _Up, _Down),
-    "relays" / c.Computed(_relays),
-    "addresses" / c.If(c.this.info._flags.has_addresses, _Addresses),
-    "afn" / c.Byte,
-    "dt" / c.Bytes(2),
-    "data" / c.GreedyBytes,
-)
-_Frame = c.Struct(
-    c.Const(b"\x68"),
-    "length" / c.Int16ul,
-    "covered" / c.RawCopy(c.FixedSized(c.this.length - 5, _Covered)),
-    "cs" / c.Checksum(c.Byte, sum8, c.this.covered.data),
-    c.Const(b"\x16"),
-    c.Terminated,
-)
-_NESTED: Final = ("_flags", "_channel", "_phase", "_quality", "_event", "_rate")
-
-
 def encode(frame: Frame) -> bytes:
     """Octets of one frame.
 
@@ -218,20 +165,39 @@ def encode(frame: Frame) -> bytes:
         size += ADDRESS_OCTETS * (2 + len(relays))
     if size > FRAME_OCTETS_MAX:
         raise LocalProtocolError(f"the frame has {size} octets, the limit is {FRAME_OCTETS_MAX}")
-    info = frame.info._asdict() | {"has_addresses": frame.addresses is not None}
-    if not frame.from_module and frame.addresses is not None:
-        info["relay_level"] = len(relays)
-    covered = {
-        "control": {"from_module": frame.from_module, "started": frame.started, "mode": frame.mode},
-        "info": info | dict.fromkeys(_NESTED, info),
-        "relays": len(relays),
-        "addresses": frame.addresses and frame.addresses._asdict(),
-        "afn": frame.afn,
-        "dt": frame.dt,
-        "data": frame.data,
-    }
-    built: bytes = _Frame.build({"length": size, "covered": {"value": covered}})
-    return built
+    covered = b"".join(
+        (
+            bytes((frame.from_module << 7 | frame.started << 6 | frame.mode,)),
+            _info_octets(frame.info, frame.addresses),
+            *_address_octets(frame.addresses),
+            bytes((frame.afn,)),
+            frame.dt,
+            frame.data,
+        )
+    )
+    return b"".join((_START, size.to_bytes(2, "little"), covered, bytes((sum8(covered), END))))
+
+
+def _info_octets(info: DownInfo | UpInfo, addresses: Addresses | None) -> bytes:
+    """R."""
+    has_addresses = (addresses is not None) << 2
+    if isinstance(info, UpInfo):
+        flags = info.relay_level << 4 | has_addresses | info.bypass
+        phase = info.meter_channel << 4 | info.phase
+        quality = info.answer_quality << 4 | info.command_quality
+        return bytes((flags, info.channel, phase, quality, info.event, info.sequence))
+    level = info.relay_level if addresses is None else len(addresses.relays)
+    flags = level << 4 | info.collision << 3 | has_addresses | info.attached << 1 | info.bypass
+    rate = info.kilobits << 15 | info.rate
+    channel = info.coding << 4 | info.channel
+    return bytes((flags, channel, info.answer_octets, rate & 0xFF, rate >> 8, info.sequence))
+
+
+def _address_octets(addresses: Addresses | None) -> list[bytes]:
+    """A, address by address."""
+    if addresses is None:
+        return []
+    return [bcd.octets(one) for one in (addresses.source, *addresses.relays, addresses.destination)]
 
 
 def _check(frame: Frame) -> None:
@@ -271,25 +237,55 @@ def decode(octets: bytes) -> Frame:
     """
     if frame_end(octets, 0) != len(octets) or len(octets) < OVERHEAD_OCTETS + address_octets(octets, 0):
         raise fault(octets)
-    covered = _Frame.parse(octets).covered.value
-    found: dict[str, Any] = {"sequence": covered.info.sequence}
-    for name in _NESTED:
-        found |= covered.info.get(name, {})
-    fields = UpInfo._fields if covered.control.from_module else DownInfo._fields
-    found |= {name: covered.info[name] for name in fields if name in covered.info}
-    given = {name: found[name] for name in fields}
-    if covered.addresses is not None and not covered.control.from_module:
-        given["relay_level"] = 0
-    info = UpInfo(**given) if covered.control.from_module else DownInfo(**given)
-    inner = covered.addresses
+    control, at = octets[3], HEAD_OCTETS + 1 + INFO_OCTETS
+    is_up = control & 0x80 != 0
+    inner = None
+    if size := address_octets(octets, 0):
+        source, *relays, destination = (
+            bcd.digits(octets[first : first + ADDRESS_OCTETS])
+            for first in range(at, at + size, ADDRESS_OCTETS)
+        )
+        inner, at = Addresses(source, destination, tuple(relays)), at + size
+    info = octets[4 : 4 + INFO_OCTETS]
     return Frame(
-        info=info,
-        afn=covered.afn,
-        dt=covered.dt,
-        data=covered.data,
-        started=covered.control.started,
-        addresses=None if inner is None else Addresses(inner.source, inner.destination, tuple(inner.relays)),
-        mode=covered.control.mode,
+        info=_up_info(info) if is_up else _down_info(info),
+        afn=octets[at],
+        dt=octets[at + 1 : at + 3],
+        data=octets[at + 3 : -TAIL_OCTETS],
+        started=control & 0x40 != 0,
+        addresses=inner,
+        mode=control & 0x3F,
+    )
+
+
+def _down_info(octets: bytes) -> DownInfo:
+    flags, channel, answer_octets, low, high, sequence = octets
+    return DownInfo(
+        sequence=sequence,
+        bypass=flags & 1 != 0,
+        attached=flags & 2 != 0,
+        collision=flags & 8 != 0,
+        channel=channel & 0x0F,
+        coding=channel >> 4,
+        answer_octets=answer_octets,
+        rate=(high & 0x7F) << 8 | low,
+        kilobits=high & 0x80 != 0,
+        relay_level=0 if flags & 4 else flags >> 4,
+    )
+
+
+def _up_info(octets: bytes) -> UpInfo:
+    flags, channel, phase, quality, event, sequence = octets
+    return UpInfo(
+        sequence=sequence,
+        bypass=flags & 1 != 0,
+        relay_level=flags >> 4,
+        channel=channel & 0x0F,
+        phase=phase & 0x0F,
+        meter_channel=phase >> 4,
+        command_quality=quality & 0x0F,
+        answer_quality=quality >> 4,
+        event=event & 1 != 0,
     )
 
 

@@ -1,18 +1,20 @@
 """Frame of 1376.1: octets on the wire <-> ``Frame``.
 
 ``68H | L | L | 68H | C | A | AFN | SEQ | data units and auxiliary fields | CS | 16H``; L holds the protocol
-id and the number of octets from C to CS. The construct declaration serves both directions.
+id and the number of octets from C to CS. The construct declaration (``declarations``) is the reference in
+both directions; ``encode`` and ``decode`` are the hand-written fast path beside it, and a property test holds
+them equal.
 Source: spec section B1.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
-import construct as c
-
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
-from meterwire.gdw1376.link.envelope import START, bcd_digits, good_end, tail_fault
+from meterwire.gdw1376.link.envelope import END, START, TAIL_OCTETS, good_end, tail_fault
+from meterwire.primitives import bcd
 from meterwire.primitives.checksum import sum8
 
 OVERHEAD_OCTETS: Final = 8
@@ -34,6 +36,12 @@ ID_2005: Final = 1
 ID_2009: Final = 2
 """Protocol id of 376.1-2009 and 1376.1-2013."""
 IDS: Final = frozenset({ID_2005, ID_2009})
+
+_TERMINAL: Final = 2
+_WIDE_TERMINAL: Final = 3
+"""Octets of a terminal address A2."""
+_START: Final = bytes((START,))
+_AREA: Final = re.compile("[0-9A-F]*").fullmatch
 
 BROADCAST: Final = 0xFFFF
 """Terminal address of every terminal, with the group flag."""
@@ -107,52 +115,6 @@ class Frame(NamedTuple):
         return f"Frame({', '.join(shown)}, {len(self.body)} octets)"
 
 
-_Control = c.BitStruct(
-    "from_terminal" / c.Flag,
-    "started" / c.Flag,
-    "attention" / c.Flag,
-    "fcv" / c.Flag,
-    "function" / c.BitsInteger(4),
-)
-_Sequence = c.BitStruct(
-    "has_time" / c.Flag,
-    "first" / c.Flag,
-    "final" / c.Flag,
-    "confirm" / c.Flag,
-    "sequence" / c.BitsInteger(4),
-)
-_Narrow = c.Struct(
-    "area" / bcd_digits(2),
-    "terminal" / c.Int16ul,
-    "master" / c.BitStruct("master" / c.BitsInteger(7), "group" / c.Flag),
-)
-_Wide = c.Struct(
-    "area" / bcd_digits(3),
-    "terminal" / c.Int24ul,
-    "master" / c.Struct("master" / c.Byte),
-)
-
-
-def _declaration(address: c.Construct) -> c.Struct:  # type: ignore[type-arg]
-    user_data = c.Struct(
-        "control" / _Control, "address" / address, "afn" / c.Byte, "seq" / _Sequence, "body" / c.GreedyBytes
-    )
-    return c.Struct(
-        c.Const(b"\x68"),
-        "length" / c.Int16ul,  # bits 0-1 the protocol id, the others the octets of user data
-        "again" / c.Int16ul,
-        c.Const(b"\x68"),
-        "user_data" / c.RawCopy(c.FixedSized(c.this.length >> 2, user_data)),
-        "cs" / c.Checksum(c.Byte, sum8, c.this.user_data.data),
-        c.Const(b"\x16"),
-        c.Terminated,
-    )
-
-
-_NARROW_FRAME = _declaration(_Narrow)
-_WIDE_FRAME = _declaration(_Wide)
-
-
 def encode(frame: Frame) -> bytes:
     """Octets of one frame.
 
@@ -164,40 +126,41 @@ def encode(frame: Frame) -> bytes:
 
     """
     address = frame.address
-    length = LINK_OCTETS + WIDE_OCTETS * address.is_wide + len(frame.body)
+    wide = address.is_wide
+    length = LINK_OCTETS + WIDE_OCTETS * wide + len(frame.body)
     if length > USER_OCTETS_MAX:
         raise LocalProtocolError(f"the user data has {length} octets, the limit is {USER_OCTETS_MAX}")
     _check(frame)
-    master = {"master": address.master} | ({} if address.is_wide else {"group": address.group})
-    user_data = {
-        "control": {name: getattr(frame, name) for name in _CONTROL_FIELDS},
-        "address": {"area": address.area, "terminal": address.terminal, "master": master},
-        "afn": frame.afn,
-        "seq": {name: getattr(frame, name) for name in _SEQUENCE_FIELDS},
-        "body": frame.body,
-    }
-    field = length << 2 | frame.protocol_id
-    declaration = _WIDE_FRAME if address.is_wide else _NARROW_FRAME
-    built: bytes = declaration.build({"length": field, "again": field, "user_data": {"value": user_data}})
-    return built
-
-
-_CONTROL_FIELDS = ("from_terminal", "started", "attention", "fcv", "function")
-_SEQUENCE_FIELDS = ("has_time", "first", "final", "confirm", "sequence")
+    control = frame.from_terminal << 7 | frame.started << 6 | frame.attention << 5 | frame.fcv << 4
+    order = frame.has_time << 7 | frame.first << 6 | frame.final << 5 | frame.confirm << 4
+    master = address.master if wide else address.master << 1 | address.group
+    user_data = b"".join(
+        (
+            bytes((control | frame.function,)),
+            bcd.octets(address.area),
+            address.terminal.to_bytes(_WIDE_TERMINAL if wide else _TERMINAL, "little"),
+            bytes((master, frame.afn, order | frame.sequence)),
+            frame.body,
+        )
+    )
+    field = (length << 2 | frame.protocol_id).to_bytes(2, "little")
+    return b"".join((_START, field, field, _START, user_data, bytes((sum8(user_data), END))))
 
 
 def _check(frame: Frame) -> None:
     address = frame.address
     digits = 6 if address.is_wide else 4
-    if len(address.area) != digits or any(digit not in "0123456789ABCDEF" for digit in address.area):
+    if len(address.area) != digits or not _AREA(address.area):
         raise LocalProtocolError(f"area {address.area!r} is not 4 digits (6 in the wide form)")
     if address.is_wide and address.group:
         raise LocalProtocolError("an address of seven octets has no group flag")
-    most = {"terminal": (1 << 4 * digits) - 1, "master": 255 if address.is_wide else 127}
-    ranges = [
-        *((getattr(address, name), limit, name) for name, limit in most.items()),
-    ]
-    ranges += [(frame.afn, 255, "AFN"), (frame.function, 15, "function"), (frame.sequence, 15, "sequence")]
+    ranges = (
+        (address.terminal, (1 << 4 * digits) - 1, "terminal"),
+        (address.master, 255 if address.is_wide else 127, "master"),
+        (frame.afn, 255, "AFN"),
+        (frame.function, 15, "function"),
+        (frame.sequence, 15, "sequence"),
+    )
     for value, limit, name in ranges:
         if not 0 <= value <= limit:
             raise LocalProtocolError(f"{name} {value} is outside 0..{limit}")
@@ -219,27 +182,30 @@ def decode(octets: bytes, *, wide: bool = False) -> Frame:
     """
     if frame_end(octets, 0) != len(octets) or user_octets(octets) < LINK_OCTETS + WIDE_OCTETS * wide:
         raise fault(octets, wide=wide)
-    parsed = (_WIDE_FRAME if wide else _NARROW_FRAME).parse(octets)
-    data = parsed.user_data.value
-    master = data.address.master
+    body = body_at(wide=wide)
+    at = body - (_WIDE_TERMINAL if wide else _TERMINAL) - 3  # the terminal, the master, AFN and SEQ
+    control, master, afn, order = octets[HEAD_OCTETS], octets[body - 3], octets[body - 2], octets[body - 1]
     address = Address(
-        data.address.area, data.address.terminal, master.master, not wide and bool(master.group)
+        bcd.digits(octets[HEAD_OCTETS + 1 : at]),
+        int.from_bytes(octets[at : body - 3], "little"),
+        master if wide else master >> 1,
+        not wide and bool(master & 1),
     )
     return Frame(
         address=address,
-        afn=data.afn,
-        from_terminal=data.control.from_terminal,
-        started=data.control.started,
-        function=data.control.function,
-        body=data.body,
-        attention=data.control.attention,
-        fcv=data.control.fcv,
-        has_time=data.seq.has_time,
-        first=data.seq.first,
-        final=data.seq.final,
-        confirm=data.seq.confirm,
-        sequence=data.seq.sequence,
-        protocol_id=parsed.length & 3,
+        afn=afn,
+        from_terminal=control & 0x80 != 0,
+        started=control & 0x40 != 0,
+        function=control & 0x0F,
+        body=octets[body:-TAIL_OCTETS],
+        attention=control & 0x20 != 0,
+        fcv=control & 0x10 != 0,
+        has_time=order & 0x80 != 0,
+        first=order & 0x40 != 0,
+        final=order & 0x20 != 0,
+        confirm=order & 0x10 != 0,
+        sequence=order & 0x0F,
+        protocol_id=octets[1] & 3,
     )
 
 

@@ -16,6 +16,7 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.drivers.carrier.calls import Calls
 from meterlink.drivers.carrier.counts import Counts
+from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.notices import notice_of_reset
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.reports import Report
@@ -34,6 +35,7 @@ CALL_WAITS_S: Final = 60.0
 NOBODY: Final = "000000000000"
 """Stands for a main node that nobody knows yet."""
 _DONE_SKIP: Final = 1
+_READ_DATA: Final = 2
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +52,7 @@ class ModuleHearing:
 
     Attributes:
         main_node: address of the module; empty until it is known.
+        led: the reads that the module leads; ``None``: we lead.
 
     """
 
@@ -68,6 +71,7 @@ class ModuleHearing:
         self._clock = clock
         self._zone = zone
         self._report = report
+        self.led: Led | None = None
         self._counts = counts
         self._reset = reset
         self._calls = Calls(name, zone)
@@ -78,6 +82,7 @@ class ModuleHearing:
     def forget(self) -> None:
         """The port was closed: what waits is told again."""
         self._waiting.clear()
+        self.led = None
 
     def take(self, port: ModulePort, call: Message) -> None:
         """Answer, or keep and then confirm, what the module began.
@@ -101,7 +106,10 @@ class ModuleHearing:
             _log.info("carrier_call_refused", line=self._name, call=known, reason=str(error))
 
     def _asked_what_to_read(self, port: ModulePort, call: Message) -> None:
-        """AFN 14: what is due is read by us, so the module goes on to the next meter."""
+        """AFN 14: where we lead, what is due is read by us, so the module goes on to the next meter."""
+        if self.led is not None and call.frame.fn == 1:
+            self.led.asked(port, call)
+            return
         answers: dict[int, dict[str, Any]] = {
             1: {
                 "read_flag": _DONE_SKIP,
@@ -118,6 +126,8 @@ class ModuleHearing:
             port.reply(call, values)
 
     def _reported(self, port: ModulePort, call: Message) -> None:
+        if self.led is not None and call.frame.fn == _READ_DATA and self.led.reported(port, call):
+            return
         now_s = asyncio.get_running_loop().time()
 
         def kept() -> None:

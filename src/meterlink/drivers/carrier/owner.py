@@ -3,7 +3,8 @@
 After each opening, and whenever the module says that it began anew (03-F10), the module is started: who it
 is, what it can, whom it knows (``starting``). Meanwhile lanes wait, or are told what is being done. What was
 under way when the module began anew is lost, and its lanes are told so. A module that leads the reading by
-itself is paused (12-F2) before the first read of ours, and goes on (12-F3) when there was none for a while.
+itself is paused (12-F2) before the first read of ours, and goes on (12-F3) when there was none for a while;
+or it leads our reads too, where the configuration says so (``led``).
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import structlog
 
 from meterlink.bus.dialling import Dialling, Opener
 from meterlink.clock import Clock
-from meterlink.config.carriers import READ_TIMEOUT_MAX_S, CarrierSettings
+from meterlink.config.carriers import MODULE_LEADS, READ_TIMEOUT_MAX_S, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.counts import Counts
 from meterlink.drivers.carrier.hearing import ModuleHearing
 from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.leading import Leading
+from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.payload import CODES, Outgoing
 from meterlink.drivers.carrier.port import ModulePort
@@ -153,12 +155,16 @@ class CarrierOwner:
         except TimeoutError:
             raise LineLost(self._why_not()) from None
 
-    async def begin(self, lane: int, outgoing: Outgoing) -> MeterCall:
+    async def begin(
+        self, lane: int, outgoing: Outgoing, is_pressed: Callable[[], bool] = lambda: False
+    ) -> MeterCall:
         """Give a request for a meter to the module; returns when it has left.
 
         Args:
             lane: who asks; one at a time.
             outgoing: what is sent.
+            is_pressed: somebody waits for it, or for something behind it: where the module leads, it is not
+                waited for.
 
         Raises:
             LineLost: the module is not ready, or began anew.
@@ -171,7 +177,7 @@ class CarrierOwner:
             raise LineLost(self._why_not())
         code = reader.code_of(outgoing, self.roster.get(outgoing.address))
         call = MeterCall(lane, outgoing, code, loop.create_future(), loop.create_future())
-        carrying = self._carry_out(reader, call)
+        carrying = self._carry_out(reader, call, is_pressed)
         try:
             task = group.create_task(carrying, name=f"carrier[{self.name}].lane{lane}")
         except RuntimeError:  # the port has just broken
@@ -189,8 +195,12 @@ class CarrierOwner:
             call.answer.result()  # raises what went wrong before it left
         return call
 
-    async def _carry_out(self, reader: Reader, call: MeterCall) -> None:
+    async def _carry_out(self, reader: Reader, call: MeterCall, is_pressed: Callable[[], bool]) -> None:
+        led, outgoing = self._hearing.led, call.outgoing
         try:
+            can_wait = outgoing.is_read and len(outgoing.frames) == 1
+            if led is not None and can_wait and await led.carry_out(call, is_pressed):
+                return
             if self._leading is not None:
                 await self._leading.before_read()
             if not call.answer.done():
@@ -326,6 +336,8 @@ class CarrierOwner:
         timeout_s = facts.monitor_timeout_s
         if 0 < timeout_s < READ_TIMEOUT_MAX_S:
             self.latencies.least_s = timeout_s + 2.0  # the module itself says then that a node is silent
+        if self.settings.read_by == MODULE_LEADS:
+            self._hearing.led = Led(self.roster, self.latencies, self.counts.strays, self.counts.calls)
         self._window = Window(self.settings.window)
         self._reader = Reader(
             port,

@@ -81,6 +81,17 @@ def incoming(octets: bytes, *, is_698: bool) -> bytes:
     return b"".join(found[:FRAMES_MAX]) or octets[:OCTETS_MAX]
 
 
+def address_in(octets: bytes) -> str:
+    """Whose frame a payload begins with, 12 digits; empty where there is none, or of no single meter."""
+    if frames := _frames_698(octets):
+        address = frame698.decode(frames[0]).server.device_digits.lstrip("0").zfill(_DIGITS)
+    elif frames := frames_645(octets):
+        address = frame645.decode(frames[0]).address
+    else:
+        return ""
+    return address if address.isdecimal() and len(address) == _DIGITS else ""
+
+
 def inner_secrets(octets: bytes) -> Ranges:
     """The secret octets of a payload of either protocol; what is neither is secret as a whole."""
     if not octets:

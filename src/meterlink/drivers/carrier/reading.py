@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from meterlink.config.carriers import CarrierSettings
+from meterlink.config.carriers import MODULE_LEADS, CarrierSettings
 from meterlink.drivers.carrier.asking import BUSY, CHECKSUM, ModuleDenied, denial_of
 from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.payload import CODES, Outgoing, incoming
@@ -96,7 +96,8 @@ class Reader:
         self._unknown = unknown
         self._reading: dict[str, MeterCall] = {}
         self._loop = asyncio.get_running_loop()
-        self._ways = Ways(way, fixed=settings.read_by != "auto", now_s=self._loop.time, changed=self._narrow)
+        fixed = settings.read_by not in {"auto", MODULE_LEADS}
+        self._ways = Ways(way, fixed=fixed, now_s=self._loop.time, changed=self._narrow)
         self._single = Window(1)
         """The place of meters that are read one at a time while the others are read at once."""
         self._narrow()

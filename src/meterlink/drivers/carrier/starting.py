@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from meterlink.config.carriers import CarrierSettings
+from meterlink.config.carriers import MODULE_LEADS, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.routes import NODES_MAX, PAGE, Change, Difference, Node, changes, difference
 from meterlink.errors import LineLost, ReplyTimeout
@@ -200,7 +200,7 @@ class Starting:
         return wanted
 
     async def _way(self, *, routes: bool) -> str:
-        if self._settings.read_by != "auto":
+        if self._settings.read_by not in {"auto", MODULE_LEADS}:
             return self._settings.read_by
         known = await self._tolerant(0x03, 11, {"asked_afn": f"{_F1_F1:02X}"})
         bits = known.get("functions", b"")

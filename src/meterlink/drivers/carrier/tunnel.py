@@ -8,6 +8,7 @@ ends the exchange at once: ``receive`` raises ``ReplyTimeout``, for the line was
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from meterlink.bus.dialling import Opener
 from meterlink.drivers.carrier.owner import CarrierOwner
@@ -23,11 +24,13 @@ class Lane:
     Args:
         owner: of the module.
         number: of the lane.
+        is_pressed: somebody waits for what is done here, or for something behind it.
 
     """
 
-    def __init__(self, owner: CarrierOwner, number: int) -> None:
+    def __init__(self, owner: CarrierOwner, number: int, is_pressed: Callable[[], bool]) -> None:
         self._owner = owner
+        self._is_pressed = is_pressed
         self._number = number
         self._call: MeterCall | None = None
         self._rest = b""
@@ -43,7 +46,7 @@ class Lane:
         """
         self._check()
         self._give_up()
-        self._call = await self._owner.begin(self._number, outgoing(octets))
+        self._call = await self._owner.begin(self._number, outgoing(octets), self._is_pressed)
 
     async def receive(self, limit: int = 4096) -> bytes:
         """See ``ByteStream.receive``.
@@ -87,17 +90,18 @@ class Lane:
             raise LineClosed("we closed this lane")
 
 
-def lane_opener(owner: CarrierOwner, number: int) -> Opener:
+def lane_opener(owner: CarrierOwner, number: int, is_pressed: Callable[[], bool] = lambda: False) -> Opener:
     """Opens a lane once the module is ready.
 
     Args:
         owner: of the module.
         number: of the lane, from 0.
+        is_pressed: see ``Lane``.
 
     """
 
     async def open_lane() -> ByteStream:
         await owner.until_ready()
-        return Lane(owner, number)
+        return Lane(owner, number, is_pressed)
 
     return open_lane

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
+from functools import partial
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
@@ -212,15 +213,18 @@ class Dlt645Driver:
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
         if entry is None:
-            # One name a family: comparing with each of several ten thousand takes seconds.
-            names = [row.entry(row.first).item for row in self._dictionary.rows]
-            protocol, spoken = self._profile.protocol, self._profile.spoken
-            listed = f"`meterlink items --protocol {protocol} --dialect {spoken}` lists all"
-            raise UnknownItem(f"no item {item!r} in {protocol}{near(item, names)} ({listed})")
+            raise UnknownItem(f"no item {item!r} in {self._profile.protocol}", partial(self._hint, item))
         if "r" not in entry.access:
             why = "can only be written" if entry.access == "w" else "belongs to security frames (03H)"
             raise UnknownItem(f"{item!r} {why}")
         return entry
+
+    def _hint(self, item: str) -> str:
+        """Names near one that there is not, and where all are."""
+        # One name a family: comparing with each of several ten thousand takes seconds.
+        names = [row.entry(row.first).item for row in self._dictionary.rows]
+        protocol, spoken = self._profile.protocol, self._profile.spoken
+        return f"{near(item, names)} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
 
 
 def _selector(entry: Entry) -> bytes:

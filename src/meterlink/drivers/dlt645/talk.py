@@ -1,10 +1,10 @@
 """Asking meters of DL/T 645 for one identifier: a read session out, values or a refusal in words back.
 
 An answer names its identifier, a refusal names nothing: one that comes late, or two of them, pass for that of
-the question in hand. So a refusal is believed when it comes again behind an answer to something that every
-meter has: answers come in the order of the questions, so what was owed for older ones is through by then. A
-way that changes their order could still deceive us; a meter that refuses even that is believed by two
-refusals in a row, as nothing better can be had of it.
+the question in hand. So "no such data", which closes what was asked for, is believed when it comes again
+behind an answer to something that every meter has: answers come in the order of the questions, so what was
+owed for older ones is through by then. A way that changes their order could still deceive us; a meter that
+refuses even that is believed by two refusals in a row, as nothing better can be had of it.
 Source: spec dlt645, sections 2.2 and 2.5.
 """
 
@@ -76,9 +76,10 @@ class Talk645:
         selector: bytes = b"",
         refusals: int = REFUSALS_BELIEVED,
     ) -> Told:
-        """Ask for one identifier; once more when the meter says no, behind something that it surely has.
+        """Ask for one identifier; once more when the meter says no.
 
-        What is refused is not asked for again on that day, or counts as overwritten.
+        What a meter says that it does not have is not asked for again on that day, or counts as overwritten:
+        so that is asked for again behind something that it surely has.
 
         Args:
             line: running.
@@ -94,6 +95,7 @@ class Talk645:
             ReplyTimeout, LineError, BusFull: from the line.
 
         """
+        is_parted = refusals <= 1  # whoever believes the first one parts them himself
         while True:
             reply = await self._exchange(line, address, entry, selector, priority)
             taken_at = self._clock.utc_now()
@@ -102,13 +104,16 @@ class Talk645:
             if reply is None:
                 raise BadAnswer(f"meter {address} answered {entry.item} in pieces that make no whole")
             refusals -= 1
-            if refusals <= 0:
+            no_such = _says_no_such(reply.error_word)
+            if refusals <= 0 and (is_parted or not no_such):
                 raise Refused(
                     f"meter {address} refused {entry.item}: {reply.sentence('en')}",
                     error_word=reply.error_word,
-                    no_such=_says_no_such(reply.error_word),
+                    no_such=no_such,
                 )
-            await self._part(line, address, entry, priority)
+            if no_such and not is_parted:
+                await self._part(line, address, entry, priority)
+                is_parted = True
 
     async def _exchange(
         self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority

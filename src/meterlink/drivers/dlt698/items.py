@@ -11,6 +11,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import partial
 from typing import Final
 
 from meterlink.drivers.base import Window
@@ -152,7 +153,7 @@ def asked(item: str) -> Asked:
     name, _, freeze = whole.partition("@")
     oad = known.by_name(name) if freeze in _freezes() else None
     if oad is None:
-        raise UnknownItem(f"no item {item!r} in {PROTOCOL}{_hint(item.partition('@')[0])}")
+        raise UnknownItem(f"no item {item!r} in {PROTOCOL}", partial(_hint, item.partition("@")[0]))
     return Asked(entry=_readable(item, oad), freeze=freeze, last=last)
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 ENTRIES_MAX: Final = 2_040
 """Points that a terminal can have."""
+_ONES: Final = 0xFFFF
 UNREAD_PROTOCOL: Final = 0
 """The terminal does not read the point."""
 
@@ -24,7 +25,7 @@ class Entry(NamedTuple):
     Args:
         number: its index in the archive, which is not its point.
         point: measuring point, 1 to 2040.
-        address: of the meter, 12 digits.
+        address: of the meter, 12 digits; empty: it cannot be read.
         port: of the terminal, 0 to 31.
         baud_code: 0 the port's own, 1 to 7.
         protocol: the terminal's number for it: 30 DL/T 645-2007, 31 a carrier module, others its maker's.
@@ -69,11 +70,14 @@ class Archive:
     Attributes:
         entries: those that name a point and a meter.
         doubled: points and addresses that stand there twice.
+        unreadable: entries that name no meter, or a point that there is not.
 
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self.entries = tuple(entry for entry in entries if entry.point and entry.address.strip("0"))
+        told = [entry for entry in entries if _is_told(entry)]
+        self.entries = tuple(one for one in told if one.address and one.point <= ENTRIES_MAX)
+        self.unreadable = len(told) - len(self.entries)
         points = Counter(entry.point for entry in self.entries)
         addresses = Counter(entry.address for entry in self.entries)
         self.doubled = (
@@ -113,8 +117,15 @@ class Archive:
         )
 
 
+def _is_told(entry: Entry) -> bool:
+    """Whether an entry is one at all: some terminals fill what they do not use with zeros, or with ones."""
+    if not entry.address:
+        return entry.point not in {0, _ONES}
+    return bool(entry.point and entry.address.strip("0"))
+
+
 def entries_of(values: Mapping[str, Any]) -> list[Entry]:
-    """The entries in one unit of 0A F10; those whose address is no number are left out.
+    """The entries in one unit of 0A F10; the address of one that is no number is empty.
 
     Args:
         values: of the unit, by field name.
@@ -124,12 +135,11 @@ def entries_of(values: Mapping[str, Any]) -> list[Entry]:
         Entry(
             number=told["index"],
             point=told["point"],
-            address=told["addr"],
+            address=told["addr"] or "",
             port=told["port"],
             baud_code=told["baud_code"],
             protocol=told["protocol"],
             collector=told["collector"] or "",
         )
         for told in values.get("meters", ())
-        if told["addr"] is not None
     ]

@@ -62,7 +62,7 @@ class Archivist1376:
             for entry in archive.entries
             if entry.protocol != UNREAD_PROTOCOL
         )
-        return TerminalArchive(terminal=self._station.name, meters=meters)
+        return TerminalArchive(terminal=self._station.name, meters=meters, unreadable=archive.unreadable)
 
     async def enter(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> None:
         """See ``Archivist.enter``; new meters get the lowest indexes and points that are free.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
-from meterlink.bus.line import Line
+from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.errors import Refused
@@ -35,27 +37,43 @@ class Clock1376:
         """See ``TerminalClock.terminal``."""
         return self._station.name
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[Turn1376]:
+        """See ``TerminalClock.turn``."""
+        async with self._line.hold(priority=Priority.ON_DEMAND) as held:
+            yield Turn1376(self._station, held)
+
+
+class Turn1376:
+    """A ``ClockTurn``.
+
+    Args:
+        station: the terminal.
+        held: its line.
+
+    """
+
+    def __init__(self, station: Station, held: Exchanging) -> None:
+        self._station = station
+        self._held = held
+        self._one_way = timedelta()
+
     async def read(self) -> timedelta | None:
-        """See ``TerminalClock.read``."""
-        return await self._station.read_clock(self._line, priority=Priority.ON_DEMAND)
+        """See ``ClockTurn.read``; what the way there takes is measured."""
+        begun_s = self._station.clock.monotonic_s()
+        ahead = await self._station.read_clock(self._held, priority=Priority.ON_DEMAND)
+        self._one_way = timedelta(seconds=self._station.clock.monotonic_s() - begun_s) / 2
+        return ahead
 
     async def set(self) -> timedelta | None:
-        """See ``TerminalClock.set``.
-
-        The line is held from the first look to the last: what the way there takes is measured just before,
-        and the time that is sent waits behind nobody.
-        """
+        """See ``ClockTurn.set``; the time that is sent is that at which it should arrive."""
         station = self._station
-        async with self._line.hold(priority=Priority.ON_DEMAND) as held:
-            begun_s = station.clock.monotonic_s()
-            await station.read_clock(held, priority=Priority.ON_DEMAND)
-            one_way = timedelta(seconds=station.clock.monotonic_s() - begun_s) / 2
-            arriving = (station.clock.utc_now() + one_way + _HALF_SECOND).astimezone(station.zone)
-            command = unit(table.CONTROL, SET_CLOCK_FN, {"time": moment_of(arriving)})
-            answer = await station.ask(held, table.CONTROL, [command], priority=Priority.ON_DEMAND)
-            if answer.is_denied:
-                raise Refused(f"terminal {station.name} does not let its clock be set", error_word=b"")
-            return await station.read_clock(held, priority=Priority.ON_DEMAND)
+        arriving = (station.clock.utc_now() + self._one_way + _HALF_SECOND).astimezone(station.zone)
+        command = unit(table.CONTROL, SET_CLOCK_FN, {"time": moment_of(arriving)})
+        answer = await station.ask(self._held, table.CONTROL, [command], priority=Priority.ON_DEMAND)
+        if answer.is_denied:
+            raise Refused(f"terminal {station.name} does not let its clock be set", error_word=b"")
+        return await self.read()
 
 
 def moment_of(shown: datetime) -> Moment:

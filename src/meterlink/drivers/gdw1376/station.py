@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from meterlink.bus.exchange import PatientSession, Timing
-from meterlink.bus.line import Exchanging, Line
+from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.gdw1376.ahead import Ahead
@@ -340,10 +340,15 @@ class Station:
     async def read_clock(self, line: Exchanging, *, priority: Priority) -> timedelta | None:
         """How far the terminal's clock is ahead of ours; ``None``: it shows no time.
 
+        The line is held for it: the wait behind others would be taken for the way there.
+
         Raises:
             BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
 
         """
+        if isinstance(line, Holdable):
+            async with line.hold(priority=priority) as held:
+                return await self.read_clock(held, priority=priority)
         begun_s, connection = self.clock.monotonic_s(), self._connection
         answer = await self.ask(line, table.CLASS_1, [unit(table.CLASS_1, CLOCK_FN)], priority=priority)
         half_way = answer.taken_at - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2

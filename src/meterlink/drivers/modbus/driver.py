@@ -15,7 +15,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.base import Brought, Depth, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.modbus.plan import Block, blocks, wider
-from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, find_models, head_of
+from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, Model, find_models, head_of
 from meterlink.drivers.modbus.talk import TalkModbus
 from meterlink.drivers.modbus.values import Image, measured
 from meterlink.drivers.near import near
@@ -44,7 +44,7 @@ class ModbusDriver:
         self._clock = clock
         self._talk = TalkModbus(profile, clock)
         self._together = Together(clock)
-        self._models: dict[tuple[str, str], dict[int, int]] = {}
+        self._models: dict[tuple[str, str], dict[int, Model]] = {}
 
     def check_item(self, item: str) -> None:
         """See ``Driver.check_item``."""
@@ -233,20 +233,30 @@ class ModbusDriver:
     async def _read_model(
         self, ask: Ask, meter: tuple[str, str], model: int, spans: Sequence[tuple[int, int]]
     ) -> Image:
-        """The same of a SunSpec model, whose head is read along: new firmware may have moved it."""
+        """The same of a SunSpec model, whose head is read along: new firmware may have moved it.
+
+        Raises:
+            BadAnswer: it is not there any more, or ends too early: what stands behind is another's.
+
+        """
         who = f"meter {meter[1]}"
         if meter not in self._models:
             wanted = frozenset(row.model for row in self._map.rows)
             self._models[meter] = await find_models(ask, wanted, who)
-        try:
-            image = await self._read_spans(
-                ask, [(0, HEAD_REGISTERS), *spans], base=self._models[meter][model]
+        place = self._models[meter][model]
+        needed = max(start + count for start, count in spans)
+        if needed > place.registers:
+            self._models.pop(meter, None)
+            raise BadAnswer(
+                f"{who} has a SunSpec model {model} of {place.registers} registers; its map wants {needed}"
             )
+        try:
+            image = await self._read_spans(ask, [(0, HEAD_REGISTERS), *spans], base=place.at)
         except Refused:
             self._models.pop(meter, None)
             raise
-        number, _ = head_of(image.octets(0, HEAD_REGISTERS))
-        if number != model:
+        number, length = head_of(image.octets(0, HEAD_REGISTERS))
+        if (number, HEAD_REGISTERS + length) != (model, place.registers):
             self._models.pop(meter, None)
             raise BadAnswer(f"{who} has moved its SunSpec model {model}; the next read looks for it anew")
         return image

@@ -7,7 +7,7 @@ Source: SunSpec Alliance, pysunspec2, sunspec2/mb.py and sunspec2/modbus/client.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from meterlink.drivers.modbus.plan import Block
 from meterlink.errors import BadAnswer
@@ -18,12 +18,26 @@ HEAD_REGISTERS: Final = 2
 MODELS_MAX: Final = 64
 """Most models of a chain that are looked at."""
 _END: Final = 0xFFFF
+_ADDRESSES: Final = 0x10000
 
 Ask = Callable[[Block], Awaitable[bytes]]
 
 
-async def find_models(ask: Ask, wanted: frozenset[int], who: str) -> dict[int, int]:
-    """Where the heads of models stand, by ID; of two of one ID the first.
+class Model(NamedTuple):
+    """Where one model stands.
+
+    Args:
+        at: address of its head.
+        registers: how many it has, its head among them; behind them stands the next model.
+
+    """
+
+    at: int
+    registers: int
+
+
+async def find_models(ask: Ask, wanted: frozenset[int], who: str) -> dict[int, Model]:
+    """Where models stand, by ID; of two of one ID the first.
 
     Args:
         ask: reads registers.
@@ -31,7 +45,7 @@ async def find_models(ask: Ask, wanted: frozenset[int], who: str) -> dict[int, i
         who: is asked, for messages.
 
     Raises:
-        BadAnswer: no marker, or a chain that lacks one of them.
+        BadAnswer: no marker, a chain that lacks one of them, or that leads out of all addresses.
         Exception: what ``ask`` raises.
 
     """
@@ -39,17 +53,20 @@ async def find_models(ask: Ask, wanted: frozenset[int], who: str) -> dict[int, i
         raise BadAnswer(
             f"{who} has no SunSpec marker at {BASE}: it is no SunSpec device, or has it elsewhere"
         )
-    found: dict[int, int] = {}
+    found: dict[int, Model] = {}
     at = BASE + HEAD_REGISTERS
     for _ in range(MODELS_MAX):
         number, length = head_of(await ask(Block(at, HEAD_REGISTERS)))
         if number == _END:
             break
-        found.setdefault(number, at)
+        model = Model(at, HEAD_REGISTERS + length)
+        at += model.registers
+        if at > _ADDRESSES:
+            raise BadAnswer(f"{who} says that its SunSpec model {number} ends at {at}: no address is so high")
+        found.setdefault(number, model)
         if wanted <= found.keys():
             return found
-        at += HEAD_REGISTERS + length
-        if at > _END - HEAD_REGISTERS:
+        if at > _ADDRESSES - HEAD_REGISTERS:
             break
     there = ", ".join(map(str, found)) or "none"
     raise BadAnswer(f"{who} has no SunSpec model {min(wanted - found.keys())}; it has {there}")

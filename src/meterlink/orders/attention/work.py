@@ -21,6 +21,7 @@ from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_out
 from meterlink.orders.attention.words import Person, check_role, noted, until_first, words
 
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 ACTS_MAX: Final = 200
 """Acts of one item; only closing it goes beyond."""
 ID_MAX: Final = 200
@@ -173,7 +174,15 @@ class WorkItem:
 
 
 def opening(
-    kind: WorkKind, why: str, *, at: datetime, actor: str, meter: str = "", order: str = "", step: int = 1
+    kind: WorkKind,
+    why: str,
+    *,
+    at: datetime,
+    actor: str,
+    meter: str = "",
+    order: str = "",
+    about: str = "",
+    step: int = 1,
 ) -> Act:
     """The act that opens an item, to be appended together with whatever makes it needed.
 
@@ -184,13 +193,14 @@ def opening(
         actor: who finds it needed.
         meter: our id of it; empty: none.
         order: id of the order that it comes from; empty: none.
+        about: of what else it is the one item of its kind, where it comes from no order; empty: of nothing.
         step: the next one of that item; 1: there is none yet.
 
     Raises:
         BadRequest: no reason, or an id that is too long.
 
     """
-    subject = item_id(kind, order) if order else f"{kind.value}:{meter or '-'}:{at:%Y%m%dT%H%M%S}"
+    subject = item_id(kind, order or about or f"{meter or '-'}:{at:%Y%m%dT%H%M%S}")
     if len(subject) > ID_MAX:
         raise BadRequest(f"an item's id has at most {ID_MAX} characters")
     body = {"kind": kind.value, "order": order, "why": words(why, "why")}
@@ -208,7 +218,7 @@ def opening(
 
 
 def item_id(kind: WorkKind, order: str) -> str:
-    """The id of the one item of a kind that an order has."""
+    """The id of the one item of a kind that an order, or what else it is about, has."""
     return f"{kind.value}:{order}"
 
 
@@ -250,6 +260,8 @@ class WorkItems:
         actor: str,
         meter: str = "",
         order: str = "",
+        about: str = "",
+        beside: Mapping[str, Any] = _NOTHING,
         marked: Callable[[Act], Act] = lambda act: act,
     ) -> WorkItem:
         """Open an item; one that is open already stays as it is, a closed one is opened again.
@@ -260,6 +272,8 @@ class WorkItems:
             actor: who finds it needed.
             meter: our id of it; empty: none.
             order: id of the order that it comes from; empty: none.
+            about: see ``opening``.
+            beside: what its act keeps of a person who did: the roles held then.
             marked: puts words in front that whoever goes there must read first.
 
         Raises:
@@ -269,13 +283,13 @@ class WorkItems:
         """
 
         async def attempt() -> WorkItem:
-            first = opening(kind, why, at=self._clock.utc_now(), actor=actor, meter=meter, order=order)
+            at = self._clock.utc_now()
+            first = opening(kind, why, at=at, actor=actor, meter=meter, order=order, about=about)
             kept = await self._acts.of_subject(Topic.WORK, first.subject)
             if kept and kept[-1].act.is_open:
                 return WorkItem.of(kept)
-            at = first.at
-            act = opening(kind, why, at=at, actor=actor, meter=meter, order=order, step=len(kept) + 1)
-            await self._acts.append(marked(act))
+            body = {**first.body, **beside}
+            await self._acts.append(marked(replace(first, step=len(kept) + 1, body=body)))
             return await self.show(first.subject)
 
         return await until_first(attempt)

@@ -16,9 +16,10 @@ from typing import Any, Final
 from meterlink.bus.line import Exchanging
 from meterlink.errors import JournalError, SecurityFailed
 from meterlink.model.act import KeptAct
-from meterlink.model.order import OrderState
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.looking import UNSEEN, look_after, look_in, look_out
+from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.schedule import is_given_up
 from meterlink.orders.life.life import Life
@@ -39,11 +40,13 @@ class Reader:
 
     Args:
         book: the orders.
+        macs: knows which meters met a wrong proof; no money is looked at there.
 
     """
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, macs: MacGuard) -> None:
         self._book = book
+        self._macs = macs
         self._timeline = book.timeline
 
     async def look(self, held: Exchanging, reach: Reach, life: Life, *, is_identified: bool = False) -> Life:
@@ -68,10 +71,23 @@ class Reader:
                 found = (await reach.driver.identity(held, reach.meter.address)).meter_number
                 if found != (meant := _number_of(life, reach)):
                     return await self._exchanged(life, meant, found)
-            look = await look_after(held, reach, life.order.kind, self._timeline)
+            look = await self._looked(held, reach, life)
         except (*UNSEEN, SecurityFailed) as error:
             return await self._conclude(life, reach, began_at, None, {"told": str(error)})
         return await self._conclude(life, reach, began_at, look, {"look": look_out(look)})
+
+    async def _looked(self, held: Exchanging, reach: Reach, life: Life) -> Look:
+        """What the meter shows; only its money has to be proved for.
+
+        Raises:
+            SecurityFailed: there is no proof, or a wrong one has shut the meter.
+
+        """
+        order = life.order
+        if order.kind is not OrderKind.TOP_UP:
+            return await look_after(held, reach, order.kind, self._timeline)
+        async with self._macs.proving(order.meter, reach.security(), by=order.id):
+            return await look_after(held, reach, order.kind, self._timeline)
 
     async def unseen(self, reach: Reach, life: Life, why: str) -> Life:
         """Write down that the meter could not be looked at: no line was to be had."""

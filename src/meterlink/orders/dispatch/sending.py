@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -125,7 +126,9 @@ class Sender:
             await self._macs.check(life.order.meter)
             security = reach.security()
             ahead = self._timeline.ahead
-            live = await look_before(held, reach, life.order.kind, security)
+            proving = partial(self._macs.proving, life.order.meter, security, by=life.order.id)
+            async with proving():
+                live = await look_before(held, reach, life.order.kind, security)
             live = replace(live, provider=await _name_of(security))
             verdicts = await self._judge.judge(Stage.LIVE, life.order, life, THE_DAEMON, live)
             if (stop := outcome(verdicts)) is not None:
@@ -141,7 +144,8 @@ class Sender:
             if is_stale_probe(life.order):
                 until = until._replace(at=until.at - until.valid_for - STALE_BY)
             command = command_of(life, reach, live, until)
-            prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
+            async with proving():
+                prepared = await reach.driver.prepare(held, reach.meter.address, command, security)
         except SecurityFailed as error:
             return await self._unproved(life, error)
         async with _finishing(held, reach, prepared):

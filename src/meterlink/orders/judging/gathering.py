@@ -13,7 +13,7 @@ from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError, NotAllowed
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import Order, OrderKind, Origin
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
@@ -176,6 +176,7 @@ class Gatherer:
             told=told,
             limited=self._limited(stage, order, life, actor, meter, now),
             others=tuple(self._others(order, steps_of, steps_before, alike(told, order.payment), now)),
+            credited=_credited(order, steps_of),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -332,6 +333,9 @@ class Gatherer:
             is_open=life.locks_meter,
             sent_at=self._sent_at(acts, now),
             arrives_until=self.timeline.shown(until, now) if until else None,
+            finding=life.finding_of_two,
+            purchase_count=life.sent.purchase_count if life.sent else None,
+            sent_to=life.sent.meter_number if life.sent else "",
         )
 
     def _sent_at(self, acts: Sequence[Act], now: datetime) -> tuple[datetime, ...]:
@@ -345,6 +349,19 @@ def _operated_by_grant(acts: Sequence[Act]) -> str:
     operated = [act for act in acts if act.verb == Signal.OPERATE and act.actor != DAEMON]
     roles = set(operated[-1].body.get(ROLES, ())) if operated else set()
     return operated[-1].actor if Role.FIELD in roles and not roles & DEEDS[Deed.OPERATE] else ""
+
+
+def _credited(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> frozenset[tuple[str, int]]:
+    """Meter number and purchase count of the top-ups of other payments that were proved; of money only."""
+    if order.kind is not OrderKind.TOP_UP:
+        return frozenset()
+    lives = [Life.of(acts) for acts in steps_of.values()]
+    return frozenset(
+        (life.sent.meter_number, life.sent.purchase_count)
+        for life in lives
+        if life.state is OrderState.DONE and full_id_of(life.order.payment) != order.payment
+        if life.sent is not None and life.sent.purchase_count is not None
+    )
 
 
 def _no_such_meter(name: str) -> Verdict:

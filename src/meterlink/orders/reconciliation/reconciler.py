@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
@@ -12,9 +12,10 @@ import structlog
 
 from meterlink.clock import Clock
 from meterlink.drivers.control import Purse
-from meterlink.errors import BadRequest, EvidenceRefused, MeterlinkError
+from meterlink.errors import BadRequest, EvidenceRefused, MeterlinkError, NotEntitled
 from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import Topic
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
@@ -22,21 +23,26 @@ from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
 from meterlink.orders.evidence.told import Kept
 from meterlink.orders.life.life import Life
-from meterlink.orders.people import DAEMON
+from meterlink.orders.people import THE_DAEMON, Actor, Deed
 from meterlink.orders.reconciliation.compare import (
     TOLERANCE_CENTS,
     Channel,
     MeterMoney,
+    PaidSince,
     Verdict,
     channels,
     money_of,
+    paid_since,
 )
+from meterlink.orders.reconciliation.nights import Nights
 from meterlink.roster.roster import Roster, RosterMeter
 
 WALLET_DRIFT: Final = "WALLET_DRIFT"
 LEDGER_AGE_MAX: Final = timedelta(days=2)
 """An older balance statement counts as absent. Source: decision 25."""
 
+READ_TRIES_MAX: Final = 2
+"""How often a wallet is read that is topped up meanwhile."""
 NIGHT: Final = time(0, 30)
 """When the day that ended is compared, in the plant."""
 _DAY: Final = timedelta(days=1)
@@ -120,6 +126,7 @@ class Reconciler:
         self._work = work
         self._clock = clock
         self._zone = zone
+        self._nights = Nights(book.acts, alarms, work, clock)
 
     async def run(self) -> None:
         """Compare every day's payments in the night after it, until cancelled. Source: TOP-08.
@@ -143,6 +150,7 @@ class Reconciler:
             if not await self._had_begun(day):
                 return
             found = await self.compare(day)
+            await self._nights.tell(day, found.channels, found.meters)
         except MeterlinkError as error:
             _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
         else:
@@ -152,14 +160,21 @@ class Reconciler:
         """When on the plant's day of an instant the day before it is compared."""
         return datetime.combine(instant.astimezone(self._zone).date(), NIGHT, self._zone)
 
-    async def compare(self, day: date) -> Reconciliation:
+    async def compare(self, day: date, actor: Actor = THE_DAEMON) -> Reconciliation:
         """Compare payments of a day, what became of them, and all meters with a wallet as they are now.
 
+        Args:
+            day: of the payments, in the plant.
+            actor: who wants it: each wallet is asked for a proof, and what does not agree is written down.
+
         Raises:
+            NotEntitled: that person may not.
             BadRequest: the day is yet to come.
             JournalError: the log cannot be read or written.
 
         """
+        if not (actor.is_daemon or actor.may(Deed.RECONCILE)):
+            raise NotEntitled(f"{actor.name} may not {Deed.RECONCILE.value}: no role of theirs allows it")
         if day > self._clock.utc_now().astimezone(self._zone).date():
             raise BadRequest(f"{day} is yet to come")
         meters = [meter for meter in self._roster if meter.world == "local"]
@@ -168,12 +183,11 @@ class Reconciler:
         lives: list[Life] = []
         found: list[MeterMoney] = []
         for meter in meters:
-            of_meter = await self._book.of_meter(meter.id)
+            found.append(await self._money(meter))
             lives += await self._book.of_meter(meter.id, meter.predecessors)
-            found.append(await self._money(meter, of_meter))
         for one in found:
             if one.verdict is Verdict.DRIFT:
-                await self._raise(one)
+                await self._raise(one, actor)
         return Reconciliation(
             day=day,
             channels=tuple(channels(payments, lives, day, self._zone)),
@@ -201,26 +215,37 @@ class Reconciler:
         first = await self._book.acts.after(0, limit=1)
         return bool(first) and first[0].act.at.astimezone(self._zone).date() <= day
 
-    async def _money(self, meter: RosterMeter, lives: list[Life]) -> MeterMoney:
-        purse, told = None, ""
-        try:
-            purse = await self._purse_of(meter.id)
-        except MeterlinkError as error:
-            told = str(error)
-        return money_of(meter.id, lives, purse, await self._ledger(meter), told)
+    async def _money(self, meter: RosterMeter) -> MeterMoney:
+        """Read a wallet and compare it; what happened to it meanwhile is compared with nothing."""
+        for _ in range(READ_TRIES_MAX):
+            before = _top_ups(await self._book.of_meter(meter.id))
+            purse, told = None, ""
+            try:
+                purse = await self._purse_of(meter.id)
+            except MeterlinkError as error:
+                told = str(error)
+            lives = await self._book.of_meter(meter.id)
+            if before == _top_ups(lives):
+                break
+            told = told or "its wallet was topped up while it was compared"
+        ledger, since = await self._ledger(meter)
+        return money_of(meter.id, lives, purse, ledger, told, since=since)
 
-    async def _ledger(self, meter: RosterMeter) -> BalanceStatement | None:
+    async def _ledger(self, meter: RosterMeter) -> tuple[BalanceStatement | None, PaidSince]:
         try:
-            newest = (await self._evidence.of_meter(meter)).newest(BalanceStatement)
+            told = await self._evidence.of_meter(meter)
         except EvidenceRefused:
-            return None
-        is_fresh = newest is not None and self._clock.utc_now() - newest.at <= LEDGER_AGE_MAX
-        return newest if is_fresh else None
+            return None, PaidSince()
+        newest = told.newest(BalanceStatement)
+        if newest is None or self._clock.utc_now() - newest.at > LEDGER_AGE_MAX:
+            return None, PaidSince()
+        return newest, paid_since(told, newest)
 
-    async def _raise(self, money: MeterMoney) -> None:
+    async def _raise(self, money: MeterMoney, actor: Actor) -> None:
         why = (
-            f"ledger {money.ledger_cents}, wallet {money.wallet_cents}, on its way {money.in_flight_cents} "
-            f"cents; purchases expected {money.count_expected}, found {money.count_found}"
+            f"ledger {money.ledger_cents}, paid since {money.paid_since_cents}, wallet {money.wallet_cents}, "
+            f"on its way {money.in_flight_cents} cents; purchases expected {money.count_expected}, "
+            f"found {money.count_found}"
         )
         drift = money.drift_cents
         seen = Seen(
@@ -231,5 +256,12 @@ class Reconciler:
             threshold=str(TOLERANCE_CENTS),
             estimate_cents=None if drift is None else abs(drift),
         )
-        await self._alarms.raise_(seen, actor=DAEMON)
-        await self._work.open(WorkKind.DRIFT, why, actor=DAEMON, meter=money.meter)
+        await self._alarms.raise_(seen, actor=actor.name, beside=actor.noted)
+        await self._work.open(
+            WorkKind.DRIFT, why, actor=actor.name, meter=money.meter, about=money.meter, beside=actor.noted
+        )
+
+
+def _top_ups(lives: Sequence[Life]) -> list[tuple[str, OrderState]]:
+    """What could change a wallet, and how it stands."""
+    return [(life.order.id, life.state) for life in lives if life.order.kind is OrderKind.TOP_UP]

@@ -88,6 +88,9 @@ class OtherOrder:
         is_open: whether it has not ended, or its unknown end holds the meter.
         sent_at: when its octets left, each time.
         arrives_until: until when its newest frame may still come to the meter; ``None``: nobody can say.
+        finding: of an unknown one ``done`` or ``not_done``, as two persons found; empty: they did not.
+        purchase_count: that a top-up wanted the wallet to have; ``None``: it was not sent.
+        sent_to: number of the meter that its frame went to; empty: the log does not tell.
 
     """
 
@@ -98,6 +101,9 @@ class OtherOrder:
     is_open: bool = False
     sent_at: tuple[datetime, ...] = ()
     arrives_until: datetime | None = None
+    finding: str = ""
+    purchase_count: int | None = None
+    sent_to: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +145,7 @@ class Facts:
         told: the evidence that concerns the meter, and the policy that the order names.
         limited: what the caps, the brake and the kill switch say of it.
         others: other orders of this meter: the open ones, and those of the same payment.
+        credited: meter number and purchase count of each top-up here that was proved, of other payments.
         last_read_at: the newest successful reading of the meter; ``None``: there is none.
         unproven: facts that this kind of order depends on and that nobody has proven of the meter's model
             and firmware; empty: it is qualified.
@@ -164,6 +171,7 @@ class Facts:
     told: Told
     limited: Limited
     others: tuple[OtherOrder, ...] = ()
+    credited: frozenset[tuple[str, int]] = frozenset()
     last_read_at: datetime | None = None
     unproven: tuple[str, ...] = ()
     model: Mapping[str, str]

@@ -7,11 +7,13 @@ from typing import Final
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment
-from meterlink.orders.rules.facts import Facts
+from meterlink.orders.rules.facts import Facts, OtherOrder
 from meterlink.orders.rules.verdict import Finding, passes, stops
 
 WALLET_MAX_CENTS: Final = 99_999_999
 """No wallet holds more: 999,999.99 yuan. Source: TOP-03."""
+BOUGHT_SINCE_MAX: Final = 1_000
+"""Purchases since an order that are looked for in the log."""
 _NO_EFFECT: Final = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.EXPIRED})
 """Ends before anything was sent."""
 
@@ -37,19 +39,54 @@ def pays_once(facts: Facts) -> Finding:
             payment=order.payment,
             like=", ".join(facts.told_elsewhere[:5]),
         )
+    return (
+        _brought(facts)
+        or _for_account(facts)
+        or _told_twice(facts)
+        or passes("payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs)
+    )
+
+
+def _brought(facts: Facts) -> Finding | None:
+    """Another order for the payment was sent: it is over only if two persons found that it did nothing.
+
+    Their word frees the payment for another order; before that one's octets leave, the meter itself must say
+    the same. Its purchase count is what it was before the first frame, or every purchase since is a top-up of
+    another payment. So the frame bears a count that the first one's cannot have beside it.
+    """
+    payment = facts.order.payment
     for one in facts.others:
-        if one.kind is OrderKind.TOP_UP and one.payment == order.payment and one.state not in _NO_EFFECT:
+        if one.kind is not OrderKind.TOP_UP or one.payment != payment or one.state in _NO_EFFECT:
+            continue
+        if one.state is not OrderState.UNKNOWN or one.finding != "not_done":
             return stops(
                 "order {other} has brought payment {payment} to the meter, or may have",
                 "工单{other}已将缴费{payment}充入电表,或可能已充入",
                 other=one.id,
-                **inputs,
+                payment=payment,
             )
-    return (
-        _for_account(facts)
-        or _told_twice(facts)
-        or passes("payment {payment} of {cents} cents", "缴费{payment},{cents}分", **inputs)
-    )
+        if facts.live is not None and not _is_proved_not_done(facts, one):
+            return stops(
+                "order {other} was found not done, and the meter does not prove it: its purchase count is "
+                "{found}, and with {payment} it would be {count}",
+                "工单{other}经核实未执行,但电表购电次数为{found},充入缴费{payment}后应为{count},无法证明未充入",
+                other=one.id,
+                payment=payment,
+                found=facts.seen.purse.purchase_count if facts.seen.purse else None,
+                count=one.purchase_count,
+            )
+    return None
+
+
+def _is_proved_not_done(facts: Facts, one: OtherOrder) -> bool:
+    """Whether the wallet of now cannot hold what an order would have brought."""
+    purse, count, number = facts.seen.purse, one.purchase_count, facts.seen.identity.meter_number
+    if purse is None or count is None or one.sent_to != number:
+        return False
+    bought = purse.purchase_count - (count - 1)
+    if not 0 <= bought <= BOUGHT_SINCE_MAX:
+        return False
+    return all((number, purchase) in facts.credited for purchase in range(count, count + bought))
 
 
 def _for_account(facts: Facts) -> Finding | None:

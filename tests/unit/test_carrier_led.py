@@ -1,0 +1,229 @@
+"""Reads that a carrier module leads: what it is given when it asks, and whose its reports are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from meterlink.drivers.carrier import leading, led
+from meterlink.errors import LineBusy, ReplyTimeout
+from tests.support.scripted_module import METERS, ONE, TRIP, Bench, asked_for_energy, bench_of, energy
+
+TWO = METERS[1]
+STRANGER = "000000000777"
+
+
+def _bench() -> Bench:
+    return bench_of(settings={"read_by": "14-F1"}, mode={"read_mode": 2}, meters=METERS[:4], nodes=METERS[:4])
+
+
+async def _asks(bench: Bench, address: str) -> dict[str, Any]:
+    """The module asks whose turn it is, and is told."""
+    await bench.module.report(0x14, 1, {"phase": 1, "addr": address, "index": 1})
+    await asyncio.sleep(0.1)
+    *_, last = [one.values for one in bench.module.server.answers()] or [{}]
+    return last
+
+
+async def _reports(bench: Bench, payload: bytes) -> None:
+    values = {"index": 1, "protocol": 2, "uplink_s": 1, "len": len(payload), "payload": payload}
+    await bench.module.report(0x06, 2, values)
+
+
+def _reading(bench: Bench, address: str, lane: int = 0) -> asyncio.Task[bytes]:
+    return asyncio.get_running_loop().create_task(bench.octets(address, lane))
+
+
+def test_a_read_waits_until_the_module_asks_for_its_meter() -> None:
+    """The module would be paused for each read, or the frame go to another meter."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(30)
+        assert 0 == (await _asks(bench, TWO))["read_flag"], "nothing is due of that one now"
+        given = await _asks(bench, ONE)
+        assert (2, 0, asked_for_energy(ONE)) == (
+            given["read_flag"],
+            given["delay_related"],
+            given["payload"],
+        )
+        await asyncio.sleep(3)
+        assert not reading.done()
+        await _reports(bench, b"\xfe\xfe" + energy(ONE))
+        assert energy(ONE) == await reading
+        await asyncio.sleep(0.1)
+        assert 0 == bench.module.server.open_reports, "it is confirmed at once"
+        assert [] == bench.reports
+        assert [] == bench.module.frames
+        assert 0 == bench.module.asked(0x12, 2)
+
+    bench.run(story)
+
+
+def test_a_report_that_is_told_again_is_confirmed_again_and_is_nothing_new() -> None:
+    """A lost confirmation would make an event of a reading."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        await _asks(bench, ONE)
+        await _reports(bench, energy(ONE))
+        await reading
+        bench.module.server.repeat()
+        await bench.module.say(bench.module.server.octets_to_send())
+        await asyncio.sleep(1)
+        assert [] == bench.reports
+
+    bench.run(story)
+
+
+def test_what_nobody_asked_the_module_for_stays_a_report() -> None:
+    """What a meter tells of its own accord would be confirmed and thrown away."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        await _asks(bench, ONE)
+        await _reports(bench, energy(TWO))
+        await asyncio.sleep(1)
+        assert (1, False) == (len(bench.reports), reading.done())
+        await _reports(bench, energy(ONE))
+        assert energy(ONE) == await reading
+
+    bench.run(story)
+
+
+def test_a_meter_that_does_not_answer_the_module_is_silent_and_its_late_answer_nobodys() -> None:
+    """A read would wait for ever, or the next question get the answer to this one."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        await _asks(bench, ONE)
+        with pytest.raises(ReplyTimeout, match="does not answer"):
+            await reading
+        late = bench.owner.counts.strays.late
+        again = _reading(bench, ONE)
+        await asyncio.sleep(1)
+        await _reports(bench, energy(ONE))
+        await asyncio.sleep(1)
+        assert (late + 1, [], False) == (bench.owner.counts.strays.late, bench.reports, again.done())
+        again.cancel()
+
+    bench.run(story)
+
+
+def test_the_next_thing_of_a_meter_goes_at_once() -> None:
+    """Each value of a meter would take a whole round of the module."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        first = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        await _asks(bench, ONE)
+        await _reports(bench, energy(ONE))
+        await first
+        await bench.module.report(0x14, 1, {"phase": 1, "addr": ONE, "index": 1})
+        await asyncio.sleep(led.NEXT_S / 2)
+        assert not bench.module.server.answers()[1:], "the module is kept waiting"
+        second = _reading(bench, ONE)
+        await asyncio.sleep(0.1)
+        assert 2 == bench.module.server.answers()[-1].values["read_flag"]
+        await _reports(bench, energy(ONE))
+        await second
+        await bench.module.report(0x14, 1, {"phase": 1, "addr": ONE, "index": 1})
+        await asyncio.sleep(led.NEXT_S + 0.1)
+        assert 0 == bench.module.server.answers()[-1].values["read_flag"], "but not for long"
+
+    bench.run(story)
+
+
+def test_a_stranger_is_not_asked_for_again() -> None:
+    """The module would come back to a meter of somebody else for ever."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        assert 1 == (await _asks(bench, STRANGER))["read_flag"]
+
+    bench.run(story)
+
+
+def test_an_order_is_not_left_to_the_module() -> None:
+    """An order would go out when the module comes to its meter, which may be in an hour."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await _asks(bench, TWO)
+        began_s = bench.sim.clock.monotonic_s()
+        await bench.octets(ONE, request=TRIP)
+        assert bench.sim.clock.monotonic_s() - began_s < 1
+        assert ([TRIP], 1) == (bench.module.frames, bench.module.asked(0x12, 2))
+        await asyncio.sleep(leading.RESUME_AFTER_S + 5)
+        assert 2 == bench.module.asked(0x12, 3), "once at the start, and once afterwards"
+
+    bench.run(story)
+
+
+def test_a_module_that_asks_for_nobody_does_not_lead() -> None:
+    """A module at the end of its round would leave everything unread until the next one."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        began_s = bench.sim.clock.monotonic_s()
+        assert energy(ONE) == await bench.octets(ONE)
+        assert bench.sim.clock.monotonic_s() - began_s <= led.IDLE_S + led.LOOK_S + 1
+        assert energy(TWO) == await bench.octets(TWO)
+        assert bench.sim.clock.monotonic_s() - began_s <= led.IDLE_S + led.LOOK_S + 2, "not each time anew"
+
+    bench.run(story)
+
+
+def test_who_waits_too_long_for_his_turn_gives_it_up() -> None:
+    """A line would stand for an hour, and its watch take it for dead."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        reading = _reading(bench, ONE)
+        began_s = bench.sim.clock.monotonic_s()
+        while not reading.done():
+            assert 0 == (await _asks(bench, TWO))["read_flag"]
+            await asyncio.sleep(20)
+        with pytest.raises(LineBusy):
+            await reading
+        waited_s = bench.sim.clock.monotonic_s() - began_s
+        assert led.WAIT_MAX_S <= waited_s <= led.WAIT_MAX_S + 30
+        assert 0 == (await _asks(bench, ONE))["read_flag"], "and nothing of it is left"
+
+    bench.run(story)
+
+
+def test_a_read_that_was_given_up_is_not_given_to_the_module() -> None:
+    """The answer would come when nobody wants it, and be an event of a value."""
+    bench = _bench()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await _asks(bench, TWO)
+        reading = _reading(bench, ONE)
+        await asyncio.sleep(1)
+        reading.cancel()
+        await asyncio.sleep(led.LOOK_S + 0.1)
+        await asyncio.sleep(led.NEXT_S)
+        assert 0 == (await _asks(bench, ONE))["read_flag"]
+
+    bench.run(story)
