@@ -12,6 +12,7 @@ from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim.works.switch import Command
 from tests.sim.test_local_prepayment import Shop
+from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support import case_stories
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import OrderGateway, document, one_meter
@@ -158,10 +159,14 @@ def test_who_was_cut_off_at_the_old_meter_gets_no_case_by_policy(tmp_path: Path)
     gateway.employ("olga", "operator")
 
     async def script() -> None:
+        await gateway.up()
+        agreement, policy = case_stories.agreed(gateway)
+        await gateway.told({**agreement, "until": time_out(gateway.now())})  # billed afterwards by then
+        await asyncio.sleep(1)
         await gateway.cut_off(M)
         await exchanged(gateway)
-        agreement, policy = case_stories.agreed(gateway)
-        await gateway.told({**agreement, "meter": NEW})
+        await change(gateway, meter=NEW, agreement="billing:a2")
+        await gateway.told({**agreement, "id": "a2", "meter": NEW})
         await gateway.ask("anna", "evidence.add", records=[policy])
         await gateway.ask("both", "evidence.confirm", id="board:v7")
         await owing(gateway)
