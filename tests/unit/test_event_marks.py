@@ -85,4 +85,5 @@ def test_every_kind_that_the_dictionaries_know_has_words() -> None:
         words_of(quadrant, "en"),
     )
     assert "记录已被覆盖" in words_of(EVENTS_GONE, "zh")
-    assert "events_wait" == words_of("events_wait", "zh")
+    assert "有事件待读" == words_of("events_wait", "zh")
+    assert "no_such_kind" == words_of("no_such_kind", "zh")

@@ -47,7 +47,7 @@ def test_each_event_is_shown_once_in_both_languages(config: Path) -> None:
     assert "2026-11-22 08:00:01" in english[1] and "2026-11-22 08:00:31" in english[1]
     assert "power down" in english[1] and "0:00:30" in english[1] and "voltage.a@start=230.10V" in english[1]
     assert "voltage loss phase A" in english[2] and "lasts" in english[2]
-    assert "reported_values" in english[3] and "(told)" in english[3]
+    assert "reported values" in english[3] and "(told)" in english[3]
     chinese = _run(config, "--lang", "zh").output
     assert "掉电" in chinese and "A相失压" in chinese and "未结束" in chinese
 
