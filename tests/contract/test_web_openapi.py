@@ -15,8 +15,8 @@ from meterlink.web.app import bare_application
 from meterlink.web.texts import Cursor, CursorOfAll, Day, SealsCursor
 from tests.support.check_api import check
 
-EXAMPLES = 40
-"""Of each operation, and walks: some 1,100 cases, twenty seconds of a core; ``make check-api`` has 2,000."""
+EXAMPLES = 110
+"""Of each operation, and walks: some 3,000 cases, a minute; ``make check-api`` has 2,000 examples of each."""
 
 
 @pytest.mark.timeout(300)

@@ -240,9 +240,29 @@ async def test_a_ratio_holds_since_it_was_told_to_and_its_day_is_billed(tmp_path
             found = [_of(freezes, day).amount for day in range(5)]
             assert [300, 300, 6 * 30 + 4 * 40, 400, 400] == found, "and what the register showed"
             assert sum(one for one in found if one) == _of(freezes, 0, 4).amount
-        await at.book.turn(_ratio("30", _noon(1)), actor="li")
+        with pytest.raises(BadRequest, match="--void-later"):
+            await at.book.turn(_ratio("30", _noon(1)), actor="li")
+        mistaken = replace(_ratio("30", _noon(1)), void_later=True)
+        await at.book.turn(mistaken, actor="li")
         with at.freezes() as freezes:
             assert Decimal(1500) == _of(freezes, 0, 4).amount, "it was a mistake: there never were others"
+
+
+@pytest.mark.asyncio
+async def test_no_ratio_is_void_without_a_word(tmp_path: Path) -> None:
+    """Told in the wrong order, days would be billed with a ratio that somebody had told the end of."""
+    async with plant(tmp_path) as at:
+        at.after(FIRST_DAY)
+        await at.put(1, ct="30")
+        await _shown(at, 100, 110, 120, 130, 140, 150)
+        await at.book.turn(_ratio("20", _noon(3), "135.00"), actor="li")
+        with pytest.raises(BadRequest, match="told since 2026-11-04"):
+            await at.book.turn(_ratio("60", _noon(1)), actor="li")
+        await at.book.turn(_ratio("20", _noon(1)), actor="li")  # the same, told too late: nothing is lost
+        await at.book.turn(_ratio("60", _noon(1)), actor="li")  # since the same time: it was wrong
+        await at.book.turn(_ratio("20", _noon(3)), actor="li")
+        with at.freezes() as freezes:
+            assert [300, None, 600, 5 * 60 + 5 * 20, 200] == [_of(freezes, day).amount for day in range(5)]
 
 
 def _multiplied(row: FreezeRow) -> tuple[float | Decimal | None, ...]:

@@ -51,7 +51,7 @@ async def test_a_changed_byte_is_named_wherever_it_is(tmp_path: Path) -> None:
             path.write_bytes(changed)
             named = _named(elsewhere, key)
             folder = str(path.parent.relative_to(elsewhere))
-            at_fault = path.name in {MANIFEST, SIGNATURE} and {folder, f"{folder}/{SIGNATURE}"}
+            at_fault = path.name in {MANIFEST, SIGNATURE} and {folder, f"{folder}/{MANIFEST}"}
             assert named & (at_fault or {f"{folder}/{path.name}"}), (path.name, at, named)
         path.unlink()
         assert _named(elsewhere, key), path.name

@@ -81,7 +81,8 @@ class _Life:
     async def _ratio(self) -> None:
         meter, ratio = self.rng.choice(list(self.registers)), Decimal(self.rng.choice([10, 30, 40]))
         since = end_of(self._ago(500).date(), CHINA_TIME) - timedelta(hours=self.rng.choice([24, 36]))
-        await self.at.book.turn(Turn(meter=meter, at=since, ct=ratio, registers={}), actor="li")
+        told = Turn(meter=meter, at=since, ct=ratio, registers={}, void_later=True)
+        await self.at.book.turn(told, actor="li")
 
     async def _exchange(self) -> None:
         old, at = self.rng.choice(list(self.registers)), self._ago(400)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 from meterlink.acquisition.explaining import NOBODY, why
 from meterlink.billing.days import end_of
@@ -30,6 +30,13 @@ class FreezeValid(TypedDict):
     rate: float | None
 
 
+class _Held(NamedTuple):
+    """What holds of a register of one freeze, and the row of the log that told it."""
+
+    seq: int
+    register: Register
+
+
 @dataclass(frozen=True, slots=True)
 class DayStanding:
     """Gathers the freezes of a day of an area, and tells how it stands.
@@ -42,17 +49,15 @@ class DayStanding:
 
     day: date
     area: str
-    _told: dict[str, dict[datetime, dict[str, Register]]] = field(default_factory=dict)
+    _told: dict[str, dict[datetime, dict[str, _Held]]] = field(default_factory=dict)
 
     def add(self, row: FreezeRow) -> None:
         """One more, in the order of the log: what it tells of a register of its freeze holds from here on."""
-        told = self._told.setdefault(row.meter, {})
-        freeze = told.pop(row.frozen_at, {})
+        freeze = self._told.setdefault(row.meter, {}).setdefault(row.frozen_at, {})
         for one in row.registers:
             before = freeze.get(one.item)
-            if before is None or not _is_worthless(one, before):
-                freeze[one.item] = one
-        told[row.frozen_at] = freeze  # behind the others: it is the newest
+            if before is None or not _is_worthless(one, before.register):
+                freeze[one.item] = _Held(row.seq, one)
 
     def counts(self, in_service: list[str]) -> Counts:
         """How many meters stand how.
@@ -130,14 +135,11 @@ def _is_worthless(again: Register, before: Register) -> bool:
     return is_worse and again.value != before.value
 
 
-def _held(told: Mapping[datetime, Mapping[str, Register]]) -> Mapping[str, Marks]:
+def _held(told: Mapping[datetime, Mapping[str, _Held]]) -> Mapping[str, Marks]:
     """Of each register what holds: of several freezes of a day, one that is not rejected, then the newest."""
-    held: dict[str, Marks] = {}
-    for freeze in told.values():
-        for item, marks in ((item, one.marks) for item, one in freeze.items()):
-            if item not in held or held[item] & UNUSABLE or not marks & UNUSABLE:
-                held[item] = marks
-    return held
+    every = (item for freeze in told.values() for item in freeze.items())
+    ordered = sorted(every, key=lambda item: (not item[1].register.marks & UNUSABLE, item[1].seq))
+    return {item: one.register.marks for item, one in ordered}
 
 
 def _worst(held: Mapping[str, Marks]) -> Standing:

@@ -109,7 +109,9 @@ def _signature(seal: Sealed, keys: Sequence[str], signers: set[str]) -> Iterator
         yield _unreadable(path, error)
         return
     except SettlementBroken as error:
-        yield SealFault(path=path, en=f"{error}: {MANIFEST} or it was changed", zh="签名与清单不符")
+        en = f"{error}: it or {SIGNATURE} was changed, and what it says of the files is worth nothing"
+        zh = f"签名与清单不符:{MANIFEST} 或 {SIGNATURE} 被改动,清单所列文件信息不可信"
+        yield SealFault(path=seal.folder / MANIFEST, en=en, zh=zh)
         return
     signers.add(signer)
     if keys and signer not in keys:

@@ -226,6 +226,9 @@ def ratio(
     only: Annotated[
         bool, typer.Option("--only", help="The meter that came in its place has transformers of its own.")
     ] = False,
+    void_later: Annotated[
+        bool, typer.Option("--void-later", help="Ratios that were told of later times are void by it.")
+    ] = False,
     evidence: _EVIDENCE = "",
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
@@ -233,10 +236,11 @@ def ratio(
 ) -> None:
     """Note since when a meter's transformers have another ratio, and what it showed then. 变更倍率。
 
-    What was told of that time and later is void: so a ratio that was told too late, or wrongly, is put right,
+    A ratio that was told too late, or wrongly since the same time, is put right so,
     and consumption of the days since then is made with it. With what the registers showed, the day of the
     change has an amount too; at midnight its freeze tells that. Where the meter was replaced since, the new
-    one is told first, from when it came, or `--only` says that it has transformers of its own.
+    one is told first, from when it came, or `--only` says that it has transformers of its own. Another ratio
+    that was told of a later time is void only with `--void-later`.
 
     \b
     Examples:
@@ -250,7 +254,7 @@ def ratio(
 
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     told = {"meter": meter, "ct": ct, "pt": pt, "evidence": evidence}
-    raise typer.Exit(changing.turn(told, at, register or (), only=only))
+    raise typer.Exit(changing.turn(told, at, register or (), only=only, void_later=void_later))
 
 
 @app.command()

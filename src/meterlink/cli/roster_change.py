@@ -122,13 +122,13 @@ class RosterChanging:
             outcome = way.exchange(args)
         return self._told(outcome, told["meter"], {}, is_daemon=way.is_daemon, refused="refused_exchange")
 
-    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str], *, only: bool = False) -> int:
+    def turn(self, told: Mapping[str, str], at: str, registers: Sequence[str], **words: bool) -> int:
         """Note another ratio, or that a meter was taken out; the exit code."""
         args = {
             **self._with_ratios(told),
             "at": self._cell(Time(), at),
             "registers": self._registers(registers),
-            "only": only,
+            **words,
         }
         with self._way() as way:
             outcome = way.turn(args)

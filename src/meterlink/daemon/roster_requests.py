@@ -220,6 +220,7 @@ def turn_in(args: Args) -> Turn:
         pt=_ratio(args, "pt"),
         evidence=text(args, "evidence", ""),
         only=args.get("only") is True,
+        void_later=args.get("void_later") is True,
     )
 
 

@@ -24,7 +24,7 @@ from meterlink.roster.faults import Fault, RosterRefused, Words
 from meterlink.roster.last_registers import Doubt, check_last
 from meterlink.roster.plan import changes, result
 from meterlink.roster.saying import Saying, followed
-from meterlink.roster.turns import RATIO, REMOVE, Turn, turned
+from meterlink.roster.turns import RATIO, REMOVE, Turn, check_void, turned
 
 IMPORT: Final = "import"
 """Verb of the revision that took the configuration's meters over."""
@@ -204,6 +204,8 @@ class RosterBook:
         held = await self.held()
         touched = turned(held.meters, turn, self._clock.utc_now())
         doubts: tuple[Doubt, ...] = ()
+        if turn.verb == RATIO:
+            check_void(turn, touched, held.meters[turn.meter], await self._log.changes_of(turn.meter))
         if turn.verb == REMOVE:
             doubts = await self._doubts(held, turn.meter, turn.registers, turn.at)
         applied = await self._keep(held, [touched], actor, turn.verb, turn.body(), _NO_ROWS)

@@ -5,7 +5,7 @@ What its registers showed then parts what came before from what came behind, as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from typing import Any, Final
 from meterlink.config.meters import MeterSettings
 from meterlink.errors import BadRequest
 from meterlink.model.payload import time_out
+from meterlink.model.roster_change import KeptChange
 from meterlink.roster.entries import Meters, entry_of, meter_of
 from meterlink.roster.exchange import AHEAD_MAX, check_evidence, check_registers
 
@@ -36,6 +37,7 @@ class Turn:
         evidence: where that is to be seen.
         only: whether the meter that came in its place since has transformers of its own, so that a ratio is
             none of it.
+        void_later: whether ratios that were told of later times are meant to be void.
 
     """
 
@@ -46,6 +48,7 @@ class Turn:
     pt: Decimal | None = None
     evidence: str = ""
     only: bool = False
+    void_later: bool = False
 
     @property
     def verb(self) -> str:
@@ -93,6 +96,37 @@ def turned(meters: Meters, turn: Turn, now: datetime) -> MeterSettings:
     if not turn.only:
         _check_behind(meters, new)
     return new
+
+
+def check_void(turn: Turn, new: MeterSettings, old: MeterSettings, changes: Sequence[KeptChange]) -> None:
+    """Refuse a ratio by which another one that was told of a later time would be void without a word.
+
+    Where that other one is the same ratio nothing is lost: it was told too late, and holds from earlier on.
+
+    Args:
+        turn: what is told now.
+        new: the entry with it.
+        old: the entry before it.
+        changes: of the meter, in the order in which they were told.
+
+    Raises:
+        BadRequest: it would be, and nobody has said that this is meant.
+
+    """
+    standing: list[datetime] = []
+    for one in changes:
+        if one.since is not None and one.verb == RATIO:
+            standing = [*(since for since in standing if since < one.since), one.since]
+    later = [since for since in standing if since > turn.at]
+    is_lost = len(later) > 1 or (later and new.ct * new.pt != old.ct * old.pt)
+    if not is_lost or turn.void_later:
+        return
+    since = later[0].isoformat()
+    raise BadRequest(
+        f"another ratio of meter {turn.meter!r} was told since {since}, which is later and would be void: if "
+        f"that is meant, say so (`--void-later`), and tell again what holds since then / 已登记 {since} 起的"
+        "另一倍率,时刻更晚,将随之作废:确需如此时请加 --void-later,并重新登记其后的倍率"
+    )
 
 
 def _check_behind(meters: Meters, meter: MeterSettings) -> None:
