@@ -15,8 +15,8 @@ from meterlink.web.app import bare_application
 from meterlink.web.texts import Cursor, CursorOfAll, Day, SealsCursor
 from tests.support.check_api import check
 
-EXAMPLES = 110
-"""Of each operation, and walks: some 3,000 cases, a minute; ``make check-api`` has 2,000 examples of each."""
+EXAMPLES = 280
+"""Of each operation, and walks: some 7,000 cases, a minute; ``make check-api`` has 2,000 examples of each."""
 
 
 @pytest.mark.timeout(300)
