@@ -53,11 +53,13 @@ class Talk:
     Attributes:
         asked_s: times of all questions that came as far as the line.
         said: sound answers.
+        said_late: answers to the same question of before, which nobody can tell from sound ones.
 
     """
 
     asked_s: list[float] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
+    said_late: list[Said] = field(default_factory=list)
 
 
 class _Watch(FaultRules):
@@ -190,9 +192,11 @@ class Plant:
             await act()
 
     def _note(self, line: str, record: AnswerRecord) -> None:
-        if record.values and not _SPOILS.intersection(record.faults):
+        spoils = _SPOILS.intersection(record.faults)
+        if record.values and spoils <= {"stale"}:
+            talk = self.talks[line, record.address]
             said = Said(self._clock.monotonic_s(), dict(record.values))
-            self.talks[line, record.address].said.append(said)
+            (talk.said_late if spoils else talk.said).append(said)
 
     # --- what happens ---------------------------------------------------------------------------
 

@@ -139,6 +139,7 @@ def _judge_passing(
         one = drafts[meter]
         if meter not in said:
             talk = world.plant.talks[one.line, one.address]
-            said[meter] = {value for answer in talk.said for value in answer.values.items()}
+            answers = (*talk.said, *talk.said_late)
+            said[meter] = {value for answer in answers for value in answer.values.items()}
         if not said[meter].issuperset(values.items()):
             found.complaints.append(f"{meter} ({one.nature}) instant {slot}: nobody said {values}")
