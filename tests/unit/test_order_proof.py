@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from meterlink.drivers.control import Cause, ClockLook, ControlAnswer, Standing, SwitchRecord, Verdict
@@ -213,7 +213,37 @@ def _check(played: Played, found: Conclusion) -> None:
             raise AssertionError(f"a sound meter, and {other}: {found.inputs}")
 
 
+_KEY_AT_A_METER_THAT_TELLS_LITTLE = Scene(
+    kind=OrderKind.GUARANTEE_OFF,
+    meter={
+        "is_open": False,
+        "permitted": True,
+        "delay_s": 0,
+        "has_key": False,
+        "lazy_bit": False,
+        "tells": frozenset({"bits", "contact"}),
+        "loaded": False,
+        "guarantee": False,
+        "alarm": False,
+    },
+    stores=False,
+    arrives_s=None,
+    is_ignored=False,
+    is_answered=False,
+    facts_known=False,
+    expires_s=30,
+    clock_ahead_s=0,
+    clock_error_s=0,
+    looks_s=(0, 10),
+    parts_s=(0, 0, 0),
+    key_s=0,
+    load_ends_s=0,
+)
+"""The contact closes by a key that was permitted before, and the meter does not tell what it is commanded."""
+
+
 @given(scenes())
+@example(_KEY_AT_A_METER_THAT_TELLS_LITTLE)
 @settings(max_examples=400)
 def test_no_read_back_of_a_sound_meter_lies(scene: Scene) -> None:
     """An obeyed trip would be sent again, or one that was lost be called done."""

@@ -173,8 +173,11 @@ def has_opened_apart(before: Standing, after: Standing, operator_code: str) -> b
 
 
 def has_closed_apart(before: Standing, after: Standing, operator_code: str) -> bool:
-    """The same of a contact that closed, and that nobody had permitted to."""
-    if before.command_open is False or _is_of_another(before.closes, after.closes, operator_code):
+    """The same of a contact that closed, and that nobody had permitted to.
+
+    Of a meter that does not tell what it is commanded nobody knows whether the key could close it.
+    """
+    if before.command_open is not True or _is_of_another(before.closes, after.closes, operator_code):
         return False
     return before.contact_open is True and after.contact_open is False
 
