@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from meterlink.config.control import ControlSettings
+from meterlink.config.watched_file import FILE_OCTETS_MAX
 from meterlink.errors import ConfigError
 from meterlink.orders.limits.calendar import (
-    FILE_OCTETS_MAX,
     HOLIDAYS_MAX,
     Calendar,
     CalendarOfFile,

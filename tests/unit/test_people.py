@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from meterlink.config.watched_file import FILE_OCTETS_MAX
 from meterlink.errors import ConfigError, NotAllowed
 from meterlink.orders import people as people_module
 from meterlink.orders.people import (
     DEEDS,
-    FILE_OCTETS_MAX,
     PEOPLE_MAX,
     THE_DAEMON,
     Actor,
@@ -102,6 +103,20 @@ def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not TOML"):
         People.read(path)
+    with pytest.raises(ConfigError, match="brackets stand too deep"):
+        People.read(_file(tmp_path, f"people = {'[' * 20_000}{']' * 20_000}"))
+
+
+def test_a_file_that_is_right_again_says_so_once(tmp_path: Path) -> None:
+    """Nobody who reads the log could tell whether orders go again."""
+    path = _file(tmp_path, _GOOD)
+    people = PeopleOfFile(path)
+    with capture_logs() as logs:
+        path.chmod(0o602)
+        assert [True, True] == ["chmod" in people.fault for _ in range(2)]
+        path.chmod(0o600)
+        assert ["", ""] == [people.fault for _ in range(2)]
+    assert ["people_wrong", "people_right"] == [one["event"] for one in logs]
 
 
 def test_a_file_has_a_largest_size(tmp_path: Path) -> None:

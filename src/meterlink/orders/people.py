@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import enum
 import re
-import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +15,11 @@ from types import MappingProxyType
 from typing import Annotated, Final
 
 import structlog
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from meterlink.config.meters import TwelveDigits
 from meterlink.config.table import Table
+from meterlink.config.watched_file import WatchedFile, octets_of, table_of
 from meterlink.errors import ConfigError, NotAllowed
 from meterlink.model.order import OrderKind
 
@@ -34,8 +33,6 @@ ROLES: Final = "roles"
 """Under which the act of a person keeps the roles that he held."""
 PEOPLE_MAX: Final = 1_000
 """A file with more is refused."""
-FILE_OCTETS_MAX: Final = 1_048_576
-"""A larger file of people is refused before it is read."""
 
 
 class Role(enum.StrEnum):
@@ -226,7 +223,7 @@ class People:
             ConfigError: it cannot be read, is wrong, or others than its owner may write it.
 
         """
-        return cls(_actors(path, _octets(path)))
+        return cls(_actors(path, octets_of(path, is_guarded=True)))
 
     def actor(self, name: str) -> Actor:
         """The person of a local user's name; somebody unknown has no role.
@@ -255,10 +252,10 @@ class People:
 class PeopleOfFile(People):
     """Everybody who has a role in a file, as it stands at each look: whoever is taken out is out at once.
 
-    The octets themselves are compared, because the time of a file may be the same after a change. While the
-    file is wrong nobody may do anything, because somebody may have been taken out of it; what only keeps
-    people from harm is done by the file as it was right last, and whoever asks for it asks for ``last``. One
-    that was never right in this life of the program hinders no start: until it is, nobody has any role.
+    While the file is wrong nobody may do anything, because somebody may have been taken out of it; what only
+    keeps people from harm is done by the file as it was right last, and whoever asks for it asks for
+    ``last``. One that was never right in this life of the program hinders no start: until it is, nobody has
+    any role.
 
     Args:
         path: as of ``People.read``.
@@ -267,10 +264,8 @@ class PeopleOfFile(People):
 
     def __init__(self, path: Path) -> None:
         super().__init__(())
-        self._path = path
-        self._octets: bytes | None = None
-        self._fault = ""
-        self._is_right()
+        self._file = WatchedFile(path, "people", _by_name, _counted, is_guarded=True)
+        self._file.look()
 
     def actor(self, name: str) -> Actor:
         """The person of a local user's name, as the file says now; somebody unknown has no role.
@@ -279,9 +274,9 @@ class PeopleOfFile(People):
             NotAllowed: the file cannot be read or is wrong; nobody has a role until it is right.
 
         """
-        if fault := self.fault:
-            raise self._unknown(fault)
-        return super().last(name)
+        if fault := self._file.look():
+            raise _unknown(fault)
+        return self._known(name, fault)
 
     def last(self, name: str) -> Actor:
         """As the file says now; while it is wrong, as it said when it was right last.
@@ -290,70 +285,39 @@ class PeopleOfFile(People):
             NotAllowed: it was never right since the program started.
 
         """
-        if not self._is_right() and not self.were_known:
-            raise self._unknown(self._fault)
-        return super().last(name)
-
-    @staticmethod
-    def _unknown(fault: str) -> NotAllowed:
-        said = f"nobody may do anything until this is right: {fault} / 人员文件有误,更正之前任何人不得操作"
-        return NotAllowed(said, why="people")
+        return self._known(name, self._file.look())
 
     @property
     def fault(self) -> str:
         """What is wrong with the file as it stands now; empty: nothing."""
-        return "" if self._is_right() else self._fault
+        return self._file.look()
 
     @property
     def were_known(self) -> bool:
         """Whether the file was right at some time since the program started."""
-        return self._octets is not None
+        return self._file.last is not None
 
-    def _is_right(self) -> bool:
-        try:
-            self._look()
-        except ConfigError as error:
-            if (fault := str(error)) != self._fault:
-                self._fault = fault
-                _log.error("people_wrong", reason=fault)
-            return False
-        return True
-
-    def _look(self) -> None:
-        octets = _octets(self._path)
-        if octets != self._octets:
-            actors = _actors(self._path, octets)
-            self._actors = {actor.name: actor for actor in actors}
-            is_other, self._octets = self.were_known or bool(self._fault), octets
-            if is_other:
-                _log.info("people_changed", people=len(actors))
-        self._fault = ""
+    def _known(self, name: str, fault: str) -> Actor:
+        if self._file.last is None:
+            raise _unknown(fault)
+        return self._file.last.get(name, Actor(name=name))
 
 
-def _octets(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            found = stat.S_IMODE(path.stat().st_mode)
-            if found & (stat.S_IWGRP | stat.S_IWOTH):
-                raise ConfigError(f"{path}: others than its owner may write it: run `chmod go-w {path}`")
-            octets = file.read(FILE_OCTETS_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(octets) > FILE_OCTETS_MAX:
-        raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
-    return octets
+def _unknown(fault: str) -> NotAllowed:
+    said = f"nobody may do anything until this is right: {fault} / 人员文件有误,更正之前任何人不得操作"
+    return NotAllowed(said, why="people")
+
+
+def _by_name(path: Path, octets: bytes) -> Mapping[str, Actor]:
+    return {actor.name: actor for actor in _actors(path, octets)}
+
+
+def _counted(actors: Mapping[str, Actor]) -> dict[str, int]:
+    return {"people": len(actors)}
 
 
 def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:
-    try:
-        people = _File.model_validate(tomllib.loads(octets.decode())).people
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
-        said = fault["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}: {place}: {said}") from None
+    people = table_of(_File, path, octets).people
     names = [person.name for person in people]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles")

@@ -7,25 +7,19 @@ trip: nobody has said that it is none.
 from __future__ import annotations
 
 import enum
-import tomllib
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
-import structlog
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from meterlink.config.control import ControlSettings, SeasonSettings
 from meterlink.config.table import Table
-from meterlink.errors import ConfigError
-
-_log = structlog.get_logger(__name__)
+from meterlink.config.watched_file import WatchedFile, octets_of, table_of
 
 HOLIDAYS_MAX: Final = 400
 """A file with more is refused."""
-FILE_OCTETS_MAX: Final = 1_048_576
-"""A larger file is refused before it is read."""
 _SATURDAY: Final = 5
 _DAY: Final = timedelta(days=1)
 
@@ -90,22 +84,18 @@ class Holidays:
             ConfigError: it cannot be read, or is wrong.
 
         """
-        return cls.told(path, _octets(path))
+        return cls.told(path, octets_of(path))
 
     @classmethod
     def told(cls, path: Path, octets: bytes) -> Holidays:
         """The same of what was read from a file already; errors as of ``read``."""
-        try:
-            found = _File.model_validate(tomllib.loads(octets.decode()))
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{path}: not TOML: {error}") from None
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
-            said = fault["msg"].removeprefix("Value error, ")
-            raise ConfigError(f"{path}: {place}: {said}" if place else f"{path}: {said}") from None
+        found = table_of(_File, path, octets)
         days = frozenset(day for holiday in found.holidays for day in _days(holiday.first, holiday.last))
         return cls(first_day=found.first_day, last_day=found.last_day, days=days)
+
+    def span_in_words(self) -> dict[str, str]:
+        """The days that the file covers, for the log."""
+        return {"first_day": f"{self.first_day}", "last_day": f"{self.last_day}"}
 
     def covers(self, day: date) -> bool:
         """Whether the file says anything of a day."""
@@ -181,7 +171,7 @@ class CalendarOfFile:
     """A calendar whose file of holidays is looked at each time somebody asks.
 
     A file that is put right, or gains a year, needs no start. While it cannot be read or is wrong no day is
-    covered, so that nobody is cut off. The log is told once of each fault, and when it is over.
+    covered, so that nobody is cut off.
 
     Args:
         settings: hours, seasons, and which file.
@@ -190,53 +180,23 @@ class CalendarOfFile:
     """
 
     def __init__(self, settings: ControlSettings, zone: timezone) -> None:
-        self._path = None if settings.holidays is None else settings.holidays.expanduser()
         self._uncovered = Calendar.of(settings.model_copy(update={"holidays": None}), zone)
-        self._octets: bytes | None = None
-        self._read = self._uncovered
-        self._fault = ""
+        self._file = _watched(settings.holidays.expanduser()) if settings.holidays else None
 
     @property
     def fault(self) -> str:
         """What is wrong with the file as it stands now; empty: nothing."""
-        self.current()
-        return self._fault
+        return "" if self._file is None else self._file.look()
 
     def current(self) -> Calendar:
         """The calendar as the file says now."""
-        if self._path is None:
+        if self._file is None or self._file.look():
             return self._uncovered
-        try:
-            self._look(self._path)
-        except ConfigError as error:
-            if (fault := str(error)) != self._fault:
-                self._fault = fault
-                _log.error("holidays_wrong", reason=fault)
-            return self._uncovered
-        return self._read
-
-    def _look(self, path: Path) -> None:
-        octets = _octets(path)
-        if octets != self._octets:
-            found = Holidays.told(path, octets)
-            self._read = replace(self._uncovered, holidays=found)
-            is_other, self._octets = self._octets is not None or bool(self._fault), octets
-            if is_other:
-                _log.info("holidays_changed", first_day=f"{found.first_day}", last_day=f"{found.last_day}")
-        elif self._fault:
-            _log.info("holidays_right", file=path.name)
-        self._fault = ""
+        return replace(self._uncovered, holidays=self._file.last)
 
 
-def _octets(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            octets = file.read(FILE_OCTETS_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(octets) > FILE_OCTETS_MAX:
-        raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
-    return octets
+def _watched(path: Path) -> WatchedFile[Holidays]:
+    return WatchedFile(path, "holidays", Holidays.told, Holidays.span_in_words)
 
 
 def _within(season: SeasonSettings, today: str) -> bool:
