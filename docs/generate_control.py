@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from meterlink.model.order import NOT_ORDERED, OrderKind
-from meterlink.orders.evidence.book import SENDERS, WITHDRAWABLE
+from meterlink.orders.evidence.admission import SENDERS, WITHDRAWABLE
 from meterlink.orders.evidence.records import Evidence, Record
 from meterlink.orders.people import DEEDS
 from meterlink.orders.rules import RULES, Rule, Stage

@@ -15,7 +15,8 @@ import pytest
 
 from meterlink.errors import EvidenceRefused, NotEntitled
 from meterlink.journal.journal import Journal
-from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE, EvidenceBook
+from meterlink.orders.evidence.admission import AHEAD_MAX, TIMES_FROM, TIMES_UNTIL, WITHDRAWABLE
+from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.lines import LINE_OCTETS_MAX, read_lines
 from meterlink.orders.evidence.one_payment import sign_of
 from meterlink.orders.evidence.records import KINDS, MONEY_MAX_CENTS, Dispute, Notice, Payment, Policy, parse
@@ -396,9 +397,9 @@ async def test_a_transfer_is_known_at_every_meter(tmp_path: Path) -> None:
                 group.create_task(book.add(parse(document), BILLING))
         payment = (await book.of_meter(METER)).all(Payment)[0]
         theirs = {f"billing:p{number}" for number in range(1, 20, 2)}
-        assert theirs == set(await book.told_elsewhere(payment))
-        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": "T-8"}))
-        assert [] == await book.told_elsewhere(payment.model_copy(update={"transfer": ""}))
+        assert theirs == set(await book.elsewhere.payments_of(payment))
+        assert [] == await book.elsewhere.payments_of(payment.model_copy(update={"transfer": "T-8"}))
+        assert [] == await book.elsewhere.payments_of(payment.model_copy(update={"transfer": ""}))
 
 
 _DAY_BEFORE = "2026-11-23T11:59:00+08:00"
@@ -434,7 +435,7 @@ async def test_what_may_be_one_payment_is_known_at_the_other_meter(
         theirs = _document(meter="m3", customer="000087654321", sender="desk")
         assert (await book.add(parse(theirs), THE_DAEMON)).is_new
         found = [(await book.of_meter(meter)).all(Payment)[0] for meter in (*meters, strangers)]
-        told = [await book.told_elsewhere(payment) for payment in found]
+        told = [await book.elsewhere.payments_of(payment) for payment in found]
         assert [[], ["bank:p1"] if is_found else [], []] == told, "the first is credited"
 
 
@@ -453,12 +454,13 @@ async def test_so_many_payments_of_one_transfer_are_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each payment would be held against all that a broken sender has ever told."""
-    monkeypatch.setattr("meterlink.orders.evidence.book.TELLERS_MAX", 2)
+    monkeypatch.setattr("meterlink.orders.evidence.elsewhere.TELLERS_MAX", 2)
     async with _book(tmp_path, *_TWO) as book:
         for number, meter in enumerate(["m1", "m1", "m1", "m2"]):
             await book.add(parse(_document(id=f"p{number}", meter=meter, transfer="T-7")), BILLING)
         payment = (await book.of_meter(_TWO[1])).all(Payment)[0]
-        assert ["billing:p0", "billing:p1"] == await book.told_elsewhere(payment), "the last sees the first"
+        told = await book.elsewhere.payments_of(payment)
+        assert ["billing:p0", "billing:p1"] == told, "the last sees the first"
 
 
 @pytest.mark.asyncio

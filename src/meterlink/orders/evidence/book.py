@@ -9,50 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
 from meterlink.clock import Clock
 from meterlink.errors import EvidenceRefused, NotEntitled, Overtaken, StepTaken
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
-from meterlink.model.plain import hidden_in, texts_in
-from meterlink.orders.evidence.one_payment import (
-    TELLERS_MAX,
-    likenesses_near,
-    likenesses_of,
-    may_be_one,
-    subject_of,
-)
-from meterlink.orders.evidence.records import (
-    Agreement,
-    BalanceStatement,
-    Consent,
-    Dispute,
-    Evidence,
-    Filing,
-    FinalNotice,
-    Notice,
-    Payment,
-    Policy,
-    ProbeOrder,
-    Protection,
-    Receipt,
-    Record,
-    SafetyHold,
-    Warning_,
-    WorkOrder,
-)
+from meterlink.orders.evidence.admission import check_brought, check_taken_back
+from meterlink.orders.evidence.elsewhere import Elsewhere
+from meterlink.orders.evidence.records import Dispute, Evidence, Payment, Policy, Protection, SafetyHold
 from meterlink.orders.evidence.told import Kept, Told, body_of, record_of
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.people import Actor, Role
 from meterlink.roster.roster import Roster, RosterMeter
 
-AHEAD_MAX: Final = timedelta(minutes=5)
-"""How far a sender's clock may be ahead of ours; a record of later is refused."""
-TIMES_FROM: Final = datetime(1970, 1, 1, tzinfo=UTC)
-TIMES_UNTIL: Final = datetime(2200, 1, 1, tzinfo=UTC)
-"""Every time in a record is between these two: at the ends of the calendar nothing can be reckoned."""
 ACTS_OF_METER_MAX: Final = 50_000
 """Acts of evidence of one meter, at most: beyond, nothing is judged any more and somebody must look."""
 POLICIES_MAX: Final = 200
@@ -60,47 +31,6 @@ POLICIES_MAX: Final = 200
 POLICY_AGE_MAX: Final = timedelta(days=400)
 """From the second person's word; an older policy proposes nothing until it is told and confirmed anew."""
 
-_CLERKS: Final = frozenset({Role.BILLING, Role.CLERK})
-SENDERS: Final[Mapping[type[Record], frozenset[Role]]] = {
-    BalanceStatement: _CLERKS,
-    Warning_: _CLERKS,
-    Notice: _CLERKS,
-    FinalNotice: _CLERKS,
-    Receipt: _CLERKS,
-    Payment: _CLERKS,
-    Consent: _CLERKS,
-    Filing: _CLERKS,
-    Dispute: _CLERKS,
-    Agreement: _CLERKS,
-    Protection: _CLERKS | {Role.INSPECTOR},
-    SafetyHold: frozenset({Role.INSPECTOR}),
-    WorkOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
-    ProbeOrder: frozenset({Role.INSPECTOR, Role.DISPATCHER}),
-    Policy: frozenset({Role.APPROVER}),
-}
-"""Who may take a record in. Source: AUD-01."""
-WITHDRAWABLE: Final = (
-    Warning_,
-    Notice,
-    FinalNotice,
-    Receipt,
-    Consent,
-    Filing,
-    Agreement,
-    WorkOrder,
-    ProbeOrder,
-    Policy,
-)
-"""What only ever allows something, so that it may be taken back."""
-PROTECTING: Final = (Agreement,)
-"""What may be taken back, and may have protected its customer."""
-
-TRANSFER: Final = "transfer"
-"""Verb of the act that says of which meter a transfer was told."""
-PROTECTION: Final = "protection"
-"""Verb of the act by which a protection is found at every meter of its customer."""
-LIKE: Final = "like"
-"""Verb of the act by which a payment is found at another meter of its customer that may be the same money."""
 FOLLOWING: Final = (Payment, Dispute, SafetyHold, Protection)
 """What is told of a meter and follows its customer to the next one, because it stands against a disconnection
 or says that he has paid."""
@@ -149,6 +79,10 @@ class EvidenceBook:
         clock: says when a record came.
         timeline: how long ago that was; ``None``: one of its own.
 
+    Attributes:
+        elsewhere: what is told of other meters, and counts here.
+        companions: go with safety holds.
+
     """
 
     def __init__(self, acts: ActLog, roster: Roster, clock: Clock, timeline: Timeline | None = None) -> None:
@@ -156,6 +90,7 @@ class EvidenceBook:
         self._roster = roster
         self._clock = clock
         self._timeline = timeline or Timeline(clock)
+        self.elsewhere = Elsewhere(acts, roster)
         self.companions: list[Companion] = []
 
     async def add(self, record: Evidence, actor: Actor) -> Added:
@@ -169,19 +104,8 @@ class EvidenceBook:
             JournalError: it was not kept.
 
         """
-        if not actor.is_daemon and not actor.roles & SENDERS[type(record)]:
-            posts = ", ".join(sorted(SENDERS[type(record)]))
-            raise NotEntitled(f"{actor.name} may not take in a {record.kind}: that is for {posts}")
-        if not actor.is_daemon and not actor.may_send_as(record.sender):
-            raise NotEntitled(
-                f"sender: {actor.name} may not speak for {record.sender}: see `senders` in the file of people"
-            )
-        _check_times(record)
-        if hidden := hidden_in(texts_in(record.body)):
-            raise EvidenceRefused(f"{record.full_id!r}: {hidden} is no character that shows: use plain text")
         now = self._timeline.stamp()
-        if record.at - now > AHEAD_MAX:
-            raise EvidenceRefused(f"at: {record.body['at']} is ahead of our clock: check the sender's clock")
+        check_brought(record, actor, now)
         record = self._placed(record)
         if record.customer in actor.accounts:
             raise NotEntitled(
@@ -232,14 +156,7 @@ class EvidenceBook:
 
         """
         kept = await self._find(full_id)
-        if not _only_allows(kept.record) or kept.is_withdrawn:
-            raise EvidenceRefused(f"{full_id}: a {kept.record.kind} cannot be taken back, or was already")
-        if not actor.roles & SENDERS[type(kept.record)]:
-            raise NotEntitled(f"{actor.name} may not take back a {kept.record.kind}")
-        if isinstance(kept.record, PROTECTING) and not actor.may_send_as(kept.record.sender):
-            raise NotEntitled(
-                f"{full_id} may protect its customer: who may speak for {kept.record.sender} takes it back"
-            )
+        check_taken_back(kept, actor)
         await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
 
     async def of_meter(self, meter: RosterMeter, *also: str) -> Told:
@@ -267,32 +184,9 @@ class EvidenceBook:
         for full_id in also:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
         told = [one for one in (*before, *_kept(acts)) if concerns(one.record, meter)]
-        told += await self._protections_elsewhere(meter)
+        told += await self.elsewhere.protections_of(meter)
         since = self._timeline.set_since
         return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
-
-    async def _protections_elsewhere(self, meter: RosterMeter) -> list[Kept]:
-        """The protections of a meter's customer that were told of other meters, also of some that are gone.
-
-        One that was told under a number which has been corrected counts for the meter that it was told of, so
-        it counts for the others of the customer as well.
-        """
-        if not meter.customer_number:
-            return []
-        told = await self._protections_of(meter.customer_number)
-        others = self._roster.of_customer(meter.customer_number)
-        for other in others:
-            names = (other.id, *other.predecessors)
-            for number in other.customer_was:
-                told += [one for one in await self._protections_of(number) if one.record.meter in names]
-        here = (meter.id, *meter.predecessors)
-        found = (one for one in told if one.record.meter not in here)
-        places = {name: other.id for other in others for name in (other.id, *other.predecessors)}
-        return [replace(one, elsewhere=places.get(one.record.meter, "")) for one in found]
-
-    async def _protections_of(self, number: str) -> list[Kept]:
-        acts = await self._acts.of_subject(Topic.EVIDENCE, _protected_as(number))
-        return [Kept.of([kept]) for kept in acts]
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.
@@ -342,19 +236,11 @@ class EvidenceBook:
         return Added(act.subject, act.meter, is_new, before[0].number)
 
     async def _beside(self, act: Act) -> tuple[Act, ...]:
-        """What stands beside a record, so that it is found at other meters.
-
-        What bears no meter is looked at again before a frame leaves, whichever meter that goes to.
-        """
+        """What stands beside a record."""
         record = record_of(act)
-        if isinstance(record, Payment):
-            return (*await self._transferred(act, record), *await self._likened(act, record))
         if isinstance(record, SafetyHold):
             return tuple([one for each in self.companions for one in await each.beside(record, act)])
-        if not isinstance(record, Protection):
-            return ()
-        under = replace(act, subject=_protected_as(record.customer), verb=PROTECTION, meter="")
-        return (await self._next(under),)
+        return await self.elsewhere.beside(act)
 
     async def _basis(self, act: Act) -> Basis | None:
         """What a hold's companions look at: a frame that leaves meanwhile must not escape them."""
@@ -362,60 +248,6 @@ class EvidenceBook:
             return None
         here = frozenset({Topic.ORDER, Topic.WORK})
         return Basis(number=await self._acts.newest_number(), meter=act.meter, here=here)
-
-    async def _next(self, act: Act) -> Act:
-        """An act as the next one of its subject."""
-        last = await self._acts.last_of(Topic.EVIDENCE, act.subject)
-        return replace(act, step=1 if last is None else last.act.step + 1)
-
-    async def _likened(self, act: Act, payment: Payment) -> tuple[Act, ...]:
-        """What says, beside the record of a payment of whoever has a wallet, of which money it is."""
-        if not any(meter.world == "local" for meter in self._meters_of(payment)):
-            return ()
-        under = [replace(act, subject=subject, verb=LIKE) for subject in likenesses_of(payment)]
-        return tuple([await self._next(one) for one in under])
-
-    async def _transferred(self, act: Act, payment: Payment) -> tuple[Act, ...]:
-        """What says, beside the record of a payment, that its transfer was told of this meter."""
-        subject = subject_of(payment)
-        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
-        if not subject or len(told) >= TELLERS_MAX:
-            return ()
-        body = {"payment": act.subject, "meter": act.meter}
-        return (replace(act, subject=subject, step=len(told) + 1, verb=TRANSFER, meter="", body=body),)
-
-    async def told_elsewhere(self, payment: Payment) -> list[str]:
-        """Payments that were told of other meters, by full id, and are of the same transfer, or may be.
-
-        Of one transfer nobody knows whose money it is, so all of them count; of what only may be the same
-        money of one customer those that came before.
-
-        Raises:
-            EvidenceRefused: a row is of no kind that we know.
-            JournalError: the log cannot be read.
-
-        """
-        subject = subject_of(payment)
-        told = await self._acts.of_subject(Topic.EVIDENCE, subject) if subject else []
-        same = [str(kept.act.body["payment"]) for kept in told if kept.act.body["meter"] != payment.meter]
-        return list(dict.fromkeys([*same, *await self._alike_elsewhere(payment)]))
-
-    async def _alike_elsewhere(self, payment: Payment) -> list[str]:
-        """Payments of its customer that came before it, for other meters, and may be the same money."""
-        found = [
-            (kept.number, record)
-            for subject in likenesses_near(payment)
-            for kept in await self._acts.of_subject(Topic.EVIDENCE, subject)
-            if isinstance(record := record_of(kept.act), Payment)
-        ]
-        here = next((one for one in self._roster if payment.meter in (one.id, *one.predecessors)), None)
-        names = {payment.meter} if here is None else {here.id, *here.predecessors}
-        own = max((number for number, one in found if one.full_id == payment.full_id), default=None)
-        return [
-            one.full_id
-            for number, one in found
-            if one.meter not in names and (own is None or number < own) and may_be_one(one, payment)
-        ]
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]
@@ -449,12 +281,6 @@ class EvidenceBook:
         meter = self._roster.meter(record.meter) if isinstance(record, Payment) else None
         return "" if meter is None else meter.world
 
-    def _meters_of(self, payment: Payment) -> list[RosterMeter]:
-        """The meter of a payment, and the others of its customer."""
-        meter = self._roster.meter(payment.meter)
-        others = self._roster.of_customer(payment.customer) if payment.customer else ()
-        return [*([meter] if meter else []), *others]
-
     def _only(self, record: Evidence) -> RosterMeter:
         meters = self._roster.of_customer(record.customer)
         if len(meters) == 1:
@@ -465,28 +291,6 @@ class EvidenceBook:
         raise EvidenceRefused(
             f"meter: customer {record.customer} has {named}: send one record for each meter"
         )
-
-
-def _protected_as(customer: str) -> str:
-    """The subject of the acts that hold a customer's protections; the blank keeps it apart from full ids."""
-    return f"protected {customer}"
-
-
-def _check_times(record: Evidence) -> None:
-    """Refuse a time at an end of the calendar; what an older log holds is read nevertheless."""
-    for name in type(record).model_fields:
-        value = getattr(record, name)
-        if isinstance(value, datetime) and not TIMES_FROM <= value <= TIMES_UNTIL:
-            raise EvidenceRefused(
-                f"{name}: {record.body[name]} is not between the years {TIMES_FROM.year} and "
-                f"{TIMES_UNTIL.year}: write the real time"
-            )
-
-
-def _only_allows(record: Evidence) -> bool:
-    """Whether nobody is worse off without it: that a message failed protects whom it did not reach."""
-    is_failure = isinstance(record, Receipt) and record.outcome == "failed"
-    return isinstance(record, WITHDRAWABLE) and not is_failure
 
 
 def concerns(record: Evidence, meter: RosterMeter) -> bool:

@@ -156,7 +156,7 @@ class Gatherer:
         policy = [order.reference] if order.origin is Origin.POLICY and order.reference else []
         told = await self.book.of_meter(meter, *policy)
         payment = told.find(order.payment, Payment) if order.kind is OrderKind.TOP_UP else None
-        elsewhere = await self.book.told_elsewhere(payment) if payment else []
+        elsewhere = await self.book.elsewhere.payments_of(payment) if payment else []
         last_read_at = await self.last_read(meter.id)
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)

@@ -19,7 +19,8 @@ from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.evidence.book import AHEAD_MAX, TIMES_FROM, EvidenceBook
+from meterlink.orders.evidence.admission import AHEAD_MAX, TIMES_FROM
+from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
 from meterlink.orders.evidence.told import Kept
 from meterlink.orders.life.life import Life
