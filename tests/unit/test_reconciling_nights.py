@@ -67,6 +67,21 @@ def test_a_wallet_that_cannot_be_read_for_three_nights_is_told(tmp_path: Path) -
     run(tmp_path, script)
 
 
+def test_words_of_others_do_not_stop_a_night(tmp_path: Path) -> None:
+    """A channel whose name holds a wide space would keep every wallet of that night from being counted."""
+    odd = Channel(name="营业厅\u3000一号", received_cents=1, settled_cents=0, waiting=())
+    unread = MeterMoney(meter="m1", verdict=Verdict.UNREAD, told="no\tanswer")
+
+    async def script(plant: Plant) -> None:
+        for number in range(3):
+            await plant.night(number, unread, odd)
+        items = {one.id: one.why for one in await plant.work.list()}
+        assert "营业厅 一号 1" in items["drift:channels:2026-11-24"]
+        assert items["drift:nights:m1"].endswith("no answer")
+
+    run(tmp_path, script)
+
+
 def test_a_night_in_which_a_wallet_is_compared_ends_the_count(tmp_path: Path) -> None:
     """A line that is down now and then would be an alarm that nobody believes any more."""
 

@@ -16,7 +16,7 @@ from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarm, Seen, raising
-from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
 from meterlink.orders.held import Holding, marked
@@ -201,7 +201,7 @@ def work_of(life: Life, act: Act) -> list[Act]:
         kind = None
     if kind is None:
         return []
-    why = _told(life, act)[:WORDS_MAX]
+    why = as_words(_told(life, act))
     return [opening(kind, why, at=act.at, actor=DAEMON, meter=life.order.meter, order=life.order.id)]
 
 
@@ -228,7 +228,7 @@ def _told(life: Life, act: Act) -> str:
     why = str(act.body.get("told", "")) or "; ".join(stopping)
     by = "" if act.actor == DAEMON else f" by {act.actor}"
     told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}{by}"
-    return "".join(c if c.isprintable() else " " for c in (f"{told}: {why}" if why else told))
+    return f"{told}: {why}" if why else told
 
 
 def _is_paid_in(life: Life) -> bool:
