@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, closing, opening
 from meterlink.orders.book import Book
@@ -154,16 +154,9 @@ class Held:
             evidence=(f"evidence:{hold.full_id}", *(f"order:{order}" for order in why)),
         )
         return [
-            await self._alarm(seen, act.at),
+            *await raised(self._book.acts, seen, at=act.at, zone=self._zone),
             *[await self._secure(hold, act, order, threat) for order, threat in why.items()],
         ]
-
-    async def _alarm(self, seen: Seen, at: datetime) -> Act:
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
-        if kept is None:
-            return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
 
     async def _secure(self, hold: SafetyHold, act: Act, order: str, threat: str) -> Act:
         """The item that sends somebody to the place; told of each hold anew."""

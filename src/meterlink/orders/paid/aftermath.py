@@ -15,7 +15,7 @@ from typing import Final
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
@@ -86,7 +86,7 @@ class Aftermath:
             return [permit]
         acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
-            acts.append(await self._alarm(after, act.at))
+            acts += await self._alarm(after, act.at)
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
@@ -178,15 +178,11 @@ class Aftermath:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
         return found
 
-    async def _alarm(self, life: Life, at: datetime) -> Act:
+    async def _alarm(self, life: Life, at: datetime) -> list[Act]:
         seen = Seen(
             rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
         )
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
-        if kept is None:
-            return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
+        return await raised(self._book.acts, seen, at=at, zone=self._zone)
 
 
 def work_of(life: Life, act: Act) -> list[Act]:
