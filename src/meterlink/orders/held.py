@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
@@ -46,14 +46,8 @@ _IN_FLIGHT: Final = frozenset(
 )
 _MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
 """Where a closing that was sent may still bring current, or has permitted it."""
+_GOES: Final = "has left work that sends somebody there to close"
 _BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
-
-
-class Holding(Protocol):
-    """Knows what an inspector holds."""
-
-    async def why(self, meter: str) -> str:
-        """See ``Held.why``."""
 
 
 class Held:
@@ -180,9 +174,6 @@ class _Item(NamedTuple):
     def kind(self) -> WorkKind:
         """What is to be done."""
         return WorkKind(self.opened.body["kind"])
-
-
-_GOES: Final = "has left work that sends somebody there to close"
 
 
 def _threat(life: Life) -> str:

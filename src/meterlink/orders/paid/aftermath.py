@@ -19,7 +19,7 @@ from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
-from meterlink.orders.held import Holding, marked
+from meterlink.orders.held import Held, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -69,7 +69,7 @@ class Aftermath:
         book: Book,
         roster: Roster,
         closing_for: Callable[[Order], Awaitable[OrderKind]],
-        held: Holding,
+        held: Held,
         zone: timezone,
     ) -> None:
         self._book = book
