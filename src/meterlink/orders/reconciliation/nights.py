@@ -88,15 +88,15 @@ class Nights:
     async def _count(self, day: date, money: MeterMoney) -> None:
         """Count the nights of a wallet, and tell at the third; a night that is compared twice counts once."""
         last = await self._acts.last_of(Topic.POLICY, subject(money.meter))
-        missed = int(last.act.body["nights"]) if last and last.act.verb == MISSED else 0
+        step, missed = (last.act.step, int(last.act.body["nights"])) if last else (0, 0)
         if not is_missed(money):
             if missed:
-                await self._append(money.meter, COMPARED, day, 0, last.act.step if last else 0)
+                await self._append(money.meter, COMPARED, day, 0, step)
             return
         if last is None or last.act.body["day"] != day.isoformat():
             missed += 1
             if missed <= NIGHTS_MAX:
-                await self._append(money.meter, MISSED, day, missed, last.act.step if last else 0)
+                await self._append(money.meter, MISSED, day, missed, step)
         if missed >= NIGHTS_MAX:
             await self._tell_missed(money)
 
