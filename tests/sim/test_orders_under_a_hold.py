@@ -29,7 +29,9 @@ def _inspected(folder: Path) -> OrderGateway:
     return gateway
 
 
-async def _hold(gateway: OrderGateway, state: str = "set", name: str = "h1") -> Mapping[str, Any]:
+async def _hold(
+    gateway: OrderGateway, state: str = "set", name: str = "h1", *, why: str = "open wires"
+) -> Mapping[str, Any]:
     record = {
         "kind": "safety_hold",
         "id": name,
@@ -38,7 +40,7 @@ async def _hold(gateway: OrderGateway, state: str = "set", name: str = "h1") -> 
         "meter": M,
         "hold": "H",
         "state": state,
-        "why": "open wires",
+        "why": why,
     }
     answer = await gateway.ask("ivan", "evidence.add", records=[record])
     found: Mapping[str, Any] = answer["records"][0]
@@ -92,8 +94,10 @@ def test_a_reminder_that_is_open_ends_with_a_hold_and_comes_back_after_it(tmp_pa
         await gateway.until(close, "waiting_for_key")
         await asyncio.sleep(2 * 3600 + 120)
         assert {"reminder"} == set(await _work(gateway))
-        await _hold(gateway)
-        assert {"secure"} == set(await _work(gateway))
+        await _hold(gateway, why="线路裸露\u3000危险")  # as a form in Chinese sends it
+        work = await _work(gateway)
+        assert {"secure"} == set(work)
+        assert "线路裸露 危险" in work["secure"]
         await asyncio.sleep(3600)
         assert {"secure"} == set(await _work(gateway))
         await _hold(gateway, "released", "h2")

@@ -11,12 +11,13 @@ from meterlink.model.zone import CHINA_TIME
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.attention.work import WorkItems
 from meterlink.orders.reconciliation.compare import Channel, MeterMoney, Verdict
-from meterlink.orders.reconciliation.nights import Nights
+from meterlink.orders.reconciliation.nights import NAMED_MAX, Nights
 from metersim import Simulation
 
 DAY = date(2026, 11, 24)
 START = datetime(2026, 11, 24, 16, 30, tzinfo=UTC)
 UNREAD = MeterMoney(meter="m1", verdict=Verdict.UNREAD, told="no answer")
+WAITING = tuple(f"billing:p{number}" for number in range(NAMED_MAX + 1))
 AGREES = MeterMoney(meter="m1", verdict=Verdict.AGREES, wallet_cents=1, ledger_cents=1)
 
 
@@ -67,6 +68,21 @@ def test_a_wallet_that_cannot_be_read_for_three_nights_is_told(tmp_path: Path) -
     run(tmp_path, script)
 
 
+def test_words_of_others_do_not_stop_a_night(tmp_path: Path) -> None:
+    """A channel whose name holds a wide space would keep every wallet of that night from being counted."""
+    odd = Channel(name="营业厅\u3000一号", received_cents=1, settled_cents=0, waiting=())
+    unread = MeterMoney(meter="m1", verdict=Verdict.UNREAD, told="no\tanswer")
+
+    async def script(plant: Plant) -> None:
+        for number in range(3):
+            await plant.night(number, unread, odd)
+        items = {one.id: one.why for one in await plant.work.list()}
+        assert "营业厅 一号 1" in items["drift:channels:2026-11-24"]
+        assert items["drift:nights:m1"].endswith("no answer")
+
+    run(tmp_path, script)
+
+
 def test_a_night_in_which_a_wallet_is_compared_ends_the_count(tmp_path: Path) -> None:
     """A line that is down now and then would be an alarm that nobody believes any more."""
 
@@ -98,7 +114,7 @@ def test_which_wallets_count_as_missed(tmp_path: Path) -> None:
 
 def test_the_gap_of_a_day_is_told_once(tmp_path: Path) -> None:
     """Money that never came into its meter would stand in a log that nobody reads (TOP-06)."""
-    app = Channel(name="app", received_cents=12_000, settled_cents=2_000, waiting=("billing:p1",))
+    app = Channel(name="app", received_cents=12_000, settled_cents=2_000, waiting=WAITING)
     till = Channel(name="till", received_cents=500, settled_cents=500, waiting=())
 
     async def script(plant: Plant) -> None:
@@ -108,7 +124,7 @@ def test_the_gap_of_a_day_is_told_once(tmp_path: Path) -> None:
         await plant.night(0, AGREES, app, till)
         assert (["CHANNEL_GAP"], ["drift:channels:2026-11-24"]) == await plant.told()
         (alarm,) = await plant.alarms.list()
-        assert ("app 10000", 10_000, ("evidence:billing:p1",)) == (
+        assert ("app 10000", 10_000, tuple(f"evidence:{name}" for name in WAITING[:NAMED_MAX])) == (
             alarm.seen.value,
             alarm.seen.estimate_cents,
             alarm.seen.evidence,

@@ -25,6 +25,7 @@ from meterlink.orders.rules import (
     outcome,
 )
 from meterlink.orders.rules.closing import late, mode
+from meterlink.orders.rules.hands import NAMED_MAX, named
 from meterlink.orders.rules.persons import needs_approval
 from tests.support.orders import NOON
 from tests.support.rule_cases import CASES, Case
@@ -176,6 +177,21 @@ def test_what_becomes_of_an_order_is_the_gravest_word() -> None:
 
 
 LIVE_TRIP = facts(TRIP, LIVE)
+
+
+def test_of_what_was_taken_back_the_newest_is_named() -> None:
+    """A verdict would be as long as somebody likes, or hide what he took back last."""
+    back = [
+        dataclasses.replace(
+            record("notice", f"n{number}", NOON, owed_cents=1), is_withdrawn=True, withdrawn_by="carl"
+        )
+        for number in range(NAMED_MAX + 2)
+    ]
+    assert "" == named([])
+    assert "+" not in named(back[:NAMED_MAX])
+    *told, left = named(back).split("; ")
+    assert [f"notice {one.record.full_id} (carl, -)" for one in back[-NAMED_MAX:]] == told
+    assert "+2" == left
 
 
 def test_a_full_quarantine_refuses() -> None:

@@ -24,6 +24,7 @@ from meterlink.orders.attention.alarms import (
     AlarmState,
     Seen,
     Severity,
+    raised,
     raising,
 )
 from meterlink.orders.attention.desk import OPS, Attention, answer
@@ -275,6 +276,7 @@ async def test_an_alarm_stops_counting_and_forgets_old_evidence(tmp_path: Path) 
         assert (RAISES_MAX, EVIDENCE_MAX) == (last.count, len(last.seen.evidence))
         assert ("e-1", "new") == (last.seen.evidence[0], last.seen.evidence[-1])
         assert last == await world.alarms.raise_(_SEEN)
+        assert [] == await raised(world.acts, _SEEN, at=EPOCH, zone=CHINA_TIME)
         assert 2 == await world.count()
 
 

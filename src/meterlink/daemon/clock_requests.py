@@ -17,12 +17,12 @@ from meterlink.config import Settings
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.order_requests import text
 from meterlink.daemon.read_requests import check_may_read
-from meterlink.daemon.terminal_requests import ANSWER_S
+from meterlink.daemon.terminal_requests import ANSWER_S, line_of
 from meterlink.drivers.terminal_clock import WITHIN, Against, ClockTurn, TerminalClock, against, is_broken
-from meterlink.errors import BadRequest, BusFull, MeterlinkError, NotAllowed, OutOfTime, Unknown
+from meterlink.errors import BadRequest, BusFull, MeterlinkError, NotAllowed, OutOfTime
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
-from meterlink.orders.people import ROLES, Deed, People
+from meterlink.orders.people import Deed, People
 
 READ, SET = "terminal.clock", "terminal.set_clock"
 SETTING, WAS_SET, NOT_SET = "set_clock", "clock_set", "clock_not_set"
@@ -131,13 +131,13 @@ class ClockDesk:
         await note(step + 1, WAS_SET, ahead_s=seconds(ahead))
         return ahead
 
-    def _check_may_set(self, user: str) -> dict[str, Any]:
+    def _check_may_set(self, user: str) -> Mapping[str, Any]:
         """What the act says of who may; the chain tells by which post somebody did it."""
         if self._people is None:
             if user in self._owners:
                 return {}
         elif (actor := self._people.actor(user)).may(Deed.SET_CLOCK):
-            return {ROLES: sorted(role.value for role in actor.roles)}
+            return actor.noted
         raise NotAllowed(
             f"{user} may not set the clock of a terminal: it takes the role of dispatcher / "
             "无权设置终端时钟,需要 dispatcher 角色",
@@ -176,19 +176,14 @@ class ClockDesk:
 
     def _of(self, args: Args) -> tuple[str, TerminalClock]:
         """The line that is meant, and who knows its terminal's clock."""
-        wanted = text(args, "line")
-        for line, _ in self._settings().meters_by_line():
-            terminal = getattr(line.parsed_url, "terminal", "") or line.name
-            if wanted not in {line.name, line.url, terminal}:
-                continue
-            theirs = self._clock_of(line.name)
-            if theirs is None:
-                raise BadRequest(
-                    f"line {line.name} is no terminal of Q/GDW 1376.1; one of DL/T 698.45 sets its clock by "
-                    "our answers to its heartbeats, where `clock_trusted` says so"
-                )
-            return line.name, theirs
-        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+        line, _ = line_of(self._settings(), text(args, "line"))
+        theirs = self._clock_of(line.name)
+        if theirs is None:
+            raise BadRequest(
+                f"line {line.name} is no terminal of Q/GDW 1376.1; one of DL/T 698.45 sets its clock by "
+                "our answers to its heartbeats, where `clock_trusted` says so"
+            )
+        return line.name, theirs
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, PlanSettings, Settings
@@ -18,8 +18,6 @@ from meterlink.model.slot import PASSING
 from meterlink.roster.fits import Misfit, dial_in_misfit, heartbeat_misfit, password_misfit
 from meterlink.security.choose import check_security
 from meterprofiles import Profile
-
-_TELLS_NOW: Final = 2
 
 
 def profiles_of(settings: Settings) -> MeterProfiles:
@@ -69,9 +67,8 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
     _check_passwords(settings, profiles)
     check_security(settings, profiles)
     served = set(_served(settings, profiles).values())
-    drivers = [
-        _planned(one, clock) for one in sorted(served, key=lambda one: (one.profile.name, one.terminal))
-    ]
+    by_name = sorted(served, key=lambda one: (one.profile.name, one.is_behind, one.tells_now))
+    drivers = [_planned(one, clock) for one in by_name]
     for plan in settings.plans:
         able = [driver for driver in drivers if _reads(driver, plan.data_class)]
         if drivers and not able:
@@ -120,12 +117,14 @@ class _Served(NamedTuple):
 
     Args:
         profile: of them.
-        terminal: behind one of Q/GDW 1376.1: 1; that tells what it has read lately: 2; else 0.
+        is_behind: whether a terminal of Q/GDW 1376.1 stands before them.
+        tells_now: whether that one tells what it has read lately.
 
     """
 
     profile: Profile
-    terminal: int = 0
+    is_behind: bool = False
+    tells_now: bool = False
 
 
 def _served(settings: Settings, profiles: MeterProfiles) -> dict[str, _Served]:
@@ -133,17 +132,15 @@ def _served(settings: Settings, profiles: MeterProfiles) -> dict[str, _Served]:
     found = {meter.id: _Served(profiles.find(meter.protocol, meter.model)) for meter in settings.meters}
     for line, meters in settings.meters_by_line():
         if line.terminal_1376 is not None:
-            terminal = _TELLS_NOW if terminal_settings(line).fresh_s > 0 else 1
-            found |= {one.id: found[one.id]._replace(terminal=terminal) for one in meters}
+            tells_now = terminal_settings(line).fresh_s > 0
+            found |= {one.id: _Served(found[one.id].profile, True, tells_now) for one in meters}
     return found
 
 
 def _planned(served: _Served, clock: Clock) -> Offer:
     """What meters have, of those that talk and of those that stand behind a terminal."""
     driver = driver_for(served.profile, clock, random_octets=bytes)
-    if not served.terminal:
-        return driver
-    return TerminalOffer(driver, tells_now=served.terminal == _TELLS_NOW)
+    return TerminalOffer(driver, tells_now=served.tells_now) if served.is_behind else driver
 
 
 def _spoken(profile: Profile) -> str:

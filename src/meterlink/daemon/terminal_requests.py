@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from meterlink.config import Settings
+from meterlink.config import LineSettings, MeterSettings, Settings
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.order_requests import text
 from meterlink.daemon.read_requests import check_may_read
@@ -94,22 +94,35 @@ class TerminalRequests:
 
     def _of(self, args: Args) -> tuple[str, Archivist, dict[str, RosterSide]]:
         """The line that is meant, who knows its terminal, and its meters by address."""
-        settings, wanted = self._settings(), text(args, "line")
-        for line, meters in settings.meters_by_line():
-            terminal = line.parsed_url
-            if wanted not in {line.name, line.url, getattr(terminal, "terminal", "") or line.name}:
-                continue
-            archivist = self._archivist(line.name)
-            if archivist is None:
-                raise BadRequest(f"line {line.name} is no concentrator whose archive can be read")
-            own, find = getattr(terminal, "terminal", ""), self._profiles().find
-            roster = {
-                meter.address: RosterSide(meter.id, meter.protocol, find(meter.protocol, meter.model))
-                for meter in meters
-                if meter.address != own
-            }
-            return line.name, archivist, roster
-        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+        line, meters = line_of(self._settings(), text(args, "line"))
+        archivist = self._archivist(line.name)
+        if archivist is None:
+            raise BadRequest(f"line {line.name} is no concentrator whose archive can be read")
+        own, find = _terminal_of(line), self._profiles().find
+        roster = {
+            meter.address: RosterSide(meter.id, meter.protocol, find(meter.protocol, meter.model))
+            for meter in meters
+            if meter.address != own
+        }
+        return line.name, archivist, roster
+
+
+def line_of(settings: Settings, wanted: str) -> tuple[LineSettings, Sequence[MeterSettings]]:
+    """The line that is meant by its name, its URL or the name of its terminal; and its meters.
+
+    Raises:
+        Unknown: there is none.
+
+    """
+    for line, meters in settings.meters_by_line():
+        if wanted in {line.name, line.url, _terminal_of(line) or line.name}:
+            return line, meters
+    raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+
+
+def _terminal_of(line: LineSettings) -> str:
+    """The name of the terminal that a line is; empty: it is none, or has no name."""
+    return str(getattr(line.parsed_url, "terminal", ""))
 
 
 def _shown(

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
-from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.alarms import Seen, raised
+from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, closing, opening
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
@@ -46,14 +46,8 @@ _IN_FLIGHT: Final = frozenset(
 )
 _MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
 """Where a closing that was sent may still bring current, or has permitted it."""
+_GOES: Final = "has left work that sends somebody there to close"
 _BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
-
-
-class Holding(Protocol):
-    """Knows what an inspector holds."""
-
-    async def why(self, meter: str) -> str:
-        """See ``Held.why``."""
 
 
 class Held:
@@ -154,16 +148,9 @@ class Held:
             evidence=(f"evidence:{hold.full_id}", *(f"order:{order}" for order in why)),
         )
         return [
-            await self._alarm(seen, act.at),
+            *await raised(self._book.acts, seen, at=act.at, zone=self._zone),
             *[await self._secure(hold, act, order, threat) for order, threat in why.items()],
         ]
-
-    async def _alarm(self, seen: Seen, at: datetime) -> Act:
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
-        if kept is None:
-            return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
 
     async def _secure(self, hold: SafetyHold, act: Act, order: str, threat: str) -> Act:
         """The item that sends somebody to the place; told of each hold anew."""
@@ -171,8 +158,8 @@ class Held:
             f"secure the place of meter {act.meter}, and let nobody press the key: hold {hold.full_id} "
             f"({hold.why}) was set, and order {order} {threat}. No frame takes a permit back"
         )
-        printable = "".join(c if c.isprintable() else " " for c in why)[:WORDS_MAX]
-        fresh = opening(WorkKind.SECURE, printable, at=act.at, actor=DAEMON, meter=act.meter, order=order)
+        told, at = as_words(why), act.at
+        fresh = opening(WorkKind.SECURE, told, at=at, actor=DAEMON, meter=act.meter, order=order)
         last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
         return fresh if last is None else replace(fresh, step=last.act.step + 1)
 
@@ -187,9 +174,6 @@ class _Item(NamedTuple):
     def kind(self) -> WorkKind:
         """What is to be done."""
         return WorkKind(self.opened.body["kind"])
-
-
-_GOES: Final = "has left work that sends somebody there to close"
 
 
 def _threat(life: Life) -> str:
@@ -228,12 +212,8 @@ def _retold(item: _Item, why: str, at: datetime) -> Act | None:
         step = item.last.step + 1
         return replace(item.opened, step=step, at=at, actor=DAEMON, body=body)
     if item.kind is WorkKind.REMINDER and why:
-        told = closing(
-            item.last,
-            f"safety hold ({why}): the customer must not press the key"[:WORDS_MAX],
-            at=at,
-            actor=DAEMON,
-        )
+        words = as_words(f"safety hold ({why}): the customer must not press the key")
+        told = closing(item.last, words, at=at, actor=DAEMON)
         return replace(told, body={**told.body, HELD: True})
     if item.kind is WorkKind.SECURE and not why:
         return closing(item.last, "an inspector has released the hold", at=at, actor=DAEMON)
@@ -255,10 +235,5 @@ def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:
     plain = str(body.get(_UNMARKED, body["why"]))
     if not why:
         return {"kind": body["kind"], "order": body["order"], "why": plain}
-    told = _plain(f"DO NOT CLOSE, safety hold ({why}). Before: {plain}")
+    told = as_words(f"DO NOT CLOSE, safety hold ({why}). Before: {plain}")
     return {"kind": body["kind"], "order": body["order"], "why": told, _UNMARKED: plain}
-
-
-def _plain(text: str) -> str:
-    """Words as an item can keep them."""
-    return "".join(c if c.isprintable() else " " for c in text)[:WORDS_MAX]

@@ -13,6 +13,7 @@ from meterlink.orders.rules import (
     OtherOrder,
     Stage,
 )
+from meterlink.orders.rules.money import BOUGHT_SINCE_MAX
 from tests.support.orders import NOON, purse
 from tests.support.rule_cases.case import (
     ALARM_OFF,
@@ -258,6 +259,11 @@ def _found(finding: str, count: int | None, purchases: int, **fields: Any) -> An
     return lambda: facts(TOP_UP, LIVE, live=said, others=(before,), **fields)
 
 
+def _credited(first: int, last: int) -> frozenset[tuple[str, int]]:
+    """Purchases of other payments that were proved."""
+    return frozenset((METER.meter_number, count) for count in range(first, last + 1))
+
+
 MONEY = (
     Case(
         "TOP-01",
@@ -270,14 +276,21 @@ MONEY = (
         "TOP-01",
         "found not done, and somebody has bought since",
         LIVE,
-        _found("not_done", 5, 6, credited=frozenset({(METER.meter_number, 6)})),
-        _found("not_done", 5, 6, credited=frozenset({(METER.meter_number, 5), (METER.meter_number, 6)})),
+        _found("not_done", 5, 6, credited=_credited(6, 6)),
+        _found("not_done", 5, 6, credited=_credited(5, 6)),
     ),
     Case(
         "TOP-01",
         "found not done, and a count of another meter says so",
         LIVE,
         _found("not_done", 5, 5, credited=frozenset({("000000000162", 5)})),
+    ),
+    Case(
+        "TOP-01",
+        "found not done, and more was bought since than is looked for",
+        LIVE,
+        _found("not_done", 5, 5 + BOUGHT_SINCE_MAX, credited=_credited(5, 5 + BOUGHT_SINCE_MAX)),
+        _found("not_done", 5, 4 + BOUGHT_SINCE_MAX, credited=_credited(5, 4 + BOUGHT_SINCE_MAX)),
     ),
     Case("TOP-01", "found not done, and the purse was set back", LIVE, _found("not_done", 5, 3)),
     Case("TOP-01", "found not done at another meter", LIVE, _found("not_done", 5, 4, sent_to="000000000162")),

@@ -176,7 +176,7 @@ class Alarm:
 
 
 def raising(seen: Seen, *, at: datetime, zone: timezone, actor: str, before: Alarm | None = None) -> Act:
-    """The act that raises an alarm, to be appended together with whatever brought it about.
+    """The act that raises an alarm; see ``raised``.
 
     Args:
         seen: what was seen.
@@ -219,6 +219,32 @@ def raising(seen: Seen, *, at: datetime, zone: timezone, actor: str, before: Ala
     return _act(again, "raise", at, actor)
 
 
+async def raised(
+    acts: ActLog, seen: Seen, *, at: datetime, zone: timezone, actor: str = "meterlink"
+) -> list[Act]:
+    """What raises an alarm, or counts it once more, to be appended together with whatever brought it about.
+
+    Nothing, where it has counted to ``RAISES_MAX``.
+
+    Args:
+        acts: the log, for the alarm as it stands.
+        seen: what was seen.
+        at: when.
+        zone: of the plant, whose day it is.
+        actor: who found it.
+
+    Raises:
+        BadRequest: a name that is empty or too long.
+        JournalError: the log cannot be read.
+
+    """
+    last = await acts.last_of(Topic.ALARM, _subject(seen, at.astimezone(zone).date()))
+    before = Alarm.of(last) if last else None
+    if before is not None and before.count >= RAISES_MAX:
+        return []
+    return [raising(seen, at=at, zone=zone, actor=actor, before=before)]
+
+
 class Alarms:
     """The alarms of one log.
 
@@ -252,14 +278,9 @@ class Alarms:
 
         async def attempt() -> Alarm:
             at = self._clock.utc_now()
-            subject = _subject(seen, at.astimezone(self._zone).date())
-            last = await self._acts.last_of(Topic.ALARM, subject)
-            before = Alarm.of(last) if last else None
-            if before is not None and before.count >= RAISES_MAX:
-                return before
-            act = raising(seen, at=at, zone=self._zone, actor=actor, before=before)
-            await self._acts.append(replace(act, body={**act.body, **beside}))
-            return await self.show(subject)
+            for act in await raised(self._acts, seen, at=at, zone=self._zone, actor=actor):
+                await self._acts.append(replace(act, body={**act.body, **beside}))
+            return await self.show(_subject(seen, at.astimezone(self._zone).date()))
 
         return await until_first(attempt)
 

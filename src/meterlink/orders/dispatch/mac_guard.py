@@ -21,11 +21,11 @@ from meterlink.errors import NotAllowed, NotEntitled, SecurityFailed
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import until_first
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.written import answer_in
-from meterlink.orders.people import DAEMON, Actor, Deed
+from meterlink.orders.people import Actor, Deed
 from meterlink.orders.qualification.walk import is_stale_probe
 from meterlink.security.latch import CODES, MacLatch, shuts, subject
 
@@ -144,10 +144,8 @@ class MacGuard:
         if latch.is_shut:
             return ()
         seen = Seen(rule=METER_SHUT, origin="SEC-01", meter=meter, value=code, evidence=(by,))
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        if kept := await self._acts.last_of(Topic.ALARM, fresh.subject):
-            fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
-        return latch.shut(at=at, order=by, code=code), fresh
+        alarm = await raised(self._acts, seen, at=at, zone=self._zone)
+        return latch.shut(at=at, order=by, code=code), *alarm
 
     async def _latch(self, meter: str) -> MacLatch:
         return MacLatch.of(meter, await self._acts.of_subject(Topic.POLICY, subject(meter)))

@@ -21,7 +21,7 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
 from meterlink.orders.book import Book
-from meterlink.orders.held import HELD, Holding
+from meterlink.orders.held import HELD, Held
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 
@@ -43,7 +43,7 @@ class Reminder:
 
     """
 
-    def __init__(self, book: Book, work: WorkItems, held: Holding) -> None:
+    def __init__(self, book: Book, work: WorkItems, held: Held) -> None:
         self._book = book
         self._work = work
         self._held = held

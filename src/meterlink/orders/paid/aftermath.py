@@ -15,11 +15,11 @@ from typing import Final
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
-from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.alarms import Seen, raised
+from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkKind, opening
 from meterlink.orders.book import Book
-from meterlink.orders.held import Holding, marked
+from meterlink.orders.held import Held, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -69,7 +69,7 @@ class Aftermath:
         book: Book,
         roster: Roster,
         closing_for: Callable[[Order], Awaitable[OrderKind]],
-        held: Holding,
+        held: Held,
         zone: timezone,
     ) -> None:
         self._book = book
@@ -86,7 +86,7 @@ class Aftermath:
             return [permit]
         acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
-            acts.append(await self._alarm(after, act.at))
+            acts += await self._alarm(after, act.at)
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
@@ -178,15 +178,11 @@ class Aftermath:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
         return found
 
-    async def _alarm(self, life: Life, at: datetime) -> Act:
+    async def _alarm(self, life: Life, at: datetime) -> list[Act]:
         seen = Seen(
             rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
         )
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._book.acts.last_of(Topic.ALARM, fresh.subject)
-        if kept is None:
-            return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept))
+        return await raised(self._book.acts, seen, at=at, zone=self._zone)
 
 
 def work_of(life: Life, act: Act) -> list[Act]:
@@ -201,7 +197,7 @@ def work_of(life: Life, act: Act) -> list[Act]:
         kind = None
     if kind is None:
         return []
-    why = _told(life, act)[:WORDS_MAX]
+    why = as_words(_told(life, act))
     return [opening(kind, why, at=act.at, actor=DAEMON, meter=life.order.meter, order=life.order.id)]
 
 
@@ -228,7 +224,7 @@ def _told(life: Life, act: Act) -> str:
     why = str(act.body.get("told", "")) or "; ".join(stopping)
     by = "" if act.actor == DAEMON else f" by {act.actor}"
     told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}{by}"
-    return "".join(c if c.isprintable() else " " for c in (f"{told}: {why}" if why else told))
+    return f"{told}: {why}" if why else told
 
 
 def _is_paid_in(life: Life) -> bool:

@@ -28,7 +28,7 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
-from meterlink.orders.held import Holding, marked
+from meterlink.orders.held import Held, marked
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
@@ -64,7 +64,7 @@ class Lateness:
         work: WorkItems,
         roster: Roster,
         reconnect: Callable[[Wait], Awaitable[None]],
-        held: Holding,
+        held: Held,
     ) -> None:
         self._book = book
         self._alarms = alarms

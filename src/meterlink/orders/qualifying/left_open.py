@@ -20,7 +20,7 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
 from meterlink.orders.book import Book
-from meterlink.orders.held import Holding, marked
+from meterlink.orders.held import Held, marked
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX
 from meterlink.orders.qualification.walk import SESSIONS, Walk
@@ -47,7 +47,7 @@ class LeftOpen:
 
     """
 
-    def __init__(self, book: Book, alarms: Alarms, work: WorkItems, held: Holding) -> None:
+    def __init__(self, book: Book, alarms: Alarms, work: WorkItems, held: Held) -> None:
         self._book = book
         self._acts = book.acts
         self._alarms = alarms

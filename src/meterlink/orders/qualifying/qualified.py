@@ -19,7 +19,7 @@ from meterlink.errors import JournalError
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.attention.alarms import Alarm, Seen, raising
+from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.judging.gathering import Proven
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.look import SwitchFacts
@@ -159,7 +159,7 @@ class Qualifications:
         if not falling:
             return ()
         acts = [await self._withdrawal(one, meter, why, evidence, at) for one in falling]
-        return [*acts, await self._alarm(meter, why, evidence, at)]
+        return [*acts, *await self._alarm(meter, why, evidence, at)]
 
     def _contradiction(self, meter: RosterMeter, before: Life, after: Life, act: Act) -> str:
         """What a step of an order shows that cannot be if the facts are right; empty: nothing."""
@@ -189,7 +189,7 @@ class Qualifications:
             body={"why": why, "evidence": evidence},
         )
 
-    async def _alarm(self, meter: RosterMeter, why: str, evidence: str, at: datetime) -> Act:
+    async def _alarm(self, meter: RosterMeter, why: str, evidence: str, at: datetime) -> list[Act]:
         seen = Seen(
             rule=WITHDRAWN,
             origin="QUAL-01",
@@ -198,11 +198,7 @@ class Qualifications:
             value=f"{meter.protocol}/{meter.model}: {why}",
             evidence=(f"order:{evidence}",),
         )
-        fresh = raising(seen, at=at, zone=self._zone, actor=DAEMON)
-        kept = await self._acts.of_subject(Topic.ALARM, fresh.subject)
-        if not kept:
-            return fresh
-        return raising(seen, at=at, zone=self._zone, actor=DAEMON, before=Alarm.of(kept[-1]))
+        return await raised(self._acts, seen, at=at, zone=self._zone)
 
     # --- whose it is ---
 

@@ -14,7 +14,7 @@ from meterlink.clock import Clock
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.words import WORDS_MAX, as_words
 from meterlink.orders.attention.work import WorkItems, WorkKind
 from meterlink.orders.people import DAEMON
 from meterlink.orders.reconciliation.compare import Channel, MeterMoney, Verdict
@@ -72,7 +72,7 @@ class Nights:
 
     async def _tell_gap(self, day: date, channels: Sequence[Channel]) -> None:
         gaps = [one for one in channels if one.gap_cents]
-        told = "; ".join(f"{one.name or '-'} {one.gap_cents}" for one in gaps)[: WORDS_MAX // 2]
+        told = as_words("; ".join(f"{one.name or '-'} {one.gap_cents}" for one in gaps), WORDS_MAX // 2)
         waiting = [f"evidence:{name}" for one in gaps for name in one.waiting]
         seen = Seen(
             rule=CHANNEL_GAP,
@@ -88,15 +88,15 @@ class Nights:
     async def _count(self, day: date, money: MeterMoney) -> None:
         """Count the nights of a wallet, and tell at the third; a night that is compared twice counts once."""
         last = await self._acts.last_of(Topic.POLICY, subject(money.meter))
-        missed = int(last.act.body["nights"]) if last and last.act.verb == MISSED else 0
+        step, missed = (last.act.step, int(last.act.body["nights"])) if last else (0, 0)
         if not is_missed(money):
             if missed:
-                await self._append(money.meter, COMPARED, day, 0, last.act.step if last else 0)
+                await self._append(money.meter, COMPARED, day, 0, step)
             return
         if last is None or last.act.body["day"] != day.isoformat():
             missed += 1
             if missed <= NIGHTS_MAX:
-                await self._append(money.meter, MISSED, day, missed, last.act.step if last else 0)
+                await self._append(money.meter, MISSED, day, missed, step)
         if missed >= NIGHTS_MAX:
             await self._tell_missed(money)
 
@@ -109,9 +109,9 @@ class Nights:
             threshold=str(NIGHTS_MAX),
         )
         await self._alarms.raise_(seen)
-        why = f"for {NIGHTS_MAX} nights or more its wallet was compared with nothing: {money.told}"
+        why = as_words(f"for {NIGHTS_MAX} nights or more its wallet was compared with nothing: {money.told}")
         about = f"nights:{money.meter}"
-        await self._work.open(WorkKind.DRIFT, why[:WORDS_MAX], actor=DAEMON, meter=money.meter, about=about)
+        await self._work.open(WorkKind.DRIFT, why, actor=DAEMON, meter=money.meter, about=about)
 
     async def _append(self, meter: str, verb: str, day: date, nights: int, step: int) -> None:
         await self._acts.append(
