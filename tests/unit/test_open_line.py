@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import queue
 import socket
 import threading
 from collections.abc import Iterator
@@ -210,6 +211,24 @@ async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.Monkey
         await babbling
         await ours.aclose()
         await theirs.aclose()
+
+
+class _Endless(queue.Queue[bytes]):
+    """Brings another octet for each that is taken."""
+
+    def get_nowait(self) -> bytes:
+        self.put_nowait(b"x")
+        return super().get_nowait()
+
+
+def test_what_is_taken_at_once_is_what_is_there() -> None:
+    """A line that babbles faster than we take would never be handed on, and fill the memory."""
+    port = rfc2217._Port()
+    port._read_buffer = _Endless()
+    port._read_buffer.put_nowait(b"a")
+    port._read_buffer.put_nowait(b"b")
+    assert b"ab" == port.rest()
+    assert 2 == port.queued
 
 
 @pytest.mark.asyncio
