@@ -25,6 +25,15 @@ def _gateway(folder: Path, protocol: str, ways: CarrierWays = QUICK) -> CarriedO
     return CarriedOrders(folder, [Station(meter=meter)], ways=ways, protocols={ADDRESS: protocol})
 
 
+async def _tripped(gateway: CarriedOrders, ways: CarrierWays = QUICK) -> None:
+    """Give the order, once the module is ready; from then on it is as ``ways`` says."""
+    await gateway.up()
+    await asyncio.sleep(60)
+    gateway.module.standing.ways = ways
+    await gateway.told_for_trip(M)
+    await gateway.trip("t-1", M)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_an_order_goes_through_a_module_once_and_is_proved(tmp_path: Path, protocol: str) -> None:
     """A disconnection through a carrier would be sent twice, or never proved."""
@@ -32,10 +41,7 @@ def test_an_order_goes_through_a_module_once_and_is_proved(tmp_path: Path, proto
     ended: dict[str, Any] = {}
 
     async def script() -> None:
-        await gateway.up()
-        await asyncio.sleep(60)
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
+        await _tripped(gateway)
         ended.update(await gateway.until("t-1"))
 
     gateway.run(seconds=2 * _HOUR_S, meanwhile=script)
@@ -50,10 +56,7 @@ def test_a_household_is_cut_off_and_has_power_again_through_a_module(tmp_path: P
     ended: dict[str, Any] = {}
 
     async def script() -> None:
-        await gateway.up()
-        await asyncio.sleep(60)
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
+        await _tripped(gateway)
         assert "done" == (await gateway.until("t-1"))["state"]
         (close,) = (await gateway.paid(M))["orders"]
         assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]
@@ -75,11 +78,7 @@ def test_an_order_whose_answer_is_lost_is_obeyed_at_most_once(
     ended: dict[str, Any] = {}
 
     async def script() -> None:
-        await gateway.up()
-        await asyncio.sleep(60)
-        gateway.module.standing.ways = storm
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
+        await _tripped(gateway, storm)
         ended.update(await gateway.until("t-1"))
 
     gateway.run(seconds=30 * _HOUR_S, meanwhile=script)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from meterlink.daemon.control_socket import owners
+from meterlink.drivers.behind698.archive import Archivist698
+from meterlink.drivers.behind698.watch import RETRY_S
+from meterlink.drivers.terminal_archive import TerminalArchive
 from meterlink.errors import BadRequest, MeterlinkError, NotAllowed, Unknown
 from meterlink.model.event import Event
 from meterlink.model.event_kinds import ARCHIVE_DIFFERS
@@ -185,3 +189,27 @@ def test_an_archive_that_is_empty_lacks_all(tmp_path: Path) -> None:
     [event] = _differing(town)
     [value] = event.values
     assert ("missing", ", ".join((A645, B698, C698))) == (value.item, value.content)
+
+
+def test_a_terminal_that_logs_in_again_and_again_is_not_asked_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad connection would be filled with the archive: it may be long."""
+    town = _Town(tmp_path)
+    looks: list[float] = []
+    read = Archivist698.read
+
+    async def noted(archivist: Archivist698) -> TerminalArchive:
+        looks.append(town.gateway.sim.clock.monotonic_s())
+        return await read(archivist)
+
+    monkeypatch.setattr(Archivist698, "read", noted)
+
+    async def story() -> None:
+        for _ in range(36):
+            await asyncio.sleep(300)
+            town.plant.concentrator.reset(30)
+
+    town.run(story, seconds=3 * 3600)
+    assert len(looks) in {3, 4}, "again after each hour, for it may be another terminal"
+    assert all(later - earlier >= RETRY_S for earlier, later in pairwise(looks))

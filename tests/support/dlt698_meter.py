@@ -104,6 +104,11 @@ class ScriptedMeter:
             ServerAddress(ADDRESS), needs_connect=self.needs_connect, preset=self.sizes
         )
 
+    @property
+    def kinds(self) -> list[str]:
+        """What it was asked, by name."""
+        return [type(apdu).__name__ for apdu in self.asked]
+
     async def serve(self, stream: ByteStream) -> None:
         """Answer until the line ends."""
         with contextlib.suppress(LineClosed, LineLost):

@@ -12,7 +12,8 @@ from metersim.terminals.ways import NETWORK_SIZES
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
-from meterwire.dlt698.apdus.parts import Dar, RecordResult
+from meterwire.dlt698.apdus.parts import AttributeResult, Dar, Piid, RecordResult
+from meterwire.dlt698.apdus.report import ReportNotificationList
 from meterwire.dlt698.axdr.selection import Oad, Tsa
 from meterwire.dlt698.axdr.values import Data, DateTimeS
 from meterwire.dlt698.link.address import ServerAddress
@@ -57,8 +58,9 @@ class StockedConcentrator:
         return at.astimezone(PLANT_TIME)
 
     def report(self, oads: Sequence[Oad], at: datetime) -> Notification:
-        """See ``Caller.report``: it reports nothing."""
-        raise NotImplementedError
+        """See ``Caller.report``: it has no attributes, and says so of each."""
+        results = tuple(AttributeResult(oad, _ABSENT) for oad in oads)
+        return ReportNotificationList(piid=Piid.of(0), results=results)
 
     def telling(self, notification: Notification) -> ReportSession:
         """See ``Caller.telling``."""

@@ -41,19 +41,6 @@ def entry(number: int, point: int, address: str, **fields: Any) -> dict[str, Any
     }
 
 
-def _moment(when: datetime) -> Moment:
-    date, time = when.date(), when.time()
-    return Moment(
-        year=date.year % 100,
-        month=date.month,
-        day=date.day,
-        hour=time.hour,
-        minute=time.minute,
-        second=time.second,
-        weekday=date.isoweekday(),
-    )
-
-
 class StockedTerminal:
     """A terminal that answers from its store, and forwards frames to its meters.
 
@@ -125,7 +112,7 @@ class StockedTerminal:
         mark = values.get("date") or values.get("start")
         found = self.store.get((afn, fn, point, mark))
         if found is None and (afn, fn) == (table.CLASS_1, 2) and self.shown is not None:
-            found = {"clock": _moment(self.shown())}
+            found = {"clock": Moment.to_the_second(self.shown())}
         if found is None:
             return []
         return [unit(afn, fn, {**values, **found}, point=point, way="up")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -11,14 +12,23 @@ from meterlink.drivers.carrier import leading, led
 from meterlink.drivers.events import ReportedEvent
 from meterlink.errors import LineBusy, LineLost, ReplyTimeout
 from meterlink.model.event_kinds import REPORTED_VALUES
+from meterwire.dlt698.link import frame as frame698
+from meterwire.dlt698.link.address import ServerAddress
 from tests.support.scripted_module import METERS, ONE, TRIP, Bench, asked_for_energy, bench_of, energy
 
 TWO = METERS[1]
 STRANGER = "000000000777"
 
 
-def _bench() -> Bench:
-    return bench_of(settings={"read_by": "14-F1"}, mode={"read_mode": 2}, meters=METERS[:4], nodes=METERS[:4])
+def _led(story: Callable[[Bench], Awaitable[None]]) -> None:
+    """Tell a story with a module that leads our reads, once it is ready."""
+
+    async def told(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await story(bench)
+
+    few = METERS[:4]
+    bench_of(settings={"read_by": "14-F1"}, mode={"read_mode": 2}, meters=few, nodes=few).run(told)
 
 
 async def _asks(bench: Bench, address: str) -> dict[str, Any]:
@@ -29,21 +39,30 @@ async def _asks(bench: Bench, address: str) -> dict[str, Any]:
     return last
 
 
+def _values(payload: bytes) -> dict[str, Any]:
+    return {"index": 1, "protocol": 2, "uplink_s": 1, "len": len(payload), "payload": payload}
+
+
 async def _reports(bench: Bench, payload: bytes) -> None:
-    values = {"index": 1, "protocol": 2, "uplink_s": 1, "len": len(payload), "payload": payload}
-    await bench.module.report(0x06, 2, values)
+    await bench.module.report(0x06, 2, _values(payload))
 
 
 def _reading(bench: Bench, address: str, lane: int = 0) -> asyncio.Task[bytes]:
     return asyncio.get_running_loop().create_task(bench.octets(address, lane))
 
 
+async def _given(bench: Bench, address: str) -> asyncio.Task[bytes]:
+    """A read that the module was given, and has not answered."""
+    reading = _reading(bench, address)
+    await asyncio.sleep(0.1)
+    assert 2 == (await _asks(bench, address))["read_flag"]
+    return reading
+
+
 def test_a_read_waits_until_the_module_asks_for_its_meter() -> None:
     """The module would be paused for each read, or the frame go to another meter."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         reading = _reading(bench, ONE)
         await asyncio.sleep(30)
         assert 0 == (await _asks(bench, TWO))["read_flag"], "nothing is due of that one now"
@@ -63,55 +82,92 @@ def test_a_read_waits_until_the_module_asks_for_its_meter() -> None:
         assert [] == bench.module.frames
         assert 0 == bench.module.asked(0x12, 2)
 
-    bench.run(story)
+    _led(story)
 
 
-def test_a_report_that_is_told_again_is_confirmed_again_and_is_nothing_new() -> None:
-    """A lost confirmation would make an event of a reading."""
-    bench = _bench()
+def test_a_report_that_is_told_again_is_confirmed_again_and_is_nothing_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lost confirmation would make an event of a reading, or be missed for ever."""
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        reading = _reading(bench, ONE)
-        await asyncio.sleep(0.1)
-        await _asks(bench, ONE)
-        await _reports(bench, energy(ONE))
-        await reading
+        reading = await _given(bench, ONE)
+        with monkeypatch.context() as deaf:
+            deaf.setattr(bench.module.server, "feed", lambda octets: None)
+            await _reports(bench, energy(ONE))
+            assert energy(ONE) == await reading
+            await asyncio.sleep(0.1)
+        assert 1 == bench.module.server.open_reports, "the confirmation is lost"
         bench.module.server.repeat()
         await bench.module.say(bench.module.server.octets_to_send())
         await asyncio.sleep(1)
-        assert [] == bench.reports
+        assert (0, []) == (bench.module.server.open_reports, bench.reports)
 
-    bench.run(story)
+    _led(story)
+
+
+def test_so_many_reports_are_remembered_as_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that stands for a year would remember each reading of it."""
+    monkeypatch.setattr(led, "TOLD_KEPT", 1)
+
+    async def story(bench: Bench) -> None:
+        told = []
+        for address in (ONE, TWO):
+            reading = await _given(bench, address)
+            bench.module.server.report(0x06, 2, _values(energy(address)))
+            told.append(bench.module.server.octets_to_send())
+            await bench.module.say(told[-1])
+            await reading
+        for octets, events in reversed([*zip(told, (1, 0), strict=True)]):
+            await bench.module.say(octets)
+            await asyncio.sleep(1)
+            assert events == len(bench.reports), "the last one is known, and that before it is not"
+
+    _led(story)
+
+
+def test_a_frame_that_is_too_long_for_its_answer_is_not_left_to_the_module() -> None:
+    """Its length has one octet: the module would carry another frame, or none."""
+    server, head = ServerAddress(ONE), bytes((5, 2))
+    short, long = (
+        frame698.encode(
+            frame698.Frame(server, 0x10, head + bytes(octets), from_server=False, started_by_client=True)
+        )
+        for octets in (led.FRAME_OCTETS_MAX - 19, led.FRAME_OCTETS_MAX - 18)
+    )
+    assert (led.FRAME_OCTETS_MAX, led.FRAME_OCTETS_MAX + 1) == (len(short), len(long))
+
+    async def story(bench: Bench) -> None:
+        await _asks(bench, TWO)
+        await bench.octets(ONE, request=long)
+        assert [long] == bench.module.frames
+        led_by_module = asyncio.get_running_loop().create_task(bench.octets(ONE, request=short))
+        await asyncio.sleep(0.1)
+        assert short == (await _asks(bench, ONE))["payload"]
+        led_by_module.cancel()
+
+    _led(story)
 
 
 def test_what_nobody_asked_the_module_for_stays_a_report() -> None:
     """What a meter tells of its own accord would be confirmed and thrown away."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        reading = _reading(bench, ONE)
-        await asyncio.sleep(0.1)
-        await _asks(bench, ONE)
+        reading = await _given(bench, ONE)
         await _reports(bench, energy(TWO))
         await asyncio.sleep(1)
         assert (1, False) == (len(bench.reports), reading.done())
         await _reports(bench, energy(ONE))
         assert energy(ONE) == await reading
 
-    bench.run(story)
+    _led(story)
 
 
 def test_a_meter_that_does_not_answer_the_module_is_silent_and_its_late_answer_nobodys() -> None:
     """A read would wait for ever, or the next question get the answer to this one."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        reading = _reading(bench, ONE)
-        await asyncio.sleep(0.1)
-        await _asks(bench, ONE)
+        reading = await _given(bench, ONE)
         with pytest.raises(ReplyTimeout, match="does not answer"):
             await reading
         late = bench.owner.counts.strays.late
@@ -122,18 +178,14 @@ def test_a_meter_that_does_not_answer_the_module_is_silent_and_its_late_answer_n
         assert (late + 1, [], False) == (bench.owner.counts.strays.late, bench.reports, again.done())
         again.cancel()
 
-    bench.run(story)
+    _led(story)
 
 
 def test_the_next_thing_of_a_meter_goes_at_once() -> None:
     """Each value of a meter would take a whole round of the module."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        first = _reading(bench, ONE)
-        await asyncio.sleep(0.1)
-        await _asks(bench, ONE)
+        first = await _given(bench, ONE)
         await _reports(bench, energy(ONE))
         await first
         await bench.module.report(0x14, 1, {"phase": 1, "addr": ONE, "index": 1})
@@ -148,26 +200,22 @@ def test_the_next_thing_of_a_meter_goes_at_once() -> None:
         await asyncio.sleep(led.NEXT_S + 0.1)
         assert 0 == bench.module.server.answers()[-1].values["read_flag"], "but not for long"
 
-    bench.run(story)
+    _led(story)
 
 
 def test_a_stranger_is_not_asked_for_again() -> None:
     """The module would come back to a meter of somebody else for ever."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         assert 1 == (await _asks(bench, STRANGER))["read_flag"]
 
-    bench.run(story)
+    _led(story)
 
 
 def test_an_order_is_not_left_to_the_module() -> None:
     """An order would go out when the module comes to its meter, which may be in an hour."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         await _asks(bench, TWO)
         began_s = bench.sim.clock.monotonic_s()
         await bench.octets(ONE, request=TRIP)
@@ -176,30 +224,26 @@ def test_an_order_is_not_left_to_the_module() -> None:
         await asyncio.sleep(leading.RESUME_AFTER_S + 5)
         assert 2 == bench.module.asked(0x12, 3), "once at the start, and once afterwards"
 
-    bench.run(story)
+    _led(story)
 
 
 def test_a_module_that_asks_for_nobody_does_not_lead() -> None:
     """A module at the end of its round would leave everything unread until the next one."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         began_s = bench.sim.clock.monotonic_s()
         assert energy(ONE) == await bench.octets(ONE)
         assert bench.sim.clock.monotonic_s() - began_s <= led.IDLE_S + led.LOOK_S + 1
         assert energy(TWO) == await bench.octets(TWO)
         assert bench.sim.clock.monotonic_s() - began_s <= led.IDLE_S + led.LOOK_S + 2, "not each time anew"
 
-    bench.run(story)
+    _led(story)
 
 
 def test_who_waits_too_long_for_his_turn_gives_it_up() -> None:
     """A line would stand for an hour, and its watch take it for dead."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         reading = _reading(bench, ONE)
         began_s = bench.sim.clock.monotonic_s()
         while not reading.done():
@@ -211,15 +255,13 @@ def test_who_waits_too_long_for_his_turn_gives_it_up() -> None:
         assert led.WAIT_MAX_S <= waited_s <= led.WAIT_MAX_S + 30
         assert 0 == (await _asks(bench, ONE))["read_flag"], "and nothing of it is left"
 
-    bench.run(story)
+    _led(story)
 
 
 def test_a_read_that_was_given_up_is_not_given_to_the_module() -> None:
     """The answer would come when nobody wants it, and be an event of a value."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
         await _asks(bench, TWO)
         reading = _reading(bench, ONE)
         await asyncio.sleep(1)
@@ -228,18 +270,14 @@ def test_a_read_that_was_given_up_is_not_given_to_the_module() -> None:
         await asyncio.sleep(led.NEXT_S)
         assert 0 == (await _asks(bench, ONE))["read_flag"]
 
-    bench.run(story)
+    _led(story)
 
 
 def test_what_comes_of_a_read_before_the_module_began_anew_is_nobodys() -> None:
     """A value of a meter would be told as an event that it reported."""
-    bench = _bench()
 
     async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        reading = _reading(bench, ONE)
-        await asyncio.sleep(0.1)
-        await _asks(bench, ONE)
+        reading = await _given(bench, ONE)
         await bench.module.begin_anew()
         with pytest.raises(LineLost):
             await reading
@@ -254,4 +292,4 @@ def test_what_comes_of_a_read_before_the_module_began_anew_is_nobodys() -> None:
         ]
         assert 0 == bench.module.server.open_reports
 
-    bench.run(story)
+    _led(story)

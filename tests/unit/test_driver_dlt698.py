@@ -20,7 +20,6 @@ from meterlink.errors import BadAnswer, ConfigError, NoRecord, Refused, ReplyTim
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import AssociationTraits, generic
-from meterwire.dlt698.apdus.apdu import Apdu
 from meterwire.dlt698.apdus.association import ConnectRequest, PasswordSecurity
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetRequestRecord
 from meterwire.dlt698.apdus.parts import Dar
@@ -48,10 +47,6 @@ def _read(meter: ScriptedMeter, item: str, window: Window | None = None, **optio
     return answer
 
 
-def _kinds(asked: list[Apdu]) -> list[str]:
-    return [type(apdu).__name__ for apdu in asked]
-
-
 # --- values ----------------------------------------------------------------------------------------
 
 
@@ -62,7 +57,7 @@ def test_a_block_comes_in_one_exchange() -> None:
     assert [(item, Decimal(100 + number), "kWh") for number, item in enumerate(_ENERGIES)] == [
         (value.item, value.value, value.unit) for value in answer.values
     ]
-    assert ["GetRequestNormal"] == _kinds(meter.asked)
+    assert ["GetRequestNormal"] == meter.kinds
 
 
 def test_one_value_is_asked_for_alone() -> None:
@@ -240,7 +235,7 @@ def test_scalers_are_asked_once_for_all_pieces() -> None:
     meter = ScriptedMeter(records=points, raw={Oad.of("20000300"): Data("Scaler_Unit", ScalerUnit(-1, 38))})
     window = Window(count=32, since=_MIDNIGHT.replace(tzinfo=CHINA_TIME))
     _read(meter, "voltage.a@curve", window, traits=AssociationTraits(ask_scalers=True))
-    assert ["GetRequestNormalList", "GetRequestRecord", "GetRequestRecord"] == _kinds(meter.asked)
+    assert ["GetRequestNormalList", "GetRequestRecord", "GetRequestRecord"] == meter.kinds
 
 
 def test_the_last_records_by_count() -> None:
@@ -419,14 +414,14 @@ def test_without_connect_by_default() -> None:
     """Most meters answer in the association that is always there; a CONNECT costs an exchange a read."""
     meter = ScriptedMeter(contents=_energies())
     converse(meter, _twice)
-    assert ["GetRequestNormal"] * 2 == _kinds(meter.asked)
+    assert ["GetRequestNormal"] * 2 == meter.kinds
 
 
 def test_one_connect_for_many_reads() -> None:
     """Each read would cost two exchanges."""
     meter = ScriptedMeter(contents=_energies(), needs_connect=True)
     converse(meter, _twice, traits=AssociationTraits(connect="null"))
-    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == _kinds(meter.asked)
+    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == meter.kinds
 
 
 def test_an_association_that_ended_is_opened_again() -> None:
@@ -439,7 +434,7 @@ def test_an_association_that_ended_is_opened_again() -> None:
         return await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
 
     converse(meter, program, traits=AssociationTraits(connect="null"))
-    assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+    assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "GetRequestNormal"] == meter.kinds
 
 
 def test_two_plans_connect_once() -> None:
@@ -454,7 +449,7 @@ def test_two_plans_connect_once() -> None:
                 )
 
     converse(meter, program, traits=AssociationTraits(connect="null"))
-    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == _kinds(meter.asked)
+    assert ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"] == meter.kinds
 
 
 def test_an_association_that_only_we_lost_is_released_first() -> None:
@@ -472,7 +467,7 @@ def test_an_association_that_only_we_lost_is_released_first() -> None:
 
     converse(meter, program, traits=AssociationTraits(connect="null"))
     assert ["ConnectRequest", "GetRequestNormal", "ConnectRequest", "ConnectRequest", "GetRequestNormal"] == (
-        _kinds(meter.asked)
+        meter.kinds
     )
 
 
@@ -508,7 +503,7 @@ def test_the_longest_password_is_sent() -> None:
     traits = AssociationTraits(connect="password")
     [value] = _read(meter, "forward_active_energy", traits=traits, password_of=lambda _: "1" * 64).values
     assert Decimal(100) == value.value
-    assert ["ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+    assert ["ConnectRequest", "GetRequestNormal"] == meter.kinds
     assert isinstance(meter.asked[0], ConnectRequest)
     assert PasswordSecurity("1" * 64) == meter.asked[0].auth
 
@@ -565,7 +560,7 @@ def test_more_meters_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> Non
 
     converse(meter, program, traits=AssociationTraits(connect="null"))
     first = ["ConnectRequest", "GetRequestNormal", "GetRequestNormal"]
-    assert [*first, "ConnectRequest", "GetRequestNormal"] == _kinds(meter.asked)
+    assert [*first, "ConnectRequest", "GetRequestNormal"] == meter.kinds
 
 
 def test_an_association_that_was_silent_too_long_is_opened_before_it_is_used() -> None:
@@ -578,5 +573,5 @@ def test_an_association_that_was_silent_too_long_is_opened_before_it_is_used() -
             await driver.read(line, ADDRESS, "forward_active_energy", priority=Priority.ON_DEMAND)
 
     converse(meter, program, traits=AssociationTraits(connect="null"))
-    assert 2 == _kinds(meter.asked).count("ConnectRequest")
-    assert "ConnectRequest" == _kinds(meter.asked)[3]
+    assert 2 == meter.kinds.count("ConnectRequest")
+    assert "ConnectRequest" == meter.kinds[3]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import queue
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,23 @@ from meterlink.model.line_url import Rfc2217Url, SerialUrl, TcpUrl
 from meterlink.transports import rfc2217
 from meterlink.transports.open import open_line
 from meterlink.transports.protocol_stream import ProtocolStream
-from tests.support.rfc2217_server import Port, serving
+from meterlink.transports.stream import ByteStream
+from tests.support.rfc2217_server import Port, ServedPort, serving
+
+
+@asynccontextmanager
+async def _connected(
+    port: Port | None = None, **settings: Any
+) -> AsyncIterator[tuple[ByteStream, ServedPort]]:
+    """A line of RFC 2217, and the other end of its connection."""
+    async with serving(port or Port()) as (number, came):
+        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number, **settings))
+        theirs = await came.get()
+        try:
+            yield ours, theirs
+        finally:
+            await ours.aclose()
+            await theirs.aclose()
 
 
 @pytest.fixture
@@ -125,9 +143,7 @@ async def test_an_address_is_no_name_to_be_looked_up() -> None:
 async def test_rate_and_parity_are_set_once_over_the_connection() -> None:
     """A library that sends all settings again at each read makes a line several times as slow."""
     port = Port()
-    async with serving(port) as (number, came):
-        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number, baud=9600, parity="even"))
-        theirs = await came.get()
+    async with _connected(port, baud=9600, parity="even") as (ours, theirs):
         assert (9600, "E", 8, 1) == (port.baudrate, port.parity, port.bytesize, port.stopbits)
         told = len(port.told)
         await ours.send(bytes(range(256)))
@@ -141,8 +157,6 @@ async def test_rate_and_parity_are_set_once_over_the_connection() -> None:
             got += await ours.receive()
         assert b"\xff\xff\x00" == got
         assert told == len(port.told)
-        await ours.aclose()
-        await theirs.aclose()
 
 
 @pytest.mark.asyncio
@@ -194,11 +208,10 @@ class _Over:
 async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that babbles while nobody reads would fill the memory through the library's queue."""
     monkeypatch.setattr(rfc2217, "QUEUED_OCTETS_MAX", 4_096)  # the library takes them one by one
-    async with serving(Port()) as (number, came):
-        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
+    async with _connected() as (ours, theirs):
         assert isinstance(ours, ProtocolStream)
         assert isinstance(ours.transport, rfc2217.ThreadedTransport)
-        theirs, sent = await came.get(), 32 * rfc2217.QUEUED_OCTETS_MAX
+        sent = 32 * rfc2217.QUEUED_OCTETS_MAX
         babbling = asyncio.create_task(theirs.send(bytes(sent)))
         while (kept := ours.transport.queued) < rfc2217.QUEUED_OCTETS_MAX:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -208,8 +221,24 @@ async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.Monkey
             got += len(await ours.receive())
             assert ours.transport.queued <= rfc2217.QUEUED_OCTETS_MAX
         await babbling
-        await ours.aclose()
-        await theirs.aclose()
+
+
+class _Endless(queue.Queue[bytes]):
+    """Brings another octet for each that is taken."""
+
+    def get_nowait(self) -> bytes:
+        self.put_nowait(b"x")
+        return super().get_nowait()
+
+
+def test_what_is_taken_at_once_is_what_is_there() -> None:
+    """A line that babbles faster than we take would never be handed on, and fill the memory."""
+    port = rfc2217._Port()
+    port._read_buffer = _Endless()
+    port._read_buffer.put_nowait(b"a")
+    port._read_buffer.put_nowait(b"b")
+    assert b"ab" == port.rest()
+    assert 2 == port.queued
 
 
 @pytest.mark.asyncio
@@ -223,25 +252,19 @@ async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.Monkey
 )
 async def test_telnet_without_sense_ends_the_connection(octets: bytes) -> None:
     """A server gone mad would fill the memory, or its line stay open and dead."""
-    async with serving(Port()) as (number, came):
-        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
-        theirs = await came.get()
+    async with _connected() as (ours, theirs):
         assert theirs.transport is not None
         theirs.write(octets)
         with pytest.raises(LineLost):
             async with asyncio.timeout(10):
                 await ours.receive()
-        await ours.aclose()
-        await theirs.aclose()
 
 
 @pytest.mark.asyncio
 async def test_words_of_telnet_between_octets_are_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that tells its modem lines each second would be cut off after an hour."""
     monkeypatch.setattr(rfc2217, "WORD_OCTETS_MAX", 64)
-    async with serving(Port()) as (number, came):
-        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number))
-        theirs = await came.get()
+    async with _connected() as (ours, theirs):
         for _ in range(40):
             theirs.write(b"\xff\xfa\x2c\x6b\x30\xff\xf0")  # NOTIFY-MODEMSTATE
             await asyncio.sleep(0)
@@ -250,8 +273,6 @@ async def test_words_of_telnet_between_octets_are_no_end(monkeypatch: pytest.Mon
         while len(got) < 4:
             got += await ours.receive()
         assert b"here" == got
-        await ours.aclose()
-        await theirs.aclose()
 
 
 @pytest.mark.asyncio

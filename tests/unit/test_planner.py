@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from meterlink.acquisition.passing import PassingSlots
-from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, Planner
+from meterlink.acquisition.passing import SET_OVER_MAX, PassingSlots
+from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, TOLD_BACK_DAYS, Planner
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import Series
@@ -198,15 +199,33 @@ async def test_a_start_explains_the_moments_that_passed_in_one_go(tmp_path: Path
 
 
 @pytest.mark.asyncio
-async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> None:
-    """They would be missing in completeness, and `why` would say that they are not missing."""
+async def test_a_clock_set_years_ahead_costs_a_month_of_slots(tmp_path: Path) -> None:
+    """What never comes would count as missing for years."""
+    plan = Plan(name="p", every_s=3600, items=("voltage.a",))
+    async with Journal.open(tmp_path / "j", clock=SimClock(_NOON)) as journal:
+        slots = PassingSlots(plan, journal.ledger, "line1")
+        await slots.set_over(["m1"], _NOON, _NOON + 4000 * _DAY)
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=_NOON + 4000 * _DAY)
+        assert [(Reason.CLOCK_WRONG, 24 * SET_OVER_MAX.days)] == [(one.reason, one.slots) for one in tallies]
+
+
+@asynccontextmanager
+async def _after(folder: Path, days: int) -> AsyncIterator[Journal]:
+    """The journal of one who planned hours, was away for so long, and has just planned again."""
     clock = SimClock(_NOON)
-    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+    async with Journal.open(folder / "j", clock=clock) as journal:
         await _planner(journal, clock, _HOURLY).apply()
         await journal.ledger.live()
-    clock.advance((CURVE_BACK_DAYS + 20) * _DAY.total_seconds())
-    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+    clock.advance(days * _DAY.total_seconds())
+    async with Journal.open(folder / "j", clock=clock) as journal:
         await _planner(journal, clock, _HOURLY).apply()
+        yield journal
+
+
+@pytest.mark.asyncio
+async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> None:
+    """They would be missing in completeness, and `why` would say that they are not missing."""
+    async with _after(tmp_path, CURVE_BACK_DAYS + 20) as journal:
         for days in (1, 10, 20):
             [told] = await journal.ledger.standings("m1", _MIDNIGHT + days * _DAY + timedelta(hours=5))
             assert (State.EXPIRED, Reason.NOT_RUNNING) == (told.state, told.reason)
@@ -215,6 +234,16 @@ async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> 
         until = _MIDNIGHT + (CURVE_BACK_DAYS + 20) * _DAY
         tallies = await journal.ledger.tallies([CURVE], since=_MIDNIGHT, until=until)
         assert 24 * (CURVE_BACK_DAYS + 20) == sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_an_absence_is_told_so_many_days_back(tmp_path: Path) -> None:
+    """A clock that was years behind would make a start look through each hour of these years."""
+    async with _after(tmp_path, TOLD_BACK_DAYS + 10) as journal:
+        first = _MIDNIGHT + 11 * _DAY
+        assert [] == await journal.ledger.standings("m1", first - timedelta(hours=1))
+        [told] = await journal.ledger.standings("m1", first)
+        assert (State.EXPIRED, Reason.NOT_RUNNING) == (told.state, told.reason)
 
 
 @pytest.mark.asyncio

@@ -29,7 +29,14 @@ from meterprofiles import Profile, ProfileError, Profiles, generic, load_file, l
 from meterprofiles.load import FILES_MAX
 from meterprofiles.patterns import overlap
 from meterprofiles.places import TEXT_MAX
-from meterprofiles.schema import PROTOCOLS, QUIRKS_MAX, ControlTraits, MemoryTraits, MeterTraits
+from meterprofiles.schema import (
+    PROTOCOLS,
+    QUIRKS_MAX,
+    TOGETHER_MAX,
+    ControlTraits,
+    MemoryTraits,
+    MeterTraits,
+)
 from metersim import Simulation
 from meterwire.dlt645 import (
     Deframer,
@@ -219,6 +226,8 @@ def test_a_name_wins_over_a_pattern() -> None:
         ),
         (_GOOD + "meter: {phases: 2}\n", ":11:", "none of 1, 3"),
         (_GOOD + "meter: {tariffs: 5}\n", ":11:", "whole number of 1 to 4"),
+        (_GOOD + f"reads: {{together: {TOGETHER_MAX + 1}}}\n", ":11:", "whole number of 1 to 32"),
+        (_GOOD + "reads: {together: 0}\n", ":11:", "whole number of 1 to 32"),
         (_GOOD + "meter: {basic_current_a: 20, max_current_a: 19}\n", ":11:", "whole number of 20 to 1000"),
         (_GOOD + "meter: {relay: none, cost_control: local}\n", ":11:", "local needs a relay"),
         (_GOOD + "meter: {colour: red}\n", ":11:", "unknown key 'colour'"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from meterwire.gdw1376.formats.times import CENTURY, Moment
+from meterwire.gdw1376.formats.times import Moment
 
 IMPORTANT, GENERAL = 1, 2
 """Fn of 0E."""
@@ -52,7 +52,7 @@ class EventLog:
         """
         kind = GENERAL if erc in _GENERAL else IMPORTANT
         self._count[kind] += 1
-        self._kept[kind].append({"erc": erc, "time": minute_of(shown), **content})
+        self._kept[kind].append({"erc": erc, "time": Moment.to_the_minute(shown), **content})
         if kind == IMPORTANT:
             self.unread = min(self.unread + 1, EVENTS_KEPT)
 
@@ -84,14 +84,3 @@ class EventLog:
         self.unread = 0
         for kept in self._kept.values():
             kept.clear()
-
-
-def minute_of(shown: datetime) -> Moment:
-    """A time as A.15 says it."""
-    return Moment(
-        year=shown.year - CENTURY,
-        month=shown.month,
-        day=shown.day,
-        hour=shown.hour,
-        minute=shown.minute,
-    )

@@ -23,10 +23,9 @@ from metersim.gdw1376.contents import (
     shown_by,
     used_between,
 )
-from metersim.gdw1376.events import minute_of
 from metersim.gdw1376.store import PointStore, Record
 from metersim.gdw1376.ways import Ways1376
-from meterwire.gdw1376.formats.times import CENTURY, Moment
+from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions.function import Function, ItemRule
 from meterwire.gdw1376.functions.terminal import CLASS_1, function
 from meterwire.gdw1376.link.unit_ids import EVERY_POINT, TERMINAL
@@ -109,7 +108,7 @@ class Stored:
         )
         around = {
             "date": mark.get("date"),
-            "read_time": None if read_at is None else minute_of(read_at),
+            "read_time": None if read_at is None else Moment.to_the_minute(read_at),
             "tariffs": entry.tariffs,
         }
         return {name: value for name, value in around.items() if name in names} | values
@@ -118,7 +117,7 @@ class Stored:
         if known.afn != CLASS_1:
             return None
         if known.fn == _CLOCK:
-            return {"clock": second_of(self._shown())}
+            return {"clock": Moment.to_the_second(self._shown())}
         if known.fn == _COUNTERS:
             ec1, ec2 = self._counts()
             return {"ec1": ec1, "ec2": ec2}
@@ -177,7 +176,7 @@ class Stored:
         if self._ways.lacks == "deny" and not has_any({"values": values}):
             return None
         return {
-            "start": minute_of(slots[0]),
+            "start": Moment.to_the_minute(slots[0]),
             "density": _CODES[step // timedelta(minutes=1)],
             "points": len(values),
             "values": values,
@@ -212,16 +211,3 @@ def _day_of(known: Function, mark: Mapping[str, Any]) -> date | None:
     if known.mark == "month":
         return (when.replace(day=1) + timedelta(days=31)).date().replace(day=1) - DAY
     return when.date()
-
-
-def second_of(shown: datetime) -> Moment:
-    """A time as A.1 says it."""
-    return Moment(
-        shown.year - CENTURY,
-        shown.month,
-        shown.day,
-        shown.hour,
-        shown.minute,
-        shown.second,
-        shown.isoweekday(),
-    )

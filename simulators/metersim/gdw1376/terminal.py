@@ -17,7 +17,7 @@ from metersim.gdw1376.answering import Answering
 from metersim.gdw1376.archive import PointArchive, PointEntry
 from metersim.gdw1376.commands import Commands
 from metersim.gdw1376.connection import Connection1376
-from metersim.gdw1376.events import POWER, READING_FAILED, START_UP, EventLog, minute_of
+from metersim.gdw1376.events import POWER, READING_FAILED, START_UP, EventLog
 from metersim.gdw1376.forwarding import Forwarding
 from metersim.gdw1376.gathering import Gatherer
 from metersim.gdw1376.store import PointStore
@@ -29,6 +29,7 @@ from metersim.terminals.meters import Meters
 from metersim.terminals.port import MeterPort
 from metersim.works.clock import ClockOutOfRange, MeterClock
 from metersim.works.moments import PLANT_TIME
+from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as functions
 from meterwire.gdw1376.link.terminal_frame import BROADCAST, Address
 from meterwire.gdw1376.messages.terminal import Message
@@ -192,7 +193,7 @@ class Terminal1376:
                 gathering.cancel()
                 failed_at = self.shown()
                 await asyncio.sleep(self._off_s)
-                self.events.tell(POWER, failed_at, power_on=minute_of(self.shown()))
+                self.events.tell(POWER, failed_at, power_on=Moment.to_the_minute(self.shown()))
                 self._on = True
                 self._off.clear()
 
@@ -301,7 +302,7 @@ class Terminal1376:
             self.shown(),
             pn=entry.point,
             start=1,
-            last_read=None if last is None else minute_of(last.read_at),
+            last_read=None if last is None else Moment.to_the_minute(last.read_at),
             energy_kwh=energy,
             reactive_kvarh=None,
         )

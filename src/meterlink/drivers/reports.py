@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from meterlink.drivers.base import Measured
 from meterlink.drivers.events import ReportedEvent
+from meterlink.model.event import EventValue
 
 REPORTS_MAX = 1_000
 """Reports that may wait for the journal; one more is dropped, and its terminal tells it again."""
+_KEY_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,36 @@ class Report:
     def place(self) -> str:
         """Where addresses are unique: on the line, or behind the terminal."""
         return f"line {self.line}" if self.line else self.terminal
+
+
+def own_report(terminal: str, kind: str, values: Mapping[str, str], at: datetime, *, source: str) -> Report:
+    """A report of what we found out about a terminal ourselves; it waits for no acknowledgement.
+
+    Args:
+        terminal: which one.
+        kind: of event.
+        values: what was found, by name.
+        at: when; aware, UTC.
+        source: where that stands.
+
+    """
+    event = ReportedEvent(
+        address=terminal,
+        kind=kind,
+        occurred_at=at,
+        ended_at=at,
+        values=tuple(EventValue(item=item, content=content) for item, content in values.items()),
+        source=source,
+    )
+    words = f"{terminal} {kind} {at.isoformat()}"
+    return Report(
+        terminal=terminal,
+        parts=(event,),
+        key=hashlib.sha256(words.encode()).hexdigest()[:_KEY_DIGITS],
+        summary=kind,
+        received_at=at,
+        acknowledge=lambda: None,
+    )
 
 
 def nobody_keeps(report: Report) -> None:

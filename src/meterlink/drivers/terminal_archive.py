@@ -14,6 +14,9 @@ OTHER_PROTOCOL: Final = "?"
 UNSAID: Final = ""
 """Where the archive does not say what a meter speaks, or in a number of its maker's own."""
 
+ADDRESSES_TOLD_MAX: Final = 20
+"""Addresses that one event names of each kind of difference."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchivedMeter:
@@ -130,6 +133,16 @@ def compared(archive: TerminalArchive, roster: Mapping[str, RosterSide]) -> Comp
         doubled=tuple(sorted(address for address, count in counts.items() if count > 1)),
         other_protocol=tuple(sorted(_of_other_protocol(archive.meters, roster))),
     )
+
+
+def told_of(differing: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What an event names of each kind of difference; nothing of those that there are not.
+
+    Args:
+        differing: addresses or points, by kind.
+
+    """
+    return {name: ", ".join(some[:ADDRESSES_TOLD_MAX]) for name, some in differing.items() if some}
 
 
 def _of_other_protocol(meters: Sequence[ArchivedMeter], roster: Mapping[str, RosterSide]) -> set[str]:

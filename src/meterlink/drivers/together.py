@@ -7,14 +7,18 @@ and for a day when that happens twice though it answers single questions: one lo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from meterlink.bus.line import Exchanging
+from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Brought, MeterAnswer
-from meterlink.errors import BadAnswer, Refused
+from meterlink.drivers.base import Brought, MeterAnswer, Window
+from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 
 DOUBTS_MAX: Final = 4_096
 """Meters (or their blocks) of one line that are remembered; of more, the oldest doubt is forgotten."""
@@ -54,6 +58,28 @@ class Together:
         """
         doubt = self._doubts.get(who)
         return doubt is None or self._clock.monotonic_s() >= doubt.until
+
+    @contextmanager
+    def asked_at_once(self, who: Hashable) -> Iterator[None]:
+        """Inside, several items are asked for in one request: what becomes of it is remembered."""
+        try:
+            yield
+        except ReplyTimeout:
+            self.silent(who)
+            raise
+        except (Refused, BadAnswer):
+            self.refused(who)
+            raise
+        self.brought(who)
+
+    @contextmanager
+    def asked_alone(self, who: Hashable) -> Iterator[None]:
+        """Inside, one item is asked for by itself."""
+        try:
+            yield
+        except ReplyTimeout:
+            self.silent_alone(who)
+            raise
 
     def brought(self, who: Hashable) -> None:
         """It answered such a request."""
@@ -98,3 +124,31 @@ async def each_alone(items: Sequence[str], read: Callable[[str], Awaitable[Meter
         except (Refused, BadAnswer) as error:
             found[item] = error
     return found
+
+
+class EachAlone(ABC):
+    """A driver that asks for each item in an exchange of its own: each may have to take another way."""
+
+    @abstractmethod
+    async def read(
+        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read``."""
+
+    @abstractmethod
+    async def read_status(
+        self, line: Exchanging, address: str, item: str, *, priority: Priority
+    ) -> MeterAnswer:
+        """See ``Driver.read_status``."""
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``."""
+        del address
+        return tuple(items[:1])
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``."""
+        read = self.read_status if as_status else self.read
+        return await each_alone(items, lambda item: read(line, address, item, priority=priority))

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from meterlink.errors import JournalError
 from meterlink.journal.cells import instant
-from meterlink.model.payload import time_in
+from meterlink.journal.roster_rows import kept_time
 
 Absence = tuple[datetime, datetime]
 """From when to when, the end not included; aware."""
@@ -55,11 +54,4 @@ def away(db: sqlite3.Connection, meters: Iterable[str]) -> dict[str, list[Absenc
 
 
 def _time(written: object, meter: str) -> datetime | None:
-    if written is None:
-        return None
-    try:
-        return time_in(str(written))
-    except (ValueError, OverflowError):
-        raise JournalError(
-            f"the roster in the journal is damaged: meter {meter!r} was in service until {written!r}"
-        ) from None
+    return None if written is None else kept_time(written, f"a change of meter {meter!r}")

@@ -130,11 +130,11 @@ def insert(
     db.executemany(_KEPT, revision.changes)
     db.executemany(_STATE, revision.entries)
     if revision.act.verb == _RATIO:
-        since = _time_in(revision.act.body["at"], "the revision")
+        since = kept_time(revision.act.body["at"], "the revision")
         for meter, _ in revision.entries:
             retold.tell_again(db, boot, meter, since, kept_at)
     if revision.act.verb == _CORRECT and judge is not None:
-        since = _time_in(revision.act.body["at"], "the revision")
+        since = kept_time(revision.act.body["at"], "the revision")
         for meter, _ in revision.entries:
             retold.judge_again(db, boot, meter, since, kept_at, judge)
     return log_id
@@ -232,13 +232,23 @@ def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
     for revision, seq, at, actor, verb, meter, old, new, since in rows:
         where = f"the change of meter {meter!r} in revision {revision}"
         change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
-        told = None if since is None else _time_in(since, where)
+        told = None if since is None else kept_time(since, where)
         yield KeptChange(
             revision=revision, seq=seq, at=instant(at), actor=actor, verb=verb, change=change, since=told
         )
 
 
-def _time_in(written: object, where: str) -> datetime:
+def kept_time(written: object, where: str) -> datetime:
+    """A time that stands in a change of the roster.
+
+    Args:
+        written: as it stands there.
+        where: for the error.
+
+    Raises:
+        JournalError: it cannot be read.
+
+    """
     try:
         return time_in(str(written))
     except (ValueError, OverflowError):

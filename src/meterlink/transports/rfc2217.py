@@ -177,11 +177,9 @@ class _Port(rfc2217.Serial):
         return 0 if self._kept is None else self._kept.qsize()
 
     def rest(self) -> bytes:
-        """What came before the connection ended, and was not read: the library gives none of it any more."""
-        octets = b""
-        while self._kept is not None and not self._kept.empty():
-            octets += self._kept.get_nowait() or b""
-        return octets
+        """What it keeps now, also when the connection has ended: the library gives none of it any more."""
+        kept = self._kept
+        return b"" if kept is None else b"".join(kept.get_nowait() or b"" for _ in range(kept.qsize()))
 
     def close(self) -> None:
         """Let its reading thread go on to the end, which may wait for room; close a lost one too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 
@@ -113,3 +114,13 @@ def test_a_moment_is_a_time_only_when_a_calendar_has_it() -> None:
     assert Moment(year=26, month=8, day=20, hour=0, minute=5).when() is not None
     assert Moment(year=26, month=13, day=20, hour=0, minute=5).when() is None
     assert Moment(day=20, hour=0, minute=5).when() is None
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31)))  # noqa: DTZ001 (the wire has no zone)
+def test_a_civil_time_is_the_same_as_a_moment(shown: datetime) -> None:
+    """A terminal would be set to another time, or asked for another curve."""
+    to_the_second = Moment.to_the_second(shown)
+    assert (shown.replace(microsecond=0), shown.isoweekday()) == (to_the_second.when(), to_the_second.weekday)
+    to_the_minute = Moment.to_the_minute(shown)
+    assert shown.replace(second=0, microsecond=0) == to_the_minute.when()
+    assert to_the_minute.second is None

@@ -16,6 +16,7 @@ import construct as c
 from meterwire.errors import LocalProtocolError, RemoteProtocolError
 from meterwire.primitives import bcd
 from meterwire.primitives.checksum import sum8
+from meterwire.primitives.declared import parsed
 
 START: Final = 0x68
 END: Final = 0x16
@@ -281,10 +282,7 @@ def reference_decode(octets: bytes) -> Frame:
         RemoteProtocolError: the octets are not exactly one frame.
 
     """
-    try:
-        body = _Declaration.parse(octets).body.value
-    except c.ConstructError as error:
-        raise RemoteProtocolError(str(error), kind="no-frame", octets=octets) from None
+    body = parsed(_Declaration, octets).body.value
     return Frame(
         address=body.address,
         function=body.control.function,

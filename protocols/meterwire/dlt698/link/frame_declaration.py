@@ -11,8 +11,9 @@ import construct as c
 
 from meterwire.dlt698.link.address import AddressKind, ServerAddress
 from meterwire.dlt698.link.frame import LENGTH_MAX, PREAMBLE_MAX, Frame, overhead_octets
-from meterwire.errors import LocalProtocolError, RemoteProtocolError
+from meterwire.errors import LocalProtocolError
 from meterwire.primitives import bcd
+from meterwire.primitives.declared import parsed
 from meterwire.primitives.fcs16 import fcs16
 
 
@@ -77,10 +78,7 @@ def reference_decode(octets: bytes) -> Frame:
         RemoteProtocolError: the octets are not exactly one frame.
 
     """
-    try:
-        covered = FrameDeclaration.parse(octets).covered.value
-    except c.ConstructError as error:
-        raise RemoteProtocolError(str(error), kind="no-frame", octets=octets) from None
+    covered = parsed(FrameDeclaration, octets).covered.value
     header = covered.header.value
     control = header.control
     return Frame(

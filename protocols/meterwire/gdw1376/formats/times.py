@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from meterwire.errors import LocalProtocolError
 from meterwire.gdw1376.formats.numbers import NO_VALUE
@@ -40,6 +40,26 @@ class Moment(NamedTuple):
     minute: int | None = None
     second: int | None = None
     weekday: int | None = None
+
+    @classmethod
+    def to_the_second(cls, shown: datetime) -> Self:
+        """A civil time as A.1 says it.
+
+        Args:
+            shown: of the years 2000 to 2099.
+
+        """
+        return cls.to_the_minute(shown)._replace(second=shown.second, weekday=shown.isoweekday())
+
+    @classmethod
+    def to_the_minute(cls, shown: datetime) -> Self:
+        """A civil time as A.15 says it.
+
+        Args:
+            shown: of the years 2000 to 2099.
+
+        """
+        return cls(shown.year - CENTURY, shown.month, shown.day, shown.hour, shown.minute)
 
     def when(self) -> datetime | None:
         """Date and time without a zone; ``None`` where parts are missing or no calendar has them."""

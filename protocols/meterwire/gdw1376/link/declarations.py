@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import construct as c
 
-from meterwire.errors import RemoteProtocolError
 from meterwire.gdw1376.link import module_frame, terminal_frame
 from meterwire.gdw1376.link.module_frame import ADDRESS_OCTETS, Addresses, DownInfo, UpInfo
 from meterwire.gdw1376.link.terminal_frame import LINK_OCTETS, WIDE_OCTETS, Address
 from meterwire.primitives import bcd
 from meterwire.primitives.checksum import sum8
+from meterwire.primitives.declared import parsed
 
 
 def _digits(octets: bytes, _context: c.Container[object]) -> str:
@@ -111,18 +111,15 @@ def terminal_frame_of(octets: bytes, *, wide: bool = False) -> terminal_frame.Fr
         RemoteProtocolError: the octets are not exactly one frame.
 
     """
-    try:
-        parsed = (_WIDE_FRAME if wide else _NARROW_FRAME).parse(octets)
-    except c.ConstructError as error:
-        raise RemoteProtocolError(str(error), kind="no-frame", octets=octets) from None
-    data = parsed.user_data.value
+    frame = parsed(_WIDE_FRAME if wide else _NARROW_FRAME, octets)
+    data = frame.user_data.value
     master = data.address.master
     group = not wide and bool(master.group)
     return terminal_frame.Frame(
         address=Address(data.address.area, data.address.terminal, master.master, group),
         afn=data.afn,
         body=data.body,
-        protocol_id=parsed.length & 3,
+        protocol_id=frame.length & 3,
         **{name: data.control[name] for name in _CONTROL_FIELDS},
         **{name: data.seq[name] for name in _SEQUENCE_FIELDS},
     )
@@ -215,10 +212,7 @@ def module_frame_of(octets: bytes) -> module_frame.Frame:
         RemoteProtocolError: the octets are not exactly one frame.
 
     """
-    try:
-        covered = _MODULE_FRAME.parse(octets).covered.value
-    except c.ConstructError as error:
-        raise RemoteProtocolError(str(error), kind="no-frame", octets=octets) from None
+    covered = parsed(_MODULE_FRAME, octets).covered.value
     found: dict[str, Any] = {"sequence": covered.info.sequence}
     for name in _NESTED:
         found |= covered.info.get(name, {})

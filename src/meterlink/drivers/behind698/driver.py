@@ -18,14 +18,14 @@ from typing import Final, TypeVar
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Brought, Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind, Way
 from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.drivers.joined import Joined
-from meterlink.drivers.together import each_alone
+from meterlink.drivers.together import EachAlone
 from meterlink.errors import (
     BadAnswer,
     BusFull,
@@ -46,7 +46,7 @@ _NEXT_WAY: Final = (Refused, NoRecord, NoFreeze, BadAnswer, UnknownItem)
 _ENDINGS: Final = (ReplyTimeout, LineError, BusFull, *_NEXT_WAY)
 
 
-class BehindDriver:
+class BehindDriver(EachAlone):
     """Driver of the meters of one profile behind one concentrator.
 
     Args:
@@ -118,18 +118,6 @@ class BehindDriver:
             return await by(self._own, line)
         answer, way = await self._by_the_first_way(line, by)
         return answer._replace(values=self._behind.routed(answer.values, way))
-
-    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
-        """See ``Driver.group``: which way a meter takes is tried item by item."""
-        del address
-        return tuple(items[:1])
-
-    async def read_group(
-        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
-    ) -> Brought:
-        """See ``Driver.read_group``."""
-        read = self.read_status if as_status else self.read
-        return await each_alone(items, lambda item: read(line, address, item, priority=priority))
 
     # --- events ---
 

@@ -9,7 +9,6 @@ Source: spec dlt698, section 6.8.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -19,11 +18,9 @@ import structlog
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698.items import PROTOCOL
-from meterlink.drivers.events import ReportedEvent
-from meterlink.drivers.reports import Report
-from meterlink.drivers.terminal_archive import Archivist, Comparison, RosterSide, compared
+from meterlink.drivers.reports import Report, own_report
+from meterlink.drivers.terminal_archive import Archivist, Comparison, RosterSide, compared, told_of
 from meterlink.errors import BadAnswer, BusFull, ConfigError, LineError, Refused, ReplyTimeout
-from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import ARCHIVE_DIFFERS
 
 FIRST_S: Final = 300.0
@@ -33,8 +30,6 @@ RETRY_S: Final = 3_600.0
 """After a look that failed; and no two looks are nearer than this, however often the terminal logs in."""
 LOOK_S: Final = 60.0
 """How often it is seen whether the terminal is there."""
-ADDRESSES_TOLD_MAX: Final = 20
-"""Addresses that one event names of each kind of difference."""
 _FAILURES: Final = (Refused, BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull)
 _log = structlog.get_logger(__name__)
 
@@ -107,28 +102,7 @@ class ArchiveWatch698:
         return True
 
     def _tell(self, found: Comparison, at: datetime) -> None:
-        differing = {name: addresses for name, addresses in found._asdict().items() if addresses}
-        counts = {name: len(addresses) for name, addresses in differing.items()}
+        counts = {name: len(addresses) for name, addresses in found._asdict().items() if addresses}
         _log.warning("archive_differs", terminal=self._terminal, **counts)
-        event = ReportedEvent(
-            address=self._terminal,
-            kind=ARCHIVE_DIFFERS,
-            occurred_at=at,
-            ended_at=at,
-            values=tuple(
-                EventValue(item=name, content=", ".join(addresses[:ADDRESSES_TOLD_MAX]))
-                for name, addresses in differing.items()
-            ),
-            source=f"{PROTOCOL} 60000200",
-        )
-        text = f"{self._terminal} {ARCHIVE_DIFFERS} {at.isoformat()}"
-        self._put(
-            Report(
-                terminal=self._terminal,
-                parts=(event,),
-                key=hashlib.sha256(text.encode()).hexdigest()[:32],
-                summary=ARCHIVE_DIFFERS,
-                received_at=at,
-                acknowledge=lambda: None,
-            )
-        )
+        values, source = told_of(found._asdict()), f"{PROTOCOL} 60000200"
+        self._put(own_report(self._terminal, ARCHIVE_DIFFERS, values, at, source=source))

@@ -20,7 +20,7 @@ from meterlink.drivers.near import near
 from meterlink.drivers.status import each_with_bits, no_status, with_bits
 from meterlink.drivers.together import Together
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, Refused, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
@@ -94,11 +94,8 @@ class Dlt645Driver:
         """See ``Driver.read``."""
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
-        try:
+        with self._together.asked_alone((address, block_name(item))):
             return await self._told(line, address, entry, selector, priority)
-        except ReplyTimeout:
-            self._together.silent_alone((address, block_name(item)))
-            raise
 
     async def _told(
         self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority
@@ -126,17 +123,9 @@ class Dlt645Driver:
         """See ``Driver.read_group``."""
         block = block_of(self._dictionary, items, len(items))
         assert block is not None, "a group has a block"
-        who = address, block_name(items[0])
-        try:
+        with self._together.asked_at_once((address, block_name(items[0]))):
             answer = await self._told(line, address, block.entry, b"", priority)
             found = self._parts(answer, items, address)
-        except ReplyTimeout:
-            self._together.silent(who)
-            raise
-        except (Refused, BadAnswer):
-            self._together.refused(who)
-            raise
-        self._together.brought(who)
         return each_with_bits(found, bit_words()) if as_status else found
 
     def _parts(self, answer: MeterAnswer, items: Sequence[str], address: str) -> Brought:

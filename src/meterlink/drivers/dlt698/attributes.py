@@ -19,7 +19,7 @@ from meterlink.drivers.dlt698.items import Asked, asked, scaler_of
 from meterlink.drivers.dlt698.talk import refusal
 from meterlink.drivers.together import Together
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, Refused, ReplyTimeout
+from meterlink.errors import BadAnswer, Refused
 from meterprofiles import Profile
 from meterwire.dlt698.apdus.parts import AttributeResult, Dar
 from meterwire.dlt698.axdr.selection import Oad, ScalerUnit
@@ -86,17 +86,10 @@ class Attributes698:
         """Read several items; see ``Driver.read_group``."""
         each = {item: asked(item) for item in items}
         oads = tuple(dict.fromkeys(oad for found in each.values() for oad in self.oads(found)))
-        try:
+        with self.together.asked_at_once(address):
             answers = await self._asks.get_list(line, address, oads, priority)
             if all(isinstance(answer.result, Dar) for answer in answers):
                 raise _first_refusal(address, each, answers)
-        except ReplyTimeout:
-            self.together.silent(address)
-            raise
-        except (Refused, BadAnswer):
-            self.together.refused(address)
-            raise
-        self.together.brought(address)
         taken_at = self._clock.utc_now()
         said = dict(zip(oads, answers, strict=True))
         found: dict[str, MeterAnswer | Refused | BadAnswer] = {}

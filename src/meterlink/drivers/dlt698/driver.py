@@ -24,7 +24,7 @@ from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.status import each_with_bits, no_status, with_bits
 from meterlink.drivers.stored import StoredFindings, depths
 from meterlink.drivers.values import each_once
-from meterlink.errors import BadAnswer, NoRecord, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, NoRecord, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile, generic
@@ -138,11 +138,8 @@ class Dlt698Driver:
         found = asked(item)
         if found.table or window is not None:
             return await self._read_records(line, address, item, found, window, priority)
-        try:
+        with self._attributes.together.asked_alone(address):
             values = await self._read_attribute(line, address, found, priority)
-        except ReplyTimeout:
-            self._attributes.together.silent_alone(address)
-            raise
         taken_at = self._clock.utc_now()
         return MeterAnswer(values=fit(address, item, values), taken_at=taken_at)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.errors import Refused
-from meterwire.gdw1376.formats.times import CENTURY, Moment
+from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import unit
 
@@ -69,26 +69,8 @@ class Turn1376:
         """See ``ClockTurn.set``; the time that is sent is that at which it should arrive."""
         station = self._station
         arriving = (station.clock.utc_now() + self._one_way + _HALF_SECOND).astimezone(station.zone)
-        command = unit(table.CONTROL, SET_CLOCK_FN, {"time": moment_of(arriving)})
+        command = unit(table.CONTROL, SET_CLOCK_FN, {"time": Moment.to_the_second(arriving)})
         answer = await station.ask(self._held, table.CONTROL, [command], priority=Priority.ON_DEMAND)
         if answer.is_denied:
             raise Refused(f"terminal {station.name} does not let its clock be set", error_word=b"")
         return await self.read()
-
-
-def moment_of(shown: datetime) -> Moment:
-    """A civil time as the wire has it (A.1), to the second.
-
-    Args:
-        shown: of the years 2000 to 2099.
-
-    """
-    return Moment(
-        year=shown.year - CENTURY,
-        month=shown.month,
-        day=shown.day,
-        hour=shown.hour,
-        minute=shown.minute,
-        second=shown.second,
-        weekday=shown.isoweekday(),
-    )

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta
 from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
-    Brought,
     Depth,
     Driver,
     MeterAnswer,
@@ -30,7 +29,7 @@ from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
 from meterlink.drivers.joined import Joined
-from meterlink.drivers.together import each_alone
+from meterlink.drivers.together import EachAlone
 from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import FREEZES, DataClass
 from meterwire.gdw1376.functions.classes import choices
@@ -38,7 +37,7 @@ from meterwire.gdw1376.functions.classes import choices
 _ENDINGS = (ReplyTimeout, LineError, BusFull, BadAnswer, NoFreeze)
 
 
-class Gdw1376Driver:
+class Gdw1376Driver(EachAlone):
     """Driver of the meters of one profile behind one terminal.
 
     Args:
@@ -227,18 +226,6 @@ class Gdw1376Driver:
                 yield
         else:  # somebody has it already, and asks through his hold
             yield
-
-    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
-        """See ``Driver.group``: a terminal's store has them one by one, and so have its tunnels."""
-        del address
-        return tuple(items[:1])
-
-    async def read_group(
-        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
-    ) -> Brought:
-        """See ``Driver.read_group``."""
-        read = self.read_status if as_status else self.read
-        return await each_alone(items, lambda item: read(line, address, item, priority=priority))
 
     # --- events ----------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -22,7 +22,8 @@ from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import Differences
 from meterlink.drivers.gdw1376.station import CLOCK_OFF, Station
 from meterlink.drivers.gdw1376.told import Told, points_in
-from meterlink.drivers.reports import Report
+from meterlink.drivers.reports import Report, own_report
+from meterlink.drivers.terminal_archive import told_of
 from meterlink.errors import BadAnswer, BusFull, ConfigError, LineError, ReplyTimeout
 from meterlink.model.event_kinds import ARCHIVE_DIFFERS, CLOCK_IS_OFF
 from meterwire.gdw1376.functions import terminal as table
@@ -37,8 +38,6 @@ COUNTS: Final = 256
 RETRY_S: Final = 60.0
 RETRY_MAX_S: Final = 3_600.0
 """Pauses after looks that failed while the terminal is connected double from the first to the longest."""
-ADDRESSES_TOLD_MAX: Final = 20
-"""Addresses that one event about an archive names."""
 _FAILURES: Final = (ReplyTimeout, LineError, BusFull, BadAnswer, ConfigError)
 _log = structlog.get_logger(__name__)
 
@@ -158,12 +157,7 @@ class Reporter:
         self._differing = differing
         if differing:
             _log.warning("archive_differs", terminal=self._station.name, **_counted(differing))
-            values = {
-                name: ", ".join(found[:ADDRESSES_TOLD_MAX])
-                for name, found in differing._asdict().items()
-                if found
-            }
-            self._put(self._told.event(ARCHIVE_DIFFERS, values, self._station.clock.utc_now()))
+            self._report(ARCHIVE_DIFFERS, told_of(differing._asdict()))
 
     async def _look_at_clock(self, line: Line) -> None:
         ahead = await self._station.known_clock(line, priority=Priority.BILLING)
@@ -172,8 +166,12 @@ class Reporter:
             _log.warning(
                 "terminal_clock_off", terminal=self._station.name, seconds=round(ahead.total_seconds())
             )
-            values = {"clock_ahead_s": f"{ahead.total_seconds():.0f}"}
-            self._put(self._told.event(CLOCK_IS_OFF, values, self._station.clock.utc_now()))
+            self._report(CLOCK_IS_OFF, {"clock_ahead_s": f"{ahead.total_seconds():.0f}"})
+
+    def _report(self, kind: str, values: Mapping[str, str]) -> None:
+        """Tell what was found out about the terminal."""
+        station = self._station
+        self._put(own_report(station.name, kind, values, station.clock.utc_now(), source="gdw1376.1"))
 
     async def _fetch(self, line: Line, fn: int, count: int) -> None:
         """Ask for the events of one list that are new."""

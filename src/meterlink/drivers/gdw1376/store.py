@@ -395,13 +395,7 @@ def _curve_marks(local: Sequence[datetime], every: timedelta) -> Iterator[tuple[
     for slot in [*local, None]:
         if run and (slot is None or (slot - run[0]) // every >= POINTS_MAX):
             start, points = run[0], (run[-1] - run[0]) // every + 1
-            moment = Moment(
-                year=start.year % 100,
-                month=start.month,
-                day=start.day,
-                hour=start.hour,
-                minute=start.minute,
-            )
+            moment = Moment.to_the_minute(start)
             yield (("start", moment), ("density", density), ("points", points)), points
             run = []
         if slot is not None:

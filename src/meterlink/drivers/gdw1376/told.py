@@ -107,26 +107,6 @@ class Told:
             acknowledge=acknowledge,
         )
 
-    def event(self, kind: str, values: Mapping[str, str | Decimal], received_at: datetime) -> Report:
-        """A report of our own about the terminal."""
-        event = ReportedEvent(
-            address=self._terminal,
-            kind=kind,
-            occurred_at=received_at,
-            ended_at=received_at,
-            values=tuple(EventValue(item=item, content=content) for item, content in values.items()),
-            source="gdw1376.1",
-        )
-        text = f"{self._terminal} {kind} {received_at.isoformat()}"
-        return Report(
-            terminal=self._terminal,
-            parts=(event,),
-            key=_digest(text.encode()),
-            summary=kind,
-            received_at=received_at,
-            acknowledge=lambda: None,
-        )
-
     # --- inside ------------------------------------------------------------------------------
 
     def _key(self, message: Message) -> str:

@@ -21,7 +21,7 @@ from meterlink.drivers.modbus.values import Image, measured
 from meterlink.drivers.near import near
 from meterlink.drivers.status import no_status
 from meterlink.drivers.together import Together
-from meterlink.errors import BadAnswer, NoFreeze, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterprofiles import Profile
 from meterprofiles.registers import RegisterRow
@@ -78,11 +78,8 @@ class ModbusDriver:
         rows = self._rows(item)
         if window is not None:
             self.check_window(item, window)
-        try:
+        with self._together.asked_alone(address):
             images = await self._images(line, address, rows, what=item, priority=priority)
-        except ReplyTimeout:
-            self._together.silent_alone(address)
-            raise
         return self._answer(address, rows, images, self._clock.utc_now())
 
     async def read_status(
@@ -118,17 +115,10 @@ class ModbusDriver:
         """See ``Driver.read_group``."""
         rows = {item: self._rows(item) for item in items}
         all_rows = tuple(dict.fromkeys(row for of in rows.values() for row in of))
-        try:
+        with self._together.asked_at_once(address):
             images = await self._images(
                 line, address, all_rows, what=f"{len(items)} items", priority=priority
             )
-        except ReplyTimeout:
-            self._together.silent(address)
-            raise
-        except (Refused, BadAnswer):
-            self._together.refused(address)
-            raise
-        self._together.brought(address)
         taken_at = self._clock.utc_now()
         found: dict[str, MeterAnswer | Refused | BadAnswer] = {}
         for item in items:
