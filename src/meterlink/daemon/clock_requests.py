@@ -188,7 +188,7 @@ class ClockDesk:
                     "our answers to its heartbeats, where `clock_trusted` says so"
                 )
             return line.name, theirs
-        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config check` lists them")
 
 
 @asynccontextmanager

@@ -109,7 +109,7 @@ class TerminalRequests:
                 if meter.address != own
             }
             return line.name, archivist, roster
-        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+        raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config check` lists them")
 
 
 def _shown(
