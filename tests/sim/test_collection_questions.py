@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from meterlink.cli import app
+from meterlink.cli.collection_look import in_percent
 from meterlink.errors import BadRequest, Unknown
 from metersim import Faults, Meter, Station
 from metersim.line.fault_rules import FaultRule
@@ -157,7 +158,14 @@ def test_completeness_of_a_day_of_freezes(config: Path) -> None:
     assert ["m000000000003"] == [row["name"] for row in json.loads(text)["rows"]]
     _, text = _cli(config, "completeness", "--day", _DAY, "--lang", "zh")
     assert "采集成功率" in text and "66.66 %" in text, "shares are not rounded up"
-    assert "在运 3 块表中 2 块有有效日冻结:66.66 %(FRZ-01)" in text
+    assert "在运 3 块表中 2 块有该日日终的有效日冻结:66.66 %(FRZ-01)" in text
+
+
+def test_shares_in_percent_are_exact() -> None:
+    """57 of 100 would be 56.99 %, and who sees a digit that is wrong believes none."""
+    hundredths = [in_percent(count / 100) for count in range(101)]
+    assert [f"{count}.00 %" for count in range(101)] == hundredths
+    assert ["66.66 %", "99.99 %", "-"] == [in_percent(2 / 3), in_percent(99_999 / 100_000), in_percent(None)]
 
 
 def test_an_area_that_is_none_is_refused(config: Path) -> None:

@@ -161,7 +161,11 @@ def test_what_was_kept_is_exported_in_each_format(place: Place) -> None:
     assert 2 == place.run("export", "daily", "--day", "yesterday")[0]
     wrong = place.folder / "eats.csv"
     code, _, err = place.run("export", "daily", "--day", _DAY, "--area", "eats", "-o", str(wrong))
-    assert (2, True, False) == (code, "no meter in area 'eats'" in err and "east" in err, wrong.exists())
+    assert (2, True, False) == (
+        code,
+        "no meter in area 'eats'" in err and "there are: east\n" in err,
+        wrong.exists(),
+    )
     code, _, err = place.run("export", "daily", "--day", _DAY, "-o", str(place.folder / "no" / "x.csv"))
     assert (1, True) == (code, "cannot be written" in err)
 

@@ -256,7 +256,7 @@ async def test_no_ratio_is_void_without_a_word(tmp_path: Path) -> None:
         await at.put(1, ct="30")
         await _shown(at, 100, 110, 120, 130, 140, 150)
         await at.book.turn(_ratio("20", _noon(3), "135.00"), actor="li")
-        with pytest.raises(BadRequest, match="told since 2026-11-04"):
+        with pytest.raises(BadRequest, match=r"told since 2026-11-04 12:00:00\+08:00"):
             await at.book.turn(_ratio("60", _noon(1)), actor="li")
         await at.book.turn(_ratio("20", _noon(1)), actor="li")  # the same, told too late: nothing is lost
         await at.book.turn(_ratio("60", _noon(1)), actor="li")  # since the same time: it was wrong

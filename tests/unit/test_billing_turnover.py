@@ -11,7 +11,7 @@ import pytest
 
 from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
-from meterlink.billing.turnovers import TurnoverWatch
+from meterlink.billing.turnovers import LOOK_BACK, TurnoverWatch
 from meterlink.daemon.enrolment import book_of
 from meterlink.errors import BadRequest
 from meterlink.model.marks import Marks
@@ -326,6 +326,24 @@ async def test_what_was_told_again_and_is_wrong_again_is_another_alarm(tmp_path:
             await at.book.correct(_corrected("n1", "first", first), actor="li")
             assert alarms == await watch.step(), first
         assert [f"{TOTAL} 10 (first)"] == [one[1] for one in await _alarms(at)], "one a meter and day"
+
+
+@pytest.mark.asyncio
+async def test_a_telling_waits_two_months_for_its_freeze(tmp_path: Path) -> None:
+    """A meter that is never read again would be asked for every ten minutes, for ever."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100")
+        for number in (1, 2):
+            await at.book.exchange(_exchange(number, "119.5"), actor="li")
+        watch = _watch(at)
+        assert 0 == await watch.step()
+        await _next(at, 1, "9000", _DAYS + LOOK_BACK.days - 1)
+        assert 1 == await watch.step()
+        at.clock.now = _WHEN + LOOK_BACK + timedelta(hours=1)
+        assert 0 == await watch.step(), "nothing came of the other one in time"
+        await _next(at, 2, "9000", _DAYS + LOOK_BACK.days)
+        assert [0, 0] == [await watch.step(), await _watch(at).step()], "nor behind a start"
+        assert ["n1"] == [one[0] for one in await _alarms(at)]
 
 
 @pytest.mark.asyncio

@@ -216,6 +216,8 @@ def test_a_last_register_is_told_again(place: Place) -> None:
     code, _, err = place.run("ratio", "m1", *at)
     assert (2, True) == (code, "`--only`" in err)
     assert 4 == place.told("ratio", "m1", *at, "--only")["revision"]
+    assert "   at 2026-10-29T16:00:00Z" == place.run("history", "m1")[1].splitlines()[-1]
+    assert "   时刻 2026-10-29T16:00:00Z" == place.run("history", "m1", lang="zh")[1].splitlines()[-1]
     code, _, err = place.run("apply", place.file(_TWO), "--yes", "--partial")
     assert (2, True) == (code, "was replaced by '000000000009'" in err), err
     assert (0, True) == (place.run("verify")[0], place.run("verify")[1].startswith("whole: 4"))

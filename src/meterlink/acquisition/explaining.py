@@ -9,7 +9,7 @@ of service) are not due; slots whose time has not come are not yet due.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Literal, NamedTuple
@@ -129,11 +129,16 @@ def check_area(places: Mapping[str, Place], area: str) -> None:
         Unknown: there are none; the message names near areas.
 
     """
-    areas = {place.area for place in places.values()} - {""}
+    areas = {place.area for place in places.values()}
     if area and area not in areas:
-        near = difflib.get_close_matches(area, areas, n=AREAS_NAMED_MAX) or sorted(areas)[:AREAS_NAMED_MAX]
-        there = f"; there are: {', '.join(near)}" if near else ""
-        raise Unknown(f"no meter of the roster is of an area {area!r}{there}")
+        raise Unknown(f"no meter of the roster is of an area {area!r}{near_areas(area, areas)}")
+
+
+def near_areas(area: str, areas: Set[str]) -> str:
+    """How a refusal ends that names an area which there is not: with near ones, or the first there are."""
+    named = areas - {""}
+    near = difflib.get_close_matches(area, named, n=AREAS_NAMED_MAX) or sorted(named)[:AREAS_NAMED_MAX]
+    return f"; there are: {', '.join(near)}" if near else ""
 
 
 def completeness(

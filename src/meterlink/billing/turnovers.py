@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 
+from meterlink.billing.between import BESIDE_DAYS
 from meterlink.billing.settling import OpenFreezes
 from meterlink.billing.told_end import ToldEnd
 from meterlink.clock import Clock
@@ -30,7 +31,7 @@ RULE: Final = "METER_CHANGE"
 ORIGIN: Final = "VEE-12"
 CHECK_S: Final = 600.0
 """From one look at what was told to the next."""
-LOOK_BACK: Final = timedelta(days=62)
+LOOK_BACK: Final = timedelta(days=BESIDE_DAYS)
 """So long a telling waits for the freeze next to it."""
 AT_ONCE: Final = 200
 """Meters that one look asks the journal for; the others are asked for the next time."""

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import ROUND_FLOOR, Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,9 +34,11 @@ _HEADS: Final = {
 }
 _TOTAL: Final = {"en": "all", "zh": "合计"}
 _FREEZE_VALID: Final = {
-    "en": "{valid} of {in_service} meters in service have a valid daily freeze: {share} (FRZ-01)",
-    "zh": "在运 {in_service} 块表中 {valid} 块有有效日冻结:{share}(FRZ-01)",
+    "en": "{valid} of {in_service} meters in service have a valid freeze of the day's end: {share} (FRZ-01)",
+    "zh": "在运 {in_service} 块表中 {valid} 块有该日日终的有效日冻结:{share}(FRZ-01)",
 }
+_SHOWN: Final = Decimal("0.01")
+"""Of a share in percent."""
 _NONE: Final = {"en": "(none)", "zh": "(无)"}
 
 
@@ -120,7 +123,7 @@ class CollectionLook:
         else:
             self._show_table(told)
             valid = told["freeze_valid"]
-            typer.echo(_FREEZE_VALID[self._lang].format(**valid, share=_share(valid["rate"])))
+            typer.echo(_FREEZE_VALID[self._lang].format(**valid, share=in_percent(valid["rate"])))
         return ExitCode.OK
 
     def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:
@@ -176,7 +179,7 @@ class CollectionLook:
             table.add_row(
                 Text(row["name"] or _NONE[self._lang]),
                 *(str(row[key]) for key in ("due", "kept")),
-                *(_share(row[key]) for key in ("success_rate", "completeness")),
+                *(in_percent(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
         print_table(table)
@@ -188,9 +191,9 @@ def _series(one: Mapping[str, Any]) -> str:
     return f"{one['class']} {every_s} s" if 0 < every_s < DAY_S else one["class"]
 
 
-def _share(share: float | None) -> str:
-    """Never rounded up: 100 % is whole."""
-    return "-" if share is None else f"{int(share * 10_000) / 100:.2f} %"
+def in_percent(share: float | None) -> str:
+    """Never rounded up: 100 % is whole; and 57 of 100 are 57 %, which no product of floats says."""
+    return "-" if share is None else f"{(Decimal(str(share)) * 100).quantize(_SHOWN, ROUND_FLOOR)} %"
 
 
 def _tallies(reader: JournalReader, day: date, settings: Settings) -> list[Tally]:

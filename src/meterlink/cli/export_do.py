@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import typer
 
-from meterlink.acquisition.explaining import AREAS_NAMED_MAX
+from meterlink.acquisition.explaining import near_areas
 from meterlink.billing import days
 from meterlink.billing.formats import FORMATS, Format, writer_of
 from meterlink.billing.opening import open_freezes
@@ -83,9 +83,8 @@ def _check_area(freezes: Freezes, day: date, area: str | None) -> None:
     """
     if area is None or area in (there := freezes.areas(day)):
         return
-    names = ", ".join(sorted(there)[:AREAS_NAMED_MAX])
-    told = f"; there are: {names}" if names else ""
-    raise BadRequest(f"there is no meter in area {area!r} on {day} / 该日该台区没有电能表{told}")
+    near = near_areas(area, there)
+    raise BadRequest(f"there is no meter in area {area!r} on {day} / 该日该台区没有电能表{near}")
 
 
 def _written(

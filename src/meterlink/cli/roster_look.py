@@ -149,7 +149,8 @@ class RosterLook:
                 print(f"   {exchange['old']} -> {exchange['new']}  {_registers(exchange)}")
             if turn is not None:
                 shown = ", ".join(f"{item}: {value}" for item, value in turn["registers"].items())
-                print(f"   {turn['at']}  {shown}")
+                at = "时刻" if self._lang == "zh" else "at"
+                print(f"   {at} {turn['at']}  {shown}".rstrip())
 
     def export(self, out: Path | None, *, everything: bool) -> None:
         """Write the roster as a table."""

@@ -117,7 +117,7 @@ def line_of(settings: Settings, wanted: str) -> tuple[LineSettings, Sequence[Met
     for line, meters in settings.meters_by_line():
         if wanted in {line.name, line.url, _terminal_of(line) or line.name}:
             return line, meters
-    raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config show` lists them")
+    raise Unknown(f"no line is called {wanted!r}, and no terminal: `meterlink config check` lists them")
 
 
 def _terminal_of(line: LineSettings) -> str:

@@ -205,7 +205,8 @@ class RosterBook:
         touched = turned(held.meters, turn, self._clock.utc_now())
         doubts: tuple[Doubt, ...] = ()
         if turn.verb == RATIO:
-            check_void(turn, touched, held.meters[turn.meter], await self._log.changes_of(turn.meter))
+            told = await self._log.changes_of(turn.meter)
+            check_void(turn, touched, held.meters[turn.meter], told, self._checks.zone)
         if turn.verb == REMOVE:
             doubts = await self._doubts(held, turn.meter, turn.registers, turn.at)
         applied = await self._keep(held, [touched], actor, turn.verb, turn.body(), _NO_ROWS)

@@ -38,12 +38,15 @@ class Checks:
         settings: the lines and providers of the configuration.
         profiles: that there are.
 
+    Attributes:
+        zone: of the plant.
+
     """
 
     def __init__(self, settings: Settings, profiles: MeterProfiles) -> None:
         self._lines = settings.lines
         self._profiles = profiles
-        self._zone = settings.gateway.plant_time
+        self.zone: Final = settings.gateway.plant_time
         self._fits = Fits(profiles, frozenset(one.name for one in settings.security_providers))
 
     def facts(self, meter: MeterSettings) -> MeterFacts | None:
@@ -57,7 +60,7 @@ class Checks:
             profile = self._profiles.find(meter.protocol, meter.model)
         except ConfigError:
             return None
-        return MeterFacts.of(meter, profile, capacities=partial(capacities, meter.protocol), zone=self._zone)
+        return MeterFacts.of(meter, profile, capacities=partial(capacities, meter.protocol), zone=self.zone)
 
     def faults(
         self, meters: Meters, touched: Sequence[MeterSettings], at: datetime, rows: Mapping[str, int]

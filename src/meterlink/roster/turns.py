@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -98,7 +98,9 @@ def turned(meters: Meters, turn: Turn, now: datetime) -> MeterSettings:
     return new
 
 
-def check_void(turn: Turn, new: MeterSettings, old: MeterSettings, changes: Sequence[KeptChange]) -> None:
+def check_void(
+    turn: Turn, new: MeterSettings, old: MeterSettings, changes: Sequence[KeptChange], zone: tzinfo
+) -> None:
     """Refuse a ratio by which another one that was told of a later time would be void without a word.
 
     Where that other one is the same ratio nothing is lost: it was told too late, and holds from earlier on.
@@ -108,6 +110,7 @@ def check_void(turn: Turn, new: MeterSettings, old: MeterSettings, changes: Sequ
         new: the entry with it.
         old: the entry before it.
         changes: of the meter, in the order in which they were told.
+        zone: of the plant, by whose clock people tell when it was.
 
     Raises:
         BadRequest: it would be, and nobody has said that this is meant.
@@ -121,11 +124,12 @@ def check_void(turn: Turn, new: MeterSettings, old: MeterSettings, changes: Sequ
     is_lost = len(later) > 1 or (later and new.ct * new.pt != old.ct * old.pt)
     if not is_lost or turn.void_later:
         return
-    since = later[0].isoformat()
+    since = later[0].astimezone(zone).isoformat(sep=" ")
     raise BadRequest(
-        f"another ratio of meter {turn.meter!r} was told since {since}, which is later and would be void: if "
-        f"that is meant, say so (`--void-later`), and tell again what holds since then / 已登记 {since} 起的"
-        "另一倍率,时刻更晚,将随之作废:确需如此时请加 --void-later,并重新登记其后的倍率"
+        f"another ratio of meter {turn.meter!r} was told since {since}, which is later and would be void "
+        f"(`meterlink roster history {turn.meter}`): if that is meant, say so (`--void-later`), and tell "
+        f"again what holds since then / 已登记 {since} 起的另一倍率(可用 meterlink roster history 查看),"
+        "时刻更晚,将随之作废:确需如此时请加 --void-later,并重新登记其后的倍率"
     )
 
 
