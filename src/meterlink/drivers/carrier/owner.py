@@ -30,7 +30,7 @@ from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.payload import CODES, Outgoing
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.carrier.reading import MeterCall, Reader
-from meterlink.drivers.carrier.routes import Difference
+from meterlink.drivers.carrier.routes import Difference, lost_nodes
 from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting, Table
 from meterlink.drivers.carrier.window import Window
 from meterlink.drivers.reports import Report
@@ -45,6 +45,8 @@ RESYNC_MIN_S: Final = 3_600.0
 """A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
 RESTART_MIN_S: Final = 3_600.0
 """Its route is restarted no more often than this: a module that forgets its list would never read."""
+COMPARE_EVERY_S: Final = 86_400.0
+"""A module that runs for months is compared with the roster so often: it loses meters and takes in others."""
 _log = structlog.get_logger(__name__)
 
 
@@ -285,8 +287,7 @@ class CarrierOwner:
                 await asyncio.wait([one])
                 watch.cancel()
             while not self._is_reset:
-                await self._wanted.wait()
-                self._wanted.clear()
+                await self._until_wanted()
                 if self._resync and not self._is_reset:
                     self._resync = False
                     await self._compare(asking)
@@ -295,6 +296,15 @@ class CarrierOwner:
             for task in self._carrying:
                 task.cancel()
             port.fail(LineLost(f"{self.name}: the carrier module began anew; what was under way is lost"))
+
+    async def _until_wanted(self) -> None:
+        """Until something is to be done; a comparison is, once a day."""
+        try:
+            async with asyncio.timeout_at(self._resynced_s + COMPARE_EVERY_S):
+                await self._wanted.wait()
+        except TimeoutError:
+            self._resync = True
+        self._wanted.clear()
 
     async def _until_reset(self, starting: asyncio.Task[None]) -> None:
         while not self._is_reset:
@@ -355,6 +365,7 @@ class CarrierOwner:
         self._resynced_s = loop.time()
         try:
             table = await begun.table()
+            lost = lost_nodes(self.table.nodes if self.table else (), table.nodes, self.roster)
             self._has_table(table)
             table = await begun.synced(table)
             self._has_table(table)
@@ -364,9 +375,9 @@ class CarrierOwner:
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
             _log.warning("carrier_table", line=self.name, reason=str(error))
             return
-        if table.difference != self._told:  # once, for as long as it stays so
+        if lost or table.difference != self._told:  # once, for as long as it stays so
             self._told = table.difference
-            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
+            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now(), lost):
                 self._report(notice)
 
     async def _compare(self, asking: Asking) -> None:
