@@ -8,7 +8,7 @@ import pytest
 
 from meterlink.bus.exchange import NothingHeard
 from meterlink.bus.queue import Priority
-from meterlink.drivers.carrier import owner as owning
+from meterlink.drivers.carrier import in_step
 from meterlink.drivers.carrier.tunnel import lane_opener
 from meterlink.drivers.carrier.ways import METERS_DENIED, MODULE_AGAIN_S
 from meterlink.drivers.carrier.window import WINDOW_FIRST
@@ -447,7 +447,7 @@ def test_a_module_that_forgot_its_list_is_given_it_again() -> None:
         with pytest.raises(ReplyTimeout, match="no such meter address"):
             await bench.octets(ONE)
         assert not bench.module.nodes, "not more often than once an hour"
-        await asyncio.sleep(owning.RESYNC_MIN_S)
+        await asyncio.sleep(in_step.RESYNC_MIN_S)
         with pytest.raises(ReplyTimeout):
             await bench.octets(ONE)
         await asyncio.sleep(10)
@@ -463,7 +463,7 @@ def test_a_module_is_compared_with_the_roster_once_a_day() -> None:
 
     async def story(bench: Bench) -> None:
         await bench.owner.until_ready()
-        await asyncio.sleep(owning.COMPARE_EVERY_S - 60)
+        await asyncio.sleep(in_step.COMPARE_EVERY_S - 60)
         bench.module.nodes.remove(ONE)
         bench.module.nodes.append("000000000777")
         assert 1 == bench.module.asked(0x10, 1), "not more often"
@@ -473,10 +473,10 @@ def test_a_module_is_compared_with_the_roster_once_a_day() -> None:
         assert [("node_missing", ONE), ("node_strange", "000000000777")] == [
             (part.kind, part.address) for part in told.parts if isinstance(part, ReportedEvent)
         ]
-        await asyncio.sleep(owning.COMPARE_EVERY_S)
+        await asyncio.sleep(in_step.COMPARE_EVERY_S)
         assert 1 == len(bench.reports), "what stays as it is is told once"
         bench.module.nodes.remove(ONE)
-        await asyncio.sleep(owning.COMPARE_EVERY_S)
+        await asyncio.sleep(in_step.COMPARE_EVERY_S)
         assert ONE in bench.module.nodes
         assert 2 == len({one.key for one in bench.reports}), "lost once more"
 
