@@ -28,7 +28,7 @@ def loop_maker(name: LoopName) -> LoopMaker:
         return None
     if importlib.util.find_spec("uvloop") is None:
         raise ConfigError(
-            '[gateway] event_loop = "uvloop" needs the extra uvloop: pip install \'meterlink[uvloop]\' '
+            "[gateway] event_loop = \"uvloop\" needs the extra uvloop: pip install 'meterlink[uvloop]' "
             "(a clone: make dev), or leave event_loop out"
         )
     import uvloop  # noqa: PLC0415 (an extra brings it)
