@@ -26,7 +26,7 @@ from meterlink.daemon.event_loop import LoopName, loop_maker, running_loop
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import ConfigError, LineError, ReplyTimeout
 from meterlink.model.line_url import LineUrl, SerialUrl, TcpUrl
-from meterlink.transports.adapter import open_process
+from meterlink.transports.adapter import AdapterStream, open_process
 from meterlink.transports.open import open_line
 from metersim import Line as Wires
 from metersim import Meter, Station
@@ -110,14 +110,23 @@ def test_a_program_that_is_started(loop: LoopName) -> None:
 
     async def scene() -> None:
         stream = await open_process([sys.executable, "-c", echo])
-        pid = int(await stream.receive())
-        await stream.send(b"hello\n")
-        assert b"hello\n" == await stream.receive()
-        assert _is_there(pid)
-        await stream.aclose()
+        try:
+            pid = int(await _line_of(stream))
+            await stream.send(b"hello\n")
+            assert b"hello\n" == await _line_of(stream)
+            assert _is_there(pid)
+        finally:
+            await stream.aclose()
         assert not _is_there(pid)
 
     _on(loop, scene())
+
+
+async def _line_of(stream: AdapterStream) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        line += await stream.receive()
+    return line
 
 
 def _is_there(pid: int) -> bool:
