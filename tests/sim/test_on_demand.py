@@ -18,6 +18,9 @@ from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.daemon.control_socket import owners
 from meterlink.errors import BadRequest, BusFull, NotAllowed, Unknown
 from metersim import Faults, Meter, Station
+from metersim.dlt698 import Meter698
+from meterwire.dlt698.apdus.get import GetRequestNormalList
+from meterwire.dlt698.apdus.link_management import ServerErrorResponse
 from tests.support.agreement import readings_of
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import one_meter
@@ -409,3 +412,58 @@ def test_with_control_it_takes_a_role(tmp_path: Path) -> None:
             assert "done" == (await gateway.ask(user, "read.follow", id=read["id"], wait_s=5))["state"]
 
     gateway.run(seconds=15, meanwhile=meanwhile)
+
+
+_PHASES = ("voltage.a", "frequency", "voltage.b", "voltage.c", "active_power")
+
+
+class _NoLists(Meter698):
+    """Answers lists with an error, as some firmware that does not know them."""
+
+    lists = 0
+
+    def _answered(self, apdu: Any, how: Any) -> Any:
+        if isinstance(apdu, GetRequestNormalList):
+            self.lists += 1
+            return ServerErrorResponse(piid=apdu.piid, error=2)
+        return super()._answered(apdu, how)
+
+
+@pytest.mark.parametrize(
+    ("meter", "exchanges"), [(Meter(ADDRESS, seed=1), 3), (Meter698(ADDRESS, seed=1), 1)], ids=["645", "698"]
+)
+def test_several_items_cost_one_exchange(tmp_path: Path, meter: Meter | Meter698, exchanges: int) -> None:
+    """Whoever looks at a meter through a slow line would wait as often as he names items."""
+    protocols = {ADDRESS: "dlt698.45"} if isinstance(meter, Meter698) else {}
+    gateway = SimulatedGateway(tmp_path, [Station(meter=meter)], every_s=3600, protocols=protocols)
+    reads: list[Mapping[str, Any]] = []
+    places: list[int] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(60)
+        places.append(len(gateway.answers))
+        reads.append(await _read(gateway, f"m{ADDRESS}", *_PHASES))
+        places.append(len(gateway.answers))
+
+    gateway.run(seconds=90, meanwhile=meanwhile)
+    assert [None] * len(_PHASES) == _kinds(reads[0])
+    assert list(_PHASES) == [item["item"] for item in reads[0]["items"]], "in the order asked for"
+    assert exchanges == places[1] - places[0]
+
+
+def test_a_meter_that_takes_no_lists_is_asked_one_by_one(tmp_path: Path) -> None:
+    """Of a meter that refuses several at once nobody would learn anything, or each read cost one more."""
+    meter = _NoLists(ADDRESS, seed=1)
+    gateway = SimulatedGateway(
+        tmp_path, [Station(meter=meter)], every_s=3600, protocols={ADDRESS: "dlt698.45"}
+    )
+    reads: list[Mapping[str, Any]] = []
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(60)
+        for _ in range(2):
+            reads.append(await _read(gateway, f"m{ADDRESS}", *_PHASES))
+
+    gateway.run(seconds=90, meanwhile=meanwhile)
+    assert [[None] * len(_PHASES)] * 2 == [_kinds(read) for read in reads]
+    assert 1 == meter.lists, "it is remembered for a day"
