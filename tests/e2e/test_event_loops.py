@@ -7,7 +7,9 @@ import getpass
 import json
 import random
 import signal
+import socket
 import ssl
+import struct
 import subprocess
 import sys
 from collections.abc import Coroutine, Mapping
@@ -23,8 +25,9 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
 from meterlink.daemon.control_socket import control_socket
 from meterlink.daemon.event_loop import LoopName, loop_maker, running_loop
+from meterlink.daemon.monitor import Page, monitor
 from meterlink.drivers.dlt645.driver import Dlt645Driver
-from meterlink.errors import ConfigError, LineError, ReplyTimeout
+from meterlink.errors import ConfigError, LineError, LineLost, ReplyTimeout
 from meterlink.model.line_url import LineUrl, SerialUrl, TcpUrl
 from meterlink.transports.adapter import AdapterStream, open_process
 from meterlink.transports.open import open_line
@@ -150,6 +153,80 @@ def test_who_asks_at_the_door(loop: LoopName, tmp_path: Path) -> None:
         assert {"user": getpass.getuser(), "op": "x"} == answer["result"]
 
     _on(loop, scene())
+
+
+@pytest.mark.parametrize("loop", _LOOPS)
+def test_a_program_that_has_ended_is_lost(loop: LoopName) -> None:
+    """A provider that died would take the daemon along when it is asked the next time."""
+
+    async def scene() -> None:
+        stream = await open_process([sys.executable, "-c", "input()"])
+        try:
+            await stream.send(b"\n")
+            with pytest.raises(LineLost):
+                await stream.receive()
+            with pytest.raises(LineLost):
+                while True:
+                    await stream.send(b"x" * 65_536)
+        finally:
+            await stream.aclose()
+
+    _on(loop, scene())
+
+
+@pytest.mark.parametrize("loop", _LOOPS)
+def test_who_goes_while_he_is_answered(loop: LoopName, tmp_path: Path) -> None:
+    """A command that is killed at the wrong moment would end the daemon with all of its lines."""
+    path = tmp_path / "door.sock"
+
+    async def scene() -> None:
+        asked, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def handler(user: str, op: str, _args: Mapping[str, Any]) -> Mapping[str, Any]:
+            asked.set()
+            await goes_on.wait()
+            return {"user": user, "op": op}
+
+        async with control_socket(path, handler):
+            _, writer = await asyncio.open_unix_connection(path)
+            writer.write(b'{"id": "1", "op": "x", "args": {}}\n' * 3 + b"half")
+            await asked.wait()
+            writer.transport.abort()
+            goes_on.set()
+            await _until_alone()
+
+    _on(loop, scene())
+
+
+@pytest.mark.parametrize("loop", _LOOPS)
+def test_who_hangs_up_on_the_monitor(loop: LoopName) -> None:
+    """A monitoring system that gives up after its timeout would end the daemon."""
+
+    async def scene() -> None:
+        asked, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def page() -> Page:
+            asked.set()
+            await goes_on.wait()
+            return Page.of(200, {"ok": True})
+
+        async with monitor(0, {"/livez": page}) as port:
+            with socket.create_connection((LOOPBACK, port)) as caller:
+                caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                caller.sendall(b"GET /livez HTTP/1.1\r\n\r\n")
+                await asked.wait()
+            await asyncio.sleep(0.1)  # the reset has come
+            goes_on.set()
+            await _until_alone()
+
+    _on(loop, scene())
+
+
+async def _until_alone() -> None:
+    """Until whoever answers has done so."""
+    names = {"monitor.caller", "control_socket.caller"}
+    while any(task.get_name() in names for task in asyncio.all_tasks()):  # noqa: ASYNC110 (a task of others)
+        await asyncio.sleep(0.01)
 
 
 def test_a_loop_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

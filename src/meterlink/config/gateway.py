@@ -46,7 +46,7 @@ class GatewaySettings(Table):
     event_loop: Literal["asyncio", "uvloop"] = Field(
         "asyncio",
         description="What the daemon and the ingest run on: asyncio, Python's own; "
-        "uvloop, which asks lines of TCP faster and needs the extra `uvloop`.",
+        "uvloop, which may be faster with many lines of TCP and needs the extra `uvloop`.",
     )
 
     @property
