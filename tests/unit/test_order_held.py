@@ -8,7 +8,8 @@ from pathlib import Path
 from meterlink.journal.journal import Journal
 from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import parse

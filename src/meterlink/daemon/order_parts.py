@@ -227,6 +227,7 @@ class Aftercare:
         work = WorkItems(ground.acts, ground.clock)
         held = Held(book, evidence, ground.roster, ground.zone)
         evidence.companions.append(held)
+        book.holds = work.holds = held
         reconciler = Reconciler(
             book,
             evidence,
@@ -241,8 +242,8 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            reminder=Reminder(book, work, held),
-            left_open=LeftOpen(book, alarms, work, held),
+            reminder=Reminder(book, work),
+            left_open=LeftOpen(book, alarms, work),
             held=held,
         )
 

@@ -117,8 +117,7 @@ class Ordering:
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
-        held = self._aftercare.held
-        aftermath = Aftermath(self.book, self.roster, self._closing_for, held, ground.zone)
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
         attention = self._aftercare.attention
@@ -126,7 +125,7 @@ class Ordering:
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
-        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume, held)
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
