@@ -37,6 +37,7 @@ from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.arrived import Arrived
+from meterlink.orders.paid.held_money import HeldMoney
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
@@ -126,6 +127,7 @@ class Ordering:
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
         self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
@@ -152,6 +154,7 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._held_money.run(), name="orders.held_money")
             group.create_task(self._protecting.run(), name="orders.protecting")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
             group.create_task(self._aftercare.left_open.run(), name="orders.left_open")

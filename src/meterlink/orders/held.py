@@ -12,7 +12,7 @@ Source: HOLD-01; business-rules 2.2, HELD; decision 35.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
@@ -252,6 +252,16 @@ def _retold(item: _Item, why: str, at: datetime) -> Act | None:
     if item.kind is WorkKind.SECURE and not why:
         return closing(item.last, "an inspector has released the hold", at=at, actor=DAEMON)
     return None
+
+
+def was_held(acts: Iterable[Act]) -> bool:
+    """Whether a work item was ever opened with the words of a hold.
+
+    Args:
+        acts: of the item.
+
+    """
+    return any(_UNMARKED in act.body for act in acts)
 
 
 def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:
