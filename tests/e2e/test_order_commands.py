@@ -26,6 +26,7 @@ from meterlink.daemon.settings_check import profiles_of
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
+from meterlink.orders.cases.book import CaseBook
 from tests.support.order_gateway import PEOPLE, Proved
 
 pytestmark = pytest.mark.asyncio
@@ -262,6 +263,28 @@ async def test_without_a_daemon_the_commands_say_so(tmp_path: Path) -> None:
     away = await town.say("clara", "order", "list")
     assert 10 == away.exit_code
     assert "does not answer" in away.stderr
+    for lang, words in (("en", "does not answer"), ("zh", "守护进程没有应答")):
+        away = await town.say("clara", "control", "status", "--lang", lang)
+        assert (10, "", True) == (away.exit_code, away.stdout, words in away.stderr)
+    away = await town.say("clara", "control", "status", "--json")
+    error = json.loads(away.stdout)["error"]
+    assert (10, "daemon_away", True) == (away.exit_code, error["code"], "守护进程" in error["zh"])
+
+
+async def test_an_order_of_a_case_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    """A mistyped case would stand in the order for years, and nobody find what it was given for."""
+    town = Town(tmp_path)
+    create = ["order", "create", "a-1", "--kind", "alarm_on", "--meter", "m7", "--reason", "low"]
+    create += ["--within", "30"]
+    async with town.open() as journal:
+        for dry in ([], ["--dry-run"]):
+            none = await town.say("clara", *create, *dry, "--case", "c12", "--lang", "zh")
+            assert (2, "电表m7没有停电流程 'c12':一个也没有\n") == (none.exit_code, none.stderr)
+        await CaseBook(journal.acts, SystemClock()).begin("c13", "m7", actor="clara", body={"told": "?"})
+        other = await town.say("clara", *create, "--case", "c12", "--lang", "en")
+        assert (2, "meter m7 has no case 'c12': it has c13\n") == (other.exit_code, other.stderr)
+        assert [] == await journal.acts.of_subject(Topic.ORDER, "a-1")
+        assert 0 == (await town.say("clara", *create, "--case", "c13")).exit_code
 
 
 async def test_without_control_everything_is_refused(tmp_path: Path) -> None:

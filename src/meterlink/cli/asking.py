@@ -41,7 +41,7 @@ class Asking:
 
     def _at_desk(self) -> Desk:
         """A connection to the daemon; ends the command where there is none."""
-        return desk_of(self._config)
+        return desk_of(self._config, as_json=self._as_json, lang=self._lang)
 
     def _asked(self, op: str, **args: Any) -> dict[str, Any]:
         """The daemon's answer; ends the command where there is none."""

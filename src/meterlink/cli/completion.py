@@ -45,6 +45,13 @@ def kinds_like(incomplete: str) -> list[str]:
     return [kind for kind in EVENT_KINDS if kind.startswith(incomplete)]
 
 
+def order_kinds_like(incomplete: str) -> list[str]:
+    """Kinds of order that begin so."""
+    from meterlink.model.order import OrderKind
+
+    return [kind.value for kind in OrderKind if kind.startswith(incomplete)]
+
+
 def granted_like(context: typer.Context, incomplete: str) -> list[str]:
     """Orders that begin so and were given to field staff."""
     from meterlink.cli.options import FIRST_CONFIG

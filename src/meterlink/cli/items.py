@@ -11,6 +11,7 @@ import typer
 from meterlink.cli.language import chosen
 from meterlink.cli.options import AsJsonLines, Language
 from meterlink.cli.tables import print_table
+from meterlink.cli.usage import Wrong
 
 
 class Protocol(enum.StrEnum):
@@ -53,7 +54,7 @@ def items(
     try:
         families = catalogue.families(protocol.value, search, dialect)
     except catalogue.UnknownDialect as error:
-        raise typer.BadParameter(str(error), param_hint="--dialect") from None
+        raise Wrong(str(error), f"没有该方言:{error}", param_hint="--dialect") from None
     if json:
         for family in families:
             typer.echo(family.as_json())

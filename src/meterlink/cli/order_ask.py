@@ -12,6 +12,7 @@ import typer
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.order_words import ABOUT, STATES, VERBS
+from meterlink.cli.usage import Wrong
 from meterlink.model.order import Order, OrderKind, OrderState
 
 FOLLOW_S: Final = 30
@@ -48,11 +49,11 @@ def created(
     The daemon counts them, so that the same line again means the same order.
 
     Raises:
-        typer.BadParameter: the arguments are no order.
+        Wrong: the arguments are no order.
 
     """
     if (deadline is None) == (within_min is None):
-        raise typer.BadParameter("give one of --deadline and --within")
+        raise Wrong("give one of --deadline and --within", "--deadline 与 --within 须给出且只给出一个")
     until = deadline or datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=within_min or 0)
     try:
         order = Order(
@@ -67,7 +68,7 @@ def created(
             reference=reference,
         )
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Wrong(str(error), f"工单内容有误:{error}") from None
     body = {"id": order.id, **order.body}
     if within_min is None:
         return {"order": body}
