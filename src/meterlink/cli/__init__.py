@@ -38,6 +38,7 @@ from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
+from meterlink.cli.saying import say
 from meterlink.cli.settlement import settle
 from meterlink.cli.usage import Speaking
 from meterlink.cli.why import completeness, why
@@ -87,7 +88,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"meterlink {version('meterlink')}")
+        say(f"meterlink {version('meterlink')}")
         raise typer.Exit
 
 

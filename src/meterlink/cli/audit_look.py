@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from meterlink.audit import verify as audit
 from meterlink.audit.keys import PUBLIC_KEY
 from meterlink.audit.verify import Findings, verify
+from meterlink.cli.console import stderr
+from meterlink.cli.saying import say
 from meterlink.cli.usage import Wrong
 from meterlink.journal.reader import JournalReader
 from meterlink.model.checkpoint import Checkpoint
@@ -89,10 +89,10 @@ def look(
     with _progress() as progress:
         found = verify(reader, keys=keys, saved=saved, progress=progress)
     if as_json:
-        print(json.dumps(_document(found), ensure_ascii=False))
+        say(json.dumps(_document(found), ensure_ascii=False))
     else:
         for line in _lines(found, bool(keys), lang):
-            typer.echo(line)
+            say(line)
     return found.fault is None
 
 
@@ -124,7 +124,7 @@ def _text_of(file: Path, option: str) -> str:
 @contextmanager
 def _progress() -> Iterator[audit.Progress]:
     """A bar for somebody who waits at a terminal."""
-    console = Console(stderr=True)
+    console = stderr(soft_wrap=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("acts", total=None)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-import typer
-
 from meterlink.cli.asking import Asking, local
+from meterlink.cli.saying import say
 
 _LOOK: Final = {
     "en": "Compare open orders and cases with the meters and the billing system, and cancel what was done; "
@@ -23,9 +22,9 @@ class ControlAsking(Asking):
     def _tell(self, result: Mapping[str, Any]) -> None:
         if "held" in result:
             for line in limits_in_words(result, self._lang):
-                typer.echo(line)
+                say(line)
         elif "revoked" in result:
-            typer.echo(revoked_in_words(result, self._lang))
+            say(revoked_in_words(result, self._lang))
         else:
             super()._tell(result)
 

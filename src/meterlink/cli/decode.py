@@ -14,6 +14,7 @@ import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import Language
+from meterlink.cli.saying import say
 from meterlink.cli.usage import Wrong
 
 
@@ -93,7 +94,7 @@ def decode(
             console.print(shown)
         any_line, all_good = True, all_good and not explanation.faults
     if not any_line:
-        typer.echo("nothing to explain: no line has octets", err=True)
+        say("nothing to explain: no line has octets", err=True)
     if not (any_line and all_good):
         raise typer.Exit(1)
 
@@ -130,4 +131,4 @@ def _answer_lines(file: Path | None) -> None:
     from meterlink.explain.jsonl import answers
 
     for answer in answers(_lines(file)):
-        typer.echo(answer)
+        say(answer)

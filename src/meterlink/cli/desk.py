@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NoReturn, Self
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 
 ANSWER_TIMEOUT_S: Final = 60.0
 """A daemon that does not answer for so long is given up; what was asked for may happen all the same."""
@@ -154,7 +155,7 @@ def leave(error: Refusal | DaemonAway, *, as_json: bool, lang: Literal["en", "zh
     else:
         told, code = error.error, error.exit_code
     if as_json:
-        typer.echo(json.dumps({"error": told}, ensure_ascii=False))
+        say(json.dumps({"error": told}, ensure_ascii=False))
     else:
-        typer.echo(told[lang], err=True)
+        say(told[lang], err=True)
     raise typer.Exit(code)

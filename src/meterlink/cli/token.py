@@ -14,6 +14,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import folder_of
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
+from meterlink.cli.saying import say
 
 if TYPE_CHECKING:
     from meterlink.accounts.token_file import TokenFile
@@ -84,7 +85,7 @@ def create(
     words = _WORDS[chosen(lang)]
     known = {one.value: one for one in Scope}
     if wrong := [one for one in scope if one not in known]:
-        typer.echo(words["scope"].format(scope=wrong[0], there=", ".join(known)), err=True)
+        say(words["scope"].format(scope=wrong[0], there=", ".join(known)), err=True)
         raise typer.Exit(ExitCode.USAGE)
     now = datetime.now(UTC)
     with _tokens(config, lang) as file:
@@ -96,11 +97,11 @@ def create(
             entropy=secrets.token_bytes,
         )
     if as_json:
-        print(json.dumps({**_told(token.as_json()), "token": shown}, ensure_ascii=False))
+        say(json.dumps({**_told(token.as_json()), "token": shown}, ensure_ascii=False))
         return
     until = f"{token.expires_at:%Y-%m-%d}"
-    typer.echo(words["made"].format(id=token.id, name=token.name, until=until), err=True)
-    print(shown)
+    say(words["made"].format(id=token.id, name=token.name, until=until), err=True)
+    say(shown)
 
 
 @app.command("list")
@@ -125,7 +126,7 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False, lang: Language 
         tokens = file.tokens()
     if as_json:
         told = [{**_told(one.as_json()), "state": one.state(now)} for one in tokens]
-        print(json.dumps({"tokens": told}, ensure_ascii=False))
+        say(json.dumps({"tokens": told}, ensure_ascii=False))
         return
     words = _WORDS[chosen(lang)]
     table = Table(*words["heads"].split("|"), box=None, pad_edge=False)
@@ -154,7 +155,7 @@ def revoke(
 
     with _tokens(config, lang) as file:
         revoked = file.revoke(token, datetime.now(UTC))
-    typer.echo(_WORDS[chosen(lang)]["revoked_now"].format(id=revoked.id, name=revoked.name), err=True)
+    say(_WORDS[chosen(lang)]["revoked_now"].format(id=revoked.id, name=revoked.name), err=True)
 
 
 @contextmanager
@@ -168,14 +169,14 @@ def _tokens(config: Path, lang: Lang | None) -> Iterator[TokenFile]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         yield TokenFile(folder)
     except BadRequest as error:
-        typer.echo(_told_of(error, lang), err=True)
+        say(_told_of(error, lang), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except (TokensUnusable, Unknown) as error:
-        typer.echo(_told_of(error, lang), err=True)
+        say(_told_of(error, lang), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
     except OSError as error:
         words = _WORDS[chosen(lang)]["no_folder"]
-        typer.echo(words.format(folder=folder, why=error.strerror), err=True)
+        say(words.format(folder=folder, why=error.strerror), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
 
 

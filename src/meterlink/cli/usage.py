@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 
 _ARGS: Final = "meterlink.args"
 _KINDS: Final = {"option": "选项", "argument": "参数", "parameter": "参数"}
@@ -102,9 +103,9 @@ def _spoken(args: Sequence[str]) -> Iterator[None]:
 def _tell(error: Any) -> None:
     """Say it in Chinese, below how the command is used."""
     if error.ctx is not None:
-        typer.echo(error.ctx.get_usage().replace("Usage:", "用法:", 1), err=True)
-        typer.echo(f"帮助:{error.ctx.command_path} --help", err=True)
-    typer.echo(f"错误:{in_chinese(error)}", err=True)
+        say(error.ctx.get_usage().replace("Usage:", "用法:", 1), err=True)
+        say(f"帮助:{error.ctx.command_path} --help", err=True)
+    say(f"错误:{in_chinese(error)}", err=True)
 
 
 def in_chinese(error: Any) -> str:
