@@ -160,6 +160,7 @@ class Ordering:
             group.create_task(self._aftercare.left_open.run(), name="orders.left_open")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
+            group.create_task(self._aftercare.punctuality.run(), name="orders.punctuality")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
             group.create_task(self._end_strays(), name="orders.strays")
             group.create_task(self._rules.restored.run(), name="orders.mark")
@@ -314,6 +315,7 @@ class Ordering:
             attention=self._aftercare.attention,
             qualifier=qualifier,
             reconciler=self._aftercare.reconciler,
+            punctuality=self._aftercare.punctuality,
             clock=self._clock,
         )
 
