@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.cli.asking import Asking
+from meterlink.orders.reconciliation import punctuality
 from meterlink.orders.reconciliation.punctuality import DAYS_MAX, Share, Waited
 from tests.sim.test_waiting_for_current import alarms
 from tests.support.control_bench import ADDRESS
@@ -57,8 +58,11 @@ def test_who_presses_the_key_in_time_is_counted_so(tmp_path: Path) -> None:
     gateway.run(seconds=17 * 3600, meanwhile=script)
 
 
-def test_who_waits_for_longer_is_late_and_told_in_the_night(tmp_path: Path) -> None:
+def test_who_waits_for_longer_is_late_and_told_in_the_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody would see that payers wait for hours as long as each has it within a day."""
+    monkeypatch.setattr(punctuality, "CASES_MIN", 1)
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
@@ -106,6 +110,9 @@ def test_ninety_five_of_a_hundred_are_enough(late: int, is_kept: bool) -> None:
         for n in range(20)
     )
     day = TUESDAY.date()
+    few = Share(first=day, last=day, waits=waits[:19], is_whole=True)
+    assert not few.is_alarming, "one of nineteen is more than 5 %"
+    assert is_kept is not Share(first=day, last=day, waits=waits, is_whole=True).is_alarming
     assert is_kept is Share(first=day, last=day, waits=waits, is_whole=True).is_kept
 
 

@@ -279,7 +279,7 @@ def punctual(
 
     Of those whom an order of ours had cut off, from the record that cleared the debt to the first proof that
     the contact is closed, the key included. Each night the daemon counts the last 30 days, and raises the
-    alarm RECONNECT_SHARE where the day before has brought them below 95 %.
+    alarm RECONNECT_SHARE where the day before has brought them, 20 at least, below 95 %.
 
     \b
     Examples:

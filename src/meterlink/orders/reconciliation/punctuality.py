@@ -35,6 +35,8 @@ DAYS_MAX: Final = 366
 """Days that one count covers."""
 ALARM_DAYS: Final = 30
 """Days over which the share is watched: of three who paid on a day one is a third."""
+CASES_MIN: Final = 20
+"""Fewer raise no alarm: one of them is more than 5 %, and each has an alarm of its own (RECONNECT_LATE)."""
 RECONNECT_SHARE: Final = "RECONNECT_SHARE"
 """The alarm that too many waited for longer."""
 NAMED_MAX: Final = 16
@@ -98,6 +100,11 @@ class Share:
         return 100 * self.in_time >= SHARE_PERCENT * (self.in_time + len(self.late))
 
     @property
+    def is_alarming(self) -> bool:
+        """Whether it is not kept, by so many that this says something."""
+        return not self.is_kept and self.in_time + len(self.late) >= CASES_MIN
+
+    @property
     def body(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -145,7 +152,7 @@ class Punctuality:
         if day == self._told:
             return
         found = await self.count(day, ALARM_DAYS)
-        if not found.is_kept and any(self._day_of(one.since) == day for one in found.late):
+        if found.is_alarming and any(self._day_of(one.since) == day for one in found.late):
             share = 100 * found.in_time // (found.in_time + len(found.late))
             seen = Seen(
                 rule=RECONNECT_SHARE,
