@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from meterlink.errors import LineError
 from metersim import Station
+from metersim.line.fault_rules import FaultRule
 from metersim.works.switch import Command
 from tests.sim.test_reconnections import alarms, work
 from tests.support.at_the_meter import STEPS_MAX, AtTheMeter
@@ -73,6 +76,32 @@ def test_a_walk_that_a_crash_has_ended_is_somebodys_work(tmp_path: Path) -> None
         assert [LEFT] == await told(gateway)
 
     gateway.run(seconds=1_800, meanwhile=script)
+
+
+def test_a_close_that_never_arrives_alarms_whoever_else_was_sent(tmp_path: Path) -> None:
+    """The order sends somebody out for itself; nobody at a screen would hear that a probe left it dark."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await gateway.up()
+        await fred.begin(M)
+        for _ in range(STEPS_MAX):
+            if fred.walk["result"]:
+                break
+            if fred.walk["next"].get("probe") == "direct":
+                gateway.strikes.rules.add(FaultRule(what="loss", item="1CH"), at=gateway.now())
+            with contextlib.suppress(LineError):
+                await fred.step()
+            await asyncio.sleep(1)
+        assert "stopped" == fred.walk["result"]
+        assert "direct" == fred.confirmed[-1]
+        await asyncio.sleep(2 * 60)
+        assert [LEFT] == await told(gateway)
+        await asyncio.sleep(2 * 86_400)
+        assert [LEFT] == await told(gateway), "once, on whatever day"
+
+    gateway.run(seconds=3 * 86_400, meanwhile=script)
 
 
 def test_another_person_takes_a_left_walk_up_and_closes(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from meterlink.model.order import OrderKind
+from meterlink.drivers.control import Verdict
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.qualification.facts import (
     FIRMWARE_MAX,
     HARMFUL,
@@ -16,6 +19,8 @@ from meterlink.orders.qualification.facts import (
     needs_of,
     unproven,
 )
+from meterlink.orders.qualification.judges import of_direct, of_trip, of_trip_again
+from meterlink.orders.qualification.looks import Found, Shown
 from meterlink.orders.qualification.probes import PROBES, next_probe
 from meterprofiles import ControlTraits, ProfileError, generic, load_profile
 from meterprofiles.facts import FACTS
@@ -86,6 +91,40 @@ def test_a_firmware_is_one_line_of_printable_text() -> None:
     assert "maker|1.0\x07?".replace("\x07", "?") == firmware_of(["maker ", "1.0\x07\n"])
     assert "" == firmware_of(["", "", ""])
     assert FIRMWARE_MAX == len(firmware_of(["x" * 500]))
+
+
+SHOWN = Shown(
+    protocol="dlt698.45",
+    state=OrderState.NOT_DONE,
+    verdict=None,
+    told="nobody answered",
+    before=None,
+    after=None,
+    known={},
+    basic_current_a=Decimal(5),
+)
+
+
+@pytest.mark.parametrize("after", [None, True])
+def test_a_close_that_nobody_answered_says_nothing_of_the_numbers(after: bool | None) -> None:
+    """Three lost frames would make a model one whose closes are the other way round, and take it away."""
+    stays = replace(SHOWN, before=standing(contact_open=True), after=standing(contact_open=after))
+    found = of_direct(stays)
+    assert (False, {}) == (found.is_contradiction, found.facts)
+    assert found.stop is not None
+    assert "may never have arrived" in found.stop.en
+    taken = of_direct(replace(stays, verdict=Verdict.ACCEPTED))
+    assert (True, {"close_numbers": "direct_permit"}) == (taken.is_contradiction, taken.facts)
+    moved = of_direct(replace(stays, after=standing(contact_open=False)))
+    assert (None, {"close_numbers": "permit_direct"}) == (moved.stop, moved.facts)
+
+
+@pytest.mark.parametrize("judge", [of_trip, of_trip_again])
+def test_a_trip_that_nobody_answered_says_nothing_of_the_meter(judge: Callable[[Shown], Found]) -> None:
+    """A sound model would be taken for one whose answers mean nothing."""
+    stays = replace(SHOWN, before=standing(), after=standing())
+    assert not judge(stays).is_contradiction
+    assert judge(replace(stays, verdict=Verdict.ACCEPTED)).is_contradiction
 
 
 def test_every_fact_of_the_reference_has_a_key() -> None:

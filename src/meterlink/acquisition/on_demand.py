@@ -92,7 +92,7 @@ class OnDemand:
             lanes = self._lines.setdefault(line.name, [])
             lanes.append(served)
             try:
-                await asyncio.Event().wait()
+                await asyncio.get_running_loop().create_future()
             finally:
                 lanes[:] = [one for one in lanes if one is not served]
                 if not lanes and self._lines.get(line.name) is lanes:

@@ -50,6 +50,10 @@ _NOT_CLOSED: Final = Words(
     en="a direct close left the contact open: the numbers of this model mean something else; close by hand",
     zh="直接合闸后开关仍断开:该型号命令含义不同;请手动合闸",
 )
+_NOT_ANSWERED: Final = Words(
+    en="the order was not answered and the contact did not move: it may never have arrived; begin again",
+    zh="命令未得到应答且开关未动作:命令可能未送达;请重新开始",
+)
 _GUARANTEE_OPENS: Final = Words(en="a power guarantee opened the contact", zh="投入保电后开关断开")
 _GREETED: Final[Sequence[tuple[Callable[[Greeting, bool | None], bool], Words]]] = (
     (
@@ -207,13 +211,18 @@ def _both(seen: Shown) -> tuple[Standing, Standing]:
 
 
 def _unmoved(seen: Shown) -> Words | None:
-    """Why an order that has to move the contact cannot have; ``None``: it may have."""
+    """Why an order that has to move the contact cannot have; ``None``: it may have.
+
+    Of a frame that nobody answered and that moved nothing nobody knows whether it came: that says nothing of
+    the meter.
+    """
     if seen.state in _REFUSED or seen.before is None or seen.after is None:
         return Words(
             en=f"the order was not carried out ({seen.state.value}): {seen.told}",
             zh=f"命令未执行({seen.state.value}):{seen.told}",
         )
-    return None
+    has_moved = seen.after.contact_open not in (None, seen.before.contact_open)
+    return None if has_moved or seen.verdict is Verdict.ACCEPTED else _NOT_ANSWERED
 
 
 def _runs(clocks: tuple[ClockLook | None, ClockLook | None]) -> bool:

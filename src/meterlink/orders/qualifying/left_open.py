@@ -55,6 +55,7 @@ class LeftOpen:
         self._names: list[str] | None = None
         self._walks: dict[str, Walk | None] = {}
         self._opened: dict[str, str] = {}
+        self._told: set[str] = set()
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -113,15 +114,31 @@ class LeftOpen:
             return None
 
     async def _tell(self, walk: Walk, order_id: str) -> None:
-        if await self._acts.last_of(Topic.WORK, item_id(WorkKind.FIELD_ORDER, order_id)) is not None:
-            return  # somebody was told
+        if order_id in self._told:
+            return
         rests = f"has ended ({walk.result})" if walk.result else "rests"
         why = (
             f"look at meter {walk.meter} and close it with `meterlink qualify {walk.meter}`: the contact is "
             f"open, or may be, since order {order_id}, and the qualification {walk.id} of {walk.by} {rests}"
         )
         seen = Seen(rule=LEFT_OPEN, origin="PROBE-01", meter=walk.meter, evidence=(f"order:{order_id}",))
-        await self._alarms.raise_(seen, actor=DAEMON)
+        if not await self._is_raised(seen):
+            await self._alarms.raise_(seen, actor=DAEMON)
+        if await self._acts.last_of(Topic.WORK, item_id(WorkKind.FIELD_ORDER, order_id)) is None:
+            await self._send(walk, order_id, why)
+        self._told.add(order_id)
+
+    async def _is_raised(self, seen: Seen) -> bool:
+        """Whether somebody was alarmed because of that order: on an earlier day, by an earlier program."""
+        return any(
+            [
+                kept.act.body.get("rule") == seen.rule
+                and seen.evidence[0] in kept.act.body.get("evidence", ())
+                async for kept in self._acts.all_of_meter(seen.meter, Topic.ALARM)
+            ]
+        )
+
+    async def _send(self, walk: Walk, order_id: str, why: str) -> None:
         await self._work.open(
             WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=walk.meter, order=order_id
         )
