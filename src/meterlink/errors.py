@@ -197,6 +197,24 @@ class NotAllowed(MeterlinkError):
         self.why = why
 
 
+class OtherFinding(NotAllowed):
+    """Of an order another finding stands than the one that somebody speaks of.
+
+    Args:
+        order: its id.
+        finding: what stands, ``done`` or ``not_done``; empty: nobody has found anything.
+        by: who found that.
+        step: the number of the order's act that told it.
+
+    """
+
+    def __init__(self, order: str, finding: str, by: str, step: int) -> None:
+        stands = f"what stands is {finding}, found by {by} (step {step})" if finding else "no finding stands"
+        super().__init__(f"order {order}: {stands}; look again, nothing was written", why="other_finding")
+        stands = f"当前的核实结论是 {finding},由{by}提出(第{step}步)" if finding else "当前没有核实结论"
+        self.zh = f"命令 {order}:{stands};请重新查看,未写入任何内容"
+
+
 class EvidenceRefused(MeterlinkError):
     """A record of evidence cannot be taken in; the message says which key, what is wrong, what to do."""
 

@@ -560,7 +560,7 @@ def test_what_two_found_not_done_may_be_brought_once_more(tmp_path: Path, strike
         again = {**gateway.order("again", OrderKind.TOP_UP, M, payment="billing:p1"), "amount_cents": 12_000}
         assert "may have" in str(await gateway.refused("clara", "order.create", order=again))
         await gateway.ask("ivan", "order.find", id=order, finding="not_done", evidence="its count was read")
-        await gateway.ask("david", "order.confirm", id=order)
+        await gateway.ask("david", "order.confirm", id=order, finding="not_done")
         await gateway.ask("clara", "order.create", order=again)
         await gateway.operated("again")
         assert end == (await gateway.until("again"))["state"]

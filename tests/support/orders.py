@@ -132,6 +132,7 @@ _BODIES: Mapping[Signal, dict[str, Any]] = {
     Signal.PROVE_NOT: {"proof": "unchanged"},
     Signal.PAYMENT: {"payment": "p-1"},
     Signal.FIND: {"finding": "done", "evidence": "the meter is off"},
+    Signal.CONFIRM: {"finding": "done", "found_step": 0},
 }
 
 

@@ -214,36 +214,60 @@ def find(
     order_id: _ID,
     finding: Annotated[Finding, typer.Option(help="What was found.", show_default=False)],
     evidence: Annotated[str, typer.Option(help="What shows it, for people.", show_default=False)],
+    instead: Annotated[
+        Finding | None,
+        typer.Option(help="The finding that stands and shall go.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     lang: Language = None,
     config: Config = FIRST_CONFIG,
 ) -> None:
     """Say what became of an order that ended unknown; a second person confirms it. 现场核实。
 
-    \b
-    Example:
-      meterlink order find t-1 --finding done --evidence "contact open, seen by Fred at 14:20"
+    Where somebody has found something already, name what goes: `--instead done`.
 
     \b
-    Exit codes: 0 kept; 2 no such order; 7 journal; 8 its state or your role forbids it; 10 no daemon.
+    Examples:
+      meterlink order find t-1 --finding done --evidence "contact open, seen by Fred at 14:20"
+      meterlink order find t-1 --finding not_done --instead done --evidence "that was the house next door"
+
+    \b
+    Exit codes: 0 kept; 2 no such order; 7 journal; 8 its state or your role forbids it, or another finding
+    stands than you say; 10 no daemon.
     """
-    _verb("find", order_id, False, config, as_json, lang, finding=finding.value, evidence=evidence)
+    goes = {"instead": instead.value} if instead else {}
+    _verb("find", order_id, False, config, as_json, lang, finding=finding.value, evidence=evidence, **goes)
 
 
 @app.command()
 def confirm(
-    order_id: _ID, as_json: AsJson = False, lang: Language = None, config: Config = FIRST_CONFIG
+    order_id: _ID,
+    found: Annotated[
+        Finding | None,
+        typer.Option(help="Which finding; without it, on a terminal, you are asked.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
 ) -> None:
     """Confirm what somebody else found; the meter may be ordered about again. 核实确认。
 
+    Say which finding: somebody may have told another one since you looked, and then nothing is confirmed.
+    On a terminal the finding that stands is shown, and you are asked.
+
     \b
-    Example:
+    Examples:
+      meterlink order confirm t-1 --found done
       meterlink order confirm t-1
 
     \b
-    Exit codes: 0 confirmed; 2 no such order; 7 journal; 8 its state or your role forbids it; 10 no daemon.
+    Exit codes: 0 confirmed; 1 you said no; 2 no such order, or no terminal and no --found; 7 journal;
+    8 its state or your role forbids it, or another finding stands; 10 no daemon.
     """
-    _verb("confirm", order_id, False, config, as_json, lang)
+    from meterlink.cli.order_confirm import Confirming
+
+    asking = Confirming(config, as_json=as_json, lang=lang)
+    raise typer.Exit(asking.confirmed(order_id, found.value if found else ""))
 
 
 @app.command()

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.order_words import ABOUT, STATES, VERBS
+from meterlink.cli.order_words import ABOUT, FINDINGS, STATES, VERBS
 from meterlink.cli.saying import say
 from meterlink.cli.usage import Wrong
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -169,7 +169,16 @@ class OrderAsking(Asking):
                     say(f"      {verdict['rule']}: {verdict[self._lang]}")
             if step["told"]:
                 say(f"      {step['told']}")
+            if step["verb"] == "find":
+                say(f"      {finding_of(step, self._lang)}")
         return len(order["steps"])
+
+
+def finding_of(step: Mapping[str, Any], lang: Literal["en", "zh"]) -> str:
+    """What a step found on the spot, for people: the finding and what shows it."""
+    body = step["body"]
+    words = FINDINGS[body["finding"]][lang]
+    return f"{body['finding']} ({words}): {body['evidence']}"
 
 
 def _about(order: Mapping[str, Any], key: str) -> str:

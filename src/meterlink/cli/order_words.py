@@ -76,3 +76,9 @@ VERBS: Final[Mapping[str, Mapping[str, str]]] = {
         ("confirm", "finding confirmed", "核实确认"),
     )
 }
+
+FINDINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "done": {"en": "it was obeyed", "zh": "已执行"},
+    "not_done": {"en": "it was not obeyed", "zh": "未执行"},
+}
+"""What two persons can find of an order whose outcome nobody knows."""

@@ -16,6 +16,7 @@ from meterlink.model.payload import time_out
 from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.book import Book
 from meterlink.orders.judging.judge import told
+from meterlink.orders.life.guards import FINDINGS
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.view import order_view, summary
@@ -112,13 +113,15 @@ class OrderRequests:
         return await self._shown(await self._service.cancel(actor, text(args, "id"), text(args, "reason")))
 
     async def _find(self, actor: Actor, args: Args) -> Answer:
-        finding, evidence = text(args, "finding"), text(args, "evidence")
-        if finding not in ("done", "not_done"):
-            raise BadRequest("finding must be done or not_done")
-        return await self._shown(await self._service.find(actor, text(args, "id"), finding, evidence))
+        finding, evidence, instead = _finding(args), text(args, "evidence"), text(args, "instead", "")
+        if instead not in ("", *FINDINGS):
+            raise BadRequest("instead must be done or not_done, or be left out")
+        life = await self._service.find(actor, text(args, "id"), finding, evidence, instead=instead)
+        return await self._shown(life)
 
     async def _confirm(self, actor: Actor, args: Args) -> Answer:
-        return await self._shown(await self._service.confirm(actor, text(args, "id")))
+        step = number(args, "step", 1, 1_000_000) if "step" in args else 0
+        return await self._shown(await self._service.confirm(actor, text(args, "id"), _finding(args), step))
 
     async def _check(self, actor: Actor, args: Args) -> Answer:
         stage = _STAGES.get(text(args, "verb"))
@@ -173,6 +176,14 @@ class OrderRequests:
             return order_view(acts)
         except ValueError as error:
             raise JournalError(f"order {order_id!r} cannot be read from the log: {error}") from None
+
+
+def _finding(args: Args) -> str:
+    """The finding that a request names."""
+    finding = text(args, "finding", "")
+    if finding not in FINDINGS:
+        raise BadRequest("finding must be done or not_done")
+    return finding
 
 
 def _with_deadline(args: Args, deadline_at: datetime) -> Args:

@@ -8,8 +8,8 @@ by one at a time, so that what the rules looked at is still so when the step is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from meterlink.clock import Clock
@@ -19,6 +19,7 @@ from meterlink.errors import (
     NoSuchCase,
     NotAllowed,
     OrderClash,
+    OtherFinding,
     StepTaken,
     Unknown,
 )
@@ -46,8 +47,6 @@ CASES_TOLD_MAX: Final = 5
 """Cases that whoever names none of them is told of, the newest."""
 STATE: Final = "STATE"
 """Where the id of a rule stands: that not a rule but the state of the order forbids a step."""
-
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def may(actor: Actor, deed: Deed) -> bool:
@@ -189,14 +188,46 @@ class OrderService:
         """Take back an order that has not been sent."""
         return await self._simple(actor, Deed.CANCEL, order_id, Signal.CANCEL, {"told": reason})
 
-    async def find(self, actor: Actor, order_id: str, finding: str, evidence: str) -> Life:
-        """Say what became of an order that ended unknown; a second person confirms it."""
-        body = {"finding": finding, "evidence": evidence}
-        return await self._simple(actor, Deed.FIND, order_id, Signal.FIND, body)
+    async def find(
+        self, actor: Actor, order_id: str, finding: str, evidence: str, *, instead: str = ""
+    ) -> Life:
+        """Say what became of an order that ended unknown; a second person confirms it.
 
-    async def confirm(self, actor: Actor, order_id: str) -> Life:
-        """Confirm what another person found."""
-        return await self._simple(actor, Deed.FIND, order_id, Signal.CONFIRM, _NOTHING)
+        Args:
+            actor: who found it.
+            order_id: of which order.
+            finding: ``done`` or ``not_done``.
+            evidence: what shows it, for people.
+            instead: the finding that stands and is meant to go; empty: none stands.
+
+        Raises:
+            OtherFinding: another one stands, or one where none was thought to.
+            Unknown, NotAllowed, BusFull, JournalError: as of ``create``.
+
+        """
+        body = {"finding": finding, "evidence": evidence, **({"instead": instead} if instead else {})}
+        async with self._of(actor, Deed.FIND, order_id) as life:
+            with _of_finding(life):
+                return await self._tried(order_id, Signal.FIND, actor, body)
+
+    async def confirm(self, actor: Actor, order_id: str, finding: str, found_step: int = 0) -> Life:
+        """Confirm what another person found.
+
+        Args:
+            actor: who confirms it.
+            order_id: of which order.
+            finding: what he confirms, ``done`` or ``not_done``.
+            found_step: number of the act that he saw it told by; 0: whichever tells that finding.
+
+        Raises:
+            OtherFinding: another one stands.
+            Unknown, NotAllowed, BusFull, JournalError: as of ``create``.
+
+        """
+        async with self._of(actor, Deed.FIND, order_id) as life:
+            body = {"finding": finding, "found_step": found_step or life.found_step}
+            with _of_finding(life):
+                return await self._tried(order_id, Signal.CONFIRM, actor, body)
 
     async def dry_run(self, actor: Actor, order: Order) -> Sequence[Verdict]:
         """What the rules would say of an order; nothing is kept. Of one that is there already: nothing.
@@ -345,6 +376,17 @@ class OrderService:
         if not may(actor, deed):
             await self._accesses.refused(actor, order_id, meter, deed.value, ())
             raise NotAllowed(f"{actor.name} holds no role that may {deed.value}", why="role")
+
+
+@contextmanager
+def _of_finding(life: Life) -> Iterator[None]:
+    """Tell somebody who speaks of another finding which one stands."""
+    try:
+        yield
+    except NotAllowed as error:
+        if error.why != "other_finding":
+            raise
+        raise OtherFinding(life.order.id, life.finding, life.found_by, life.found_step) from None
 
 
 def _steps_of(stage: Stage, actor: Actor, body: Mapping[str, Any]) -> list[Step]:

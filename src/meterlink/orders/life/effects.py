@@ -115,7 +115,7 @@ def _leave(_life: Life, _act: Act) -> Changes:
 
 
 def _find(_life: Life, act: Act) -> Changes:
-    return {"finding": str(act.body["finding"]), "found_by": act.actor}
+    return {"finding": str(act.body["finding"]), "found_by": act.actor, "found_step": act.step}
 
 
 def _confirm(_life: Life, act: Act) -> Changes:

@@ -32,7 +32,8 @@ APPROVALS_MAX: Final = 8
 """Persons who agree to one order."""
 EVIDENCE_OCTETS_MAX: Final = 4_096
 """Longest evidence of a finding."""
-_FINDINGS: Final = ("done", "not_done")
+FINDINGS: Final = ("done", "not_done")
+"""What two persons can find of an order of which nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +178,19 @@ def _found_it_himself(life: Life, step: Step) -> bool:
     return step.actor == life.found_by
 
 
+def _stands_another(life: Life, step: Step) -> bool:
+    """A finding takes the place of one that stands only where its person has seen that one."""
+    return step.body.get("instead", "") != life.finding
+
+
+def _confirms_another(life: Life, step: Step) -> bool:
+    """Who confirms names the finding that he saw: another one may have been told since."""
+    return (step.body["finding"], step.body["found_step"]) != (life.finding, life.found_step)
+
+
 def _is_no_finding(_life: Life, step: Step) -> bool:
     evidence = step.body["evidence"]
-    if step.body["finding"] not in _FINDINGS or not isinstance(evidence, str):
+    if step.body["finding"] not in FINDINGS or not isinstance(evidence, str):
         raise ValueError("a finding is done or not_done, with evidence as text")
     return not 1 <= len(evidence.strip()) <= len(evidence.encode()) <= EVIDENCE_OCTETS_MAX
 
@@ -221,10 +232,15 @@ GUARDS: Final[Mapping[Signal, tuple[Guard, ...]]] = {
     Signal.PROVE_NOT: (("unproved", _has_no_proof),),
     Signal.CONTRADICT: (("kind", _has_no_relay),),
     Signal.LEAVE: (("left", _is_left),),
-    Signal.FIND: (("found", _is_found), ("no_finding", _is_no_finding)),
+    Signal.FIND: (
+        ("found", _is_found),
+        ("no_finding", _is_no_finding),
+        ("other_finding", _stands_another),
+    ),
     Signal.CONFIRM: (
         ("found", _is_found),
         ("not_found", _is_not_found),
+        ("other_finding", _confirms_another),
         ("same_person", _found_it_himself),
     ),
 }

@@ -11,7 +11,9 @@ intend                 ``sent``, see ``Transmission.body``
 accept, reject, lose   ``answer``, see ``answer_out``; after a crash there is none
 prove_not              ``proof``, why the frame had no effect, see ``meterlink.orders.life.proof``
 reject                 ``proof`` as well, where a look proves that the refused frame had none
-find                   ``finding``: ``done`` or ``not_done``; ``evidence``: what shows it, for people
+find                   ``finding``: ``done`` or ``not_done``; ``evidence``: what shows it, for people;
+                       ``instead``: the finding that stood before it, where there was one
+confirm                ``finding``: which one; ``found_step``: the number of the act that told it
 =====================  ======================================================================================
 """
 
@@ -63,6 +65,7 @@ class Life:
         is_left: whether nothing more will be tried.
         finding: of an unknown one: ``done`` or ``not_done`` as somebody found; empty: nobody did.
         found_by: who found it.
+        found_step: number of the act that told it; 0: nobody found anything.
         confirmed_by: who confirmed that; empty: nobody did.
 
     """
@@ -90,6 +93,7 @@ class Life:
     is_left: bool = False
     finding: str = ""
     found_by: str = ""
+    found_step: int = 0
     confirmed_by: str = ""
 
     @classmethod

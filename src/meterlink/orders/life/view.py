@@ -38,8 +38,16 @@ def summary(life: Life) -> dict[str, Any]:
         "transmissions": life.transmissions,
         "postponed": life.postponed,
         "finding": life.finding_of_two,
+        "found": _found(life),
         "meter_number": "" if life.sent is None else life.sent.meter_number,
     }
+
+
+def _found(life: Life) -> dict[str, Any] | None:
+    """The finding that stands, confirmed or not; ``None``: there is none."""
+    if not life.finding:
+        return None
+    return {"finding": life.finding, "by": life.found_by, "step": life.found_step}
 
 
 def step_view(act: Act) -> dict[str, Any]:
