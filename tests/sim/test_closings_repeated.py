@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from meterlink.model.payload import time_out
+from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.limits.caps import Verb
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import OrderGateway, one_meter
 
@@ -128,6 +130,32 @@ def test_a_closing_is_not_repeated_when_it_was_taken_from_somebody(
 
     gateway.run(seconds=3600, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
+
+
+@pytest.mark.parametrize("after_ms", range(0, 400, 50))
+def test_who_takes_it_back_learns_of_a_frame_that_leaves_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_ms: int
+) -> None:
+    """Somebody would be told that nothing has left, and let people work at wires that are closed."""
+    real = Brakes._append
+
+    async def slow(brakes: Brakes, subject: str, verb: Verb, *args: Any, **more: Any) -> None:
+        if verb is Verb.REVOKE:
+            await asyncio.sleep(0.1)  # the disk takes its time
+        await real(brakes, subject, verb, *args, **more)
+
+    monkeypatch.setattr(Brakes, "_append", slow)
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await _ordered(gateway, "fred")
+        await asyncio.sleep(after_ms / 1000)
+        told = await gateway.ask("david", "control.revoke", id="c-1", reason="not on duty")
+        await asyncio.sleep(60)
+        order = await gateway.ask("clara", "order.show", id="c-1")
+        assert order["transmissions"] == told["transmissions"]
+
+    gateway.run(seconds=400, meanwhile=script)
 
 
 def test_what_was_taken_back_is_operated_by_nobody(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ async def _lost(gateway: OrderGateway) -> None:
     """A trip whose frame left a moment before the meter was gone for more than a day."""
     await gateway.up()
     await gateway.told_for_trip(M)
-    gateway.strikes.then(lambda: gateway.unplug())
+    gateway.strikes.then(gateway.unplug)
     await gateway.trip("t-1", M)
     assert "unknown" == (await gateway.until("t-1"))["state"]
 

@@ -145,7 +145,8 @@ class BrakeRequests:
         life = await self._book.read(text(args, "id"))
         with _reasoned():
             person = await self._brakes.revoke(life, actor, text(args, "reason"))
-        sent = life.transmissions
+        # A frame may have left while that was written; behind it none does, its intent would be overtaken.
+        sent = (await self._book.read(life.order.id)).transmissions
         return {"id": life.order.id, "person": person, "revoked": True, "transmissions": sent}
 
     async def _unlock(self, actor: Actor, args: Args) -> Answer:
