@@ -41,6 +41,7 @@ CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
 UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
 CONCERNED: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.REMINDER})
 """Work that may end with a closing: of a hold it says so, or is not opened at all."""
+_RULE: Final = "HOLD-01"
 _UNMARKED: Final = "unmarked"
 """In the body of an opening: the words without those of the hold."""
 HELD: Final = "held"
@@ -50,6 +51,8 @@ _IN_FLIGHT: Final = frozenset(
 )
 _MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
 """Where a closing that was sent may still bring current, or has permitted it."""
+_RELEASED: Final = "; that hold is released"
+"""Behind words that tell of an order which a hold has ended, once there is none any more."""
 _GOES: Final = "has left work that sends somebody there to close"
 _BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
 
@@ -267,6 +270,8 @@ def was_held(acts: Iterable[Act]) -> bool:
 def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:
     plain = str(body.get(_UNMARKED, body["why"]))
     if not why:
+        if _RULE in plain and not plain.endswith(_RELEASED):
+            plain = as_words(plain + _RELEASED)
         return {"kind": body["kind"], "order": body["order"], "why": plain}
     told = as_words(f"DO NOT CLOSE, safety hold ({why}). Before: {plain}")
     return {"kind": body["kind"], "order": body["order"], "why": told, _UNMARKED: plain}

@@ -13,7 +13,7 @@ from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError, NotAllowed
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import Order, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
 from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
@@ -308,9 +308,11 @@ class Gatherer:
     ) -> Iterator[OtherOrder]:
         """Other orders that still hold the meter, and those of the same payment or of one that is like it.
 
+        What cleared a debt without a payment is a cause too, of the closings that follow it by themselves.
+
         The meters before it are held no more, and a payment that was brought to one of them was brought.
         """
-        payments = {order.payment, *like} - {""}
+        payments, cause = {order.payment, *like} - {""}, _reference_of(order)
         for order_id, acts in (*steps_of.items(), *steps_before.items()):
             if order_id == order.id:
                 continue
@@ -319,7 +321,8 @@ class Gatherer:
             except ValueError as error:
                 raise JournalError(f"order {order_id}: {error}") from None
             is_here = order_id in steps_of
-            if (is_here and life.locks_meter) or full_id_of(life.order.payment) in payments:
+            is_of_cause = bool(cause) and _reference_of(life.order) == cause
+            if (is_here and life.locks_meter) or full_id_of(life.order.payment) in payments or is_of_cause:
                 other = self._other(life, acts, now)
                 yield other if is_here else replace(other, is_open=False)
 
@@ -330,6 +333,7 @@ class Gatherer:
             kind=life.order.kind,
             state=life.state,
             payment=full_id_of(life.order.payment),
+            reference=_reference_of(life.order),
             is_open=life.locks_meter,
             sent_at=self._sent_at(acts, now),
             arrives_until=self.timeline.shown(until, now) if until else None,
@@ -342,6 +346,11 @@ class Gatherer:
         """When frames left, as the clock goes now: rules ask how long ago that was."""
         sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
         return tuple(self.timeline.shown(at, now) for at in sent)
+
+
+def _reference_of(order: Order) -> str:
+    """The record without a payment because of which a closing goes by itself; empty: there is none."""
+    return order.reference if order.origin is Origin.PAYMENT and order.kind in CLOSES else ""
 
 
 def _operated_by_grant(acts: Sequence[Act]) -> str:

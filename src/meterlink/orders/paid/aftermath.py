@@ -168,9 +168,38 @@ class Aftermath:
         found = []
         for fresh in work_of(life, act):
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
-            if last is None or not last.act.is_open:
+            if last is not None and last.act.is_open:
+                continue
+            if (sent := await self._sent_there(life, fresh)) is not None:
+                found.append(replace(fresh, subject=sent.subject, step=sent.step + 1))
+            else:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
         return found
+
+    async def _sent_there(self, life: Life, fresh: Act) -> Act | None:
+        """The newest act of the item that sends somebody there already for the same cause, if one does.
+
+        That item is told anew and stays whose it is: two would send two people to one house, the first of
+        them with what stopped an earlier order.
+        """
+        if fresh.body["kind"] != WorkKind.FIELD_ORDER or life.order.origin is not Origin.PAYMENT:
+            return None
+        newest: dict[str, Act] = {}
+        orders: dict[str, str] = {}
+        async for kept in self._book.acts.all_of_meter(life.order.meter, Topic.WORK):
+            newest[kept.act.subject] = kept.act
+            if kept.act.verb == "open" and kept.act.body["kind"] == WorkKind.FIELD_ORDER:
+                orders[kept.act.subject] = kept.act.body["order"]
+        for subject, order in reversed(orders.items()):
+            if newest[subject].is_open and order and await self._is_of_cause(order, life.order):
+                return newest[subject]
+        return None
+
+    async def _is_of_cause(self, name: str, order: Order) -> bool:
+        """Whether an order goes by itself for the same record as another one."""
+        other = (await self._book.read(name)).order
+        cause = order.payment or order.reference
+        return other.origin is Origin.PAYMENT and (other.payment or other.reference) == cause
 
     async def _alarm(self, life: Life, at: datetime) -> list[Act]:
         seen = Seen(

@@ -16,7 +16,7 @@ from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops
 RECORDED_CONSENT_MAX: Final = timedelta(minutes=30)
 """How long "yes, now" by a recorded channel holds. Source: CTRL-15 ("confirms now")."""
 ATTEMPTS_MAX: Final = 3
-"""Frames that are sent by themselves for one payment. Source: CTRL-17."""
+"""Frames that are sent by themselves for one cause. Source: CTRL-17."""
 ATTEMPTS_SPAN_MAX: Final = timedelta(minutes=30)
 """From the first of them to the last. Source: CTRL-17."""
 FIRST_COMMAND_MAX: Final = timedelta(minutes=5)
@@ -183,7 +183,8 @@ def money_closes_nothing_held(facts: Facts) -> Finding | None:
 def attempts_left(facts: Facts) -> Finding | None:
     """CTRL-17: after three frames, or half an hour, somebody goes there; whoever ordered the closing.
 
-    Of a payment the frames of all its closings count; a person's order stands for itself.
+    Of what cleared a debt, a payment, a dispute or a balance, the frames of all closings count together; a
+    person's order stands for itself.
     """
     origin = facts.order.origin
     if origin is Origin.PROBE:
@@ -197,7 +198,7 @@ def attempts_left(facts: Facts) -> Finding | None:
             "{cause}已自{first}起发送{count}次:转现场复电",
             count=len(sent),
             first=sent[0],
-            cause=facts.order.payment or facts.order.id,
+            cause=_cause_of(facts) or facts.order.id,
         )
     return passes("{count} frames so far", "已发送{count}次", count=len(sent))
 
@@ -231,10 +232,17 @@ def mode(facts: Facts) -> OrderKind:
 
 
 def _sent_for(facts: Facts) -> list[datetime]:
-    """Frames of other closings for the same payment."""
+    """Frames of other closings for the same cause."""
+    cause = _cause_of(facts)
     return [
         at
         for one in facts.others
-        if one.kind in CLOSES and one.payment and one.payment == facts.order.payment
+        if one.kind in CLOSES and cause and cause in (one.payment, one.reference)
         for at in one.sent_at
     ]
+
+
+def _cause_of(facts: Facts) -> str:
+    """The record because of which something goes by itself; empty: none, a person ordered it."""
+    order = facts.order
+    return (order.payment or order.reference) if order.origin is Origin.PAYMENT else order.payment
