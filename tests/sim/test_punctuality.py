@@ -14,6 +14,8 @@ from meterlink.cli import app
 from meterlink.cli.asking import Asking
 from meterlink.orders.reconciliation import punctuality
 from meterlink.orders.reconciliation.punctuality import DAYS_MAX, Share, Waited
+from tests.sim.test_local_prepayment import Shop
+from tests.sim.test_orders_after_exchange import a_gateway, exchanged
 from tests.sim.test_waiting_for_current import alarms
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import TUESDAY, OrderGateway, one_meter
@@ -85,6 +87,63 @@ def test_who_waits_for_longer_is_late_and_told_in_the_night(
         assert ("0 %", "95 %", 1) == (alarm["value"], alarm["threshold"], alarm["count"]), "of each day once"
 
     gateway.run(seconds=66 * 3600, meanwhile=script)
+
+
+def test_who_paid_into_a_wallet_that_never_got_it_waits_too(tmp_path: Path) -> None:
+    """Those in the dark for the longest would not count, because nothing could be sent to them."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await gateway.until("t-1")
+        gateway.unplug()
+        await gateway.paid(M)
+        await asyncio.sleep(20 * 60)
+        assert (0, 0, 1, True) == await _figures(gateway)
+        await asyncio.sleep(26 * 3600)
+        late = (await _counted(gateway))["late"]
+        assert [{"meter": M, "cause": "billing:p1"}] == late
+        assert (0, 0, 0, True) == await _figures(gateway, day="2026-11-25"), "of the day on which it began"
+
+    shop.run(30 * 3600, script)
+
+
+def test_who_waits_while_the_trip_is_read_back_counts(tmp_path: Path) -> None:
+    """Nothing can be opened for him yet, and his half hour is over all the same."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        gateway.strikes.then(gateway.unplug)
+        await gateway.trip("t-1", M)
+        await gateway.until("t-1", "readback", "unconfirmed")
+        await gateway.paid(M)
+        await asyncio.sleep(35 * 60)
+        assert (0, 1, 0, False) == await _figures(gateway)
+
+    gateway.run(seconds=2 * 3600, meanwhile=script)
+
+
+def test_who_gets_another_meter_while_he_waits_is_one(tmp_path: Path) -> None:
+    """He would count as late for ever at the meter that is gone, and as in time at the new one."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.paid(M)
+        await asyncio.sleep(120)
+        gateway.plugged = True
+        await exchanged(gateway)
+        await asyncio.sleep(15 * 60)
+        gateway.press_key()
+        await asyncio.sleep(4 * 3600)
+        assert (1, 0, 0, True) == await _figures(gateway)
+
+    gateway.run(seconds=6 * 3600, meanwhile=script)
 
 
 @pytest.mark.parametrize(

@@ -245,7 +245,7 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            punctuality=Punctuality(book, alarms, ground.clock, ground.zone),
+            punctuality=Punctuality(book, alarms, ground.roster, ground.clock, ground.zone),
             reminder=Reminder(book, work),
             left_open=LeftOpen(book, alarms, work),
             held=held,

@@ -127,6 +127,7 @@ class Ordering:
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
         self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        self._aftercare.punctuality.waiting = self._lateness.waiting
         self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)

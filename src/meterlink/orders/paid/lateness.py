@@ -13,7 +13,7 @@ Source: CTRL-16, CTRL-17, business-rules 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -75,6 +75,10 @@ class Lateness:
         self._meters: dict[str, RosterMeter] = {}
         self._waits: dict[str, Wait] = {}
         self._told: dict[tuple[str, str], set[str]] = {}
+
+    def waiting(self) -> Collection[str]:
+        """Our ids of the meters at which somebody waits, as of the last look."""
+        return frozenset(self._waits)
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Final
 
 import structlog
@@ -90,8 +91,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     trip = _that_cut(histories)
     if trip is None:
         return None
-    told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
-    told.sort(key=lambda one: one[0].number)
+    told = await _told_there(book, meter)
     found = _cause(told, meter, trip.sent[0].number)
     if found is None:
         return None
@@ -113,6 +113,45 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         order=newest[-1] if newest else trip.life.order.id,
         may_close=is_cut and has_money,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """Somebody who waited for current, or still does.
+
+    Args:
+        cause: the act that keeps the record which cleared the debt.
+        closed: the first act behind it that proves the contact closed; ``None``: none does yet.
+
+    """
+
+    cause: KeptAct
+    closed: KeptAct | None
+
+
+async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
+    """Every wait at a meter and at those before it, the oldest first, by the same signs as ``who_waits``.
+
+    Raises:
+        JournalError: the log cannot be read, or an order in it makes no sense.
+
+    """
+    histories = await book.histories(meter.id, meter.predecessors)
+    cuts = sorted((one for one in histories if _may_have_cut(one)), key=lambda one: one.sent[0].number)
+    if not cuts:
+        return []
+    closed = sorted(
+        (one.acts[-1] for one in histories if is_proved_closed(one)), key=lambda kept: kept.number
+    )
+    told = await _told_there(book, meter)
+    found = []
+    for cut, following in zip_longest(cuts, cuts[1:]):
+        ends = [kept for kept in closed if kept.number > cut.sent[-1].number][:1]
+        until = [kept.number for kept in (*ends, *(following.sent[:1] if following else ()))]
+        before = [one for one in told if not until or one[0].number < min(until)]
+        if (cause := _cause(before, meter, cut.sent[0].number)) is not None:
+            found.append(Episode(cause=cause[0], closed=ends[0] if ends else None))
+    return found
 
 
 def is_cut_off(histories: Sequence[History]) -> bool:
@@ -153,6 +192,12 @@ def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
     if not is_paid:
         return not any(one.life.is_open for one in top_ups)
     return any(one.life.state is OrderState.DONE and one.acts[-1].number > since for one in top_ups)
+
+
+async def _told_there(book: Book, meter: RosterMeter) -> list[_Told]:
+    """What was told of a meter and of those before it, in the order of the log."""
+    told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
+    return sorted(told, key=lambda one: one[0].number)
 
 
 async def _told_of(book: Book, meter: str) -> list[_Told]:

@@ -1,15 +1,19 @@
 """How many of those who had paid had current within half an hour: a count over the log.
 
-Whoever was cut off by us and owes nothing any more has a reconnection that nobody ordered by hand; its cause
-is what cleared the debt. He waits from that record's act to the first proof behind it that his contact is
-closed, by whichever order. The key at the meter is in that time too: in the end it is current that counts.
+Whoever was cut off by us and owes nothing any more waits, from the act of the record that cleared the debt to
+the first proof behind it that his contact is closed, by whichever order: by the same signs as for the alarms
+RECONNECT_LATE (``waiting``), whether or not a reconnection could be opened, and once where his meter was
+exchanged meanwhile. The key at the meter is in that time too: in the end it is current that counts.
+
+Looked at are the meters with an order of those days that was to bring somebody current who had paid, and
+those at which somebody waits now.
 
 Source: CTRL-16 (95 % within 30 minutes), COL-06.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
@@ -18,14 +22,15 @@ from meterlink.clock import Clock
 from meterlink.errors import BadRequest
 from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import KeptAct, Topic
-from meterlink.model.order import CLOSES, Order, Origin
+from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.waiting import is_proved_closed
+from meterlink.orders.paid.waiting import BRINGS_CURRENT, is_proved_closed, waits_of
 from meterlink.orders.people import DAEMON
+from meterlink.roster.roster import Roster, RosterMeter
 
 IN_TIME: Final = timedelta(minutes=30)
 """From what cleared the debt to current. Source: CTRL-16."""
@@ -125,14 +130,20 @@ class Punctuality:
     Args:
         book: the orders.
         alarms: where it is told.
+        roster: the meters, and those before them.
         clock: wall time.
         zone: of the plant.
 
+    Attributes:
+        waiting: tells the meters at which somebody waits now.
+
     """
 
-    def __init__(self, book: Book, alarms: Alarms, clock: Clock, zone: timezone) -> None:
+    def __init__(self, book: Book, alarms: Alarms, roster: Roster, clock: Clock, zone: timezone) -> None:
+        self.waiting: Callable[[], Collection[str]] = frozenset
         self._book = book
         self._alarms = alarms
+        self._roster = roster
         self._clock = clock
         self._zone = zone
         self._told: date | None = None
@@ -181,7 +192,7 @@ class Punctuality:
         first = last - timedelta(days=days - 1)
         since = datetime.combine(first, time(), self._zone)
         created = await self._book.acts.of_verb(Topic.ORDER, Signal.CREATE, since=since)
-        waits = [one for order in _causes(created).values() if (one := await self._wait(order)) is not None]
+        waits = await self._waits(await self._brought(created, since))
         waits = [one for one in waits if first <= self._day_of(one.since) <= last]
         is_whole = len(created) < READ_MAX
         ordered = tuple(sorted(waits, key=lambda one: (one.since, one.meter)))
@@ -190,8 +201,39 @@ class Punctuality:
     def _day_of(self, instant: datetime) -> date:
         return instant.astimezone(self._zone).date()
 
+    async def _brought(self, created: Iterable[KeptAct], since: datetime) -> list[Order]:
+        """Of some orders those that nobody ordered by hand and that were to bring current, or money for it.
+
+        Money that is proved in the wallet of a meter that was cut off has a reconnection behind it.
+        """
+        proved = await self._book.acts.of_verb(Topic.ORDER, Signal.PROVE, since=since)
+        arrived = {kept.act.subject for kept in proved}
+        orders = [Life.of([kept.act]).order for kept in created]
+        return [
+            order
+            for order in orders
+            if order.kind in BRINGS_CURRENT
+            and order.origin is Origin.PAYMENT
+            and not (order.kind is OrderKind.TOP_UP and order.id in arrived)
+        ]
+
+    async def _waits(self, brought: Iterable[Order]) -> list[Waited]:
+        """Those who waited where these orders went, and where somebody waits now; each once."""
+        orders = list(brought)
+        names = dict.fromkeys([*(order.meter for order in orders), *sorted(self.waiting())])
+        places = {name: self._roster.meter(name) or self._roster.heir_of(name) for name in names}
+        there = {meter.id: meter for meter in places.values() if meter is not None}
+        waits = [one for meter in there.values() for one in await self._at(meter)]
+        gone = _causes(order for order in orders if places[order.meter] is None)
+        return waits + [one for order in gone.values() if (one := await self._wait(order)) is not None]
+
+    async def _at(self, meter: RosterMeter) -> list[Waited]:
+        """Every wait at a meter that is in the roster."""
+        found = await waits_of(self._book, meter)
+        return [self._waited(meter.id, one.cause, one.closed) for one in found]
+
     async def _wait(self, order: Order) -> Waited | None:
-        """The wait that a reconnection stands for; ``None``: its cause is not in the log."""
+        """The wait of a meter that is gone, by its reconnection; ``None``: its cause is not in the log."""
         cause = order.payment or order.reference
         told = await self._book.acts.of_subject(Topic.EVIDENCE, cause)
         if not told:
@@ -202,22 +244,24 @@ class Punctuality:
             if is_proved_closed(one) and one.acts[-1].number > told[0].number
         ]
         proof = min(closed, key=lambda one: one.number, default=None)
+        return self._waited(order.meter, told[0], proof)
+
+    def _waited(self, meter: str, cause: KeptAct, closed: KeptAct | None) -> Waited:
         timeline = self._book.timeline
-        until = timeline.now() if proof is None else timeline.lived(proof.act.at)
+        until = timeline.now() if closed is None else timeline.lived(closed.act.at)
         return Waited(
-            meter=order.meter,
-            cause=cause,
-            since=told[0].act.at,
-            energised_at=None if proof is None else proof.act.at,
-            is_late=until - timeline.lived(told[0].act.at) > IN_TIME,
+            meter=meter,
+            cause=cause.act.subject,
+            since=cause.act.at,
+            energised_at=None if closed is None else closed.act.at,
+            is_late=until - timeline.lived(cause.act.at) > IN_TIME,
         )
 
 
-def _causes(created: Sequence[KeptAct]) -> dict[tuple[str, str], Order]:
-    """The first reconnection of each cause, of those that nobody ordered by hand."""
+def _causes(orders: Iterable[Order]) -> dict[tuple[str, str], Order]:
+    """The first reconnection of each cause."""
     found: dict[tuple[str, str], Order] = {}
-    for kept in created:
-        order = Life.of([kept.act]).order
-        if order.kind in CLOSES and order.origin is Origin.PAYMENT:
+    for order in orders:
+        if order.kind in CLOSES:
             found.setdefault((order.meter, order.payment or order.reference), order)
     return found
