@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from meterlink.cli import app
+from meterlink.cli import app, order_confirm
 from meterlink.cli.completion import granted_like
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
@@ -25,9 +25,11 @@ from meterlink.daemon.requests import no_control
 from meterlink.daemon.settings_check import profiles_of
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
+from meterlink.model.order import OrderState
 from meterlink.model.payload import time_out
 from meterlink.orders.cases.book import CaseBook
 from tests.support.order_gateway import PEOPLE, Proved
+from tests.support.orders import at_state
 
 pytestmark = pytest.mark.asyncio
 
@@ -190,6 +192,33 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         dry = await town.say("clara", *create, *deadline, "--dry-run", "--json")
         told = json.loads(dry.stdout)
         assert (8, [], "cancelled") == (dry.exit_code, told["rules"], told["known"]["state"])
+
+
+async def test_who_confirms_a_finding_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody would put his name under what he has never read, or a script under whatever stands."""
+    town = Town(tmp_path)
+    (tmp_path / "people.toml").write_text(
+        PEOPLE + '\n[[people]]\nname = "dora"\nroles = ["dispatcher"]\n', encoding="utf-8"
+    )
+    find = ["order", "find", "t-1", "--finding"]
+    async with town.open() as journal:
+        await journal.acts.append(*at_state(OrderState.UNKNOWN, id="t-1", meter="m7").acts)
+        assert 8 == (await town.say("dora", "order", "confirm", "t-1", "--found", "done")).exit_code
+        told = await town.say("david", *find, "done", "--evidence", "contact open", "--lang", "en")
+        assert (0, True) == (told.exit_code, "done (it was obeyed): contact open" in told.stdout)
+        assert 2 == (await town.say("dora", "order", "confirm", "t-1")).exit_code, "nobody to ask"
+        second = [*find, "not_done", "--evidence", "the next house"]
+        assert 8 == (await town.say("anna", *second)).exit_code
+        assert 0 == (await town.say("anna", *second, "--instead", "done")).exit_code
+        no = await town.say("dora", "order", "confirm", "t-1", "--found", "done", "--lang", "zh")
+        assert (8, True) == (no.exit_code, "当前的核实结论是 not_done" in no.stderr)
+        monkeypatch.setattr(order_confirm, "can_be_asked", lambda: True)
+        asked = await town.say("dora", "order", "confirm", "t-1", "--lang", "zh", stdin="n\n")
+        assert (1, True) == (asked.exit_code, "not_done (未执行): the next house" in asked.stderr)
+        assert 2 == (await town.say("dora", "order", "confirm", "t-1", "--json")).exit_code
+        assert 0 == (await town.say("dora", "order", "confirm", "t-1", stdin="y\n")).exit_code
+        shown = json.loads((await town.say("dora", "order", "show", "t-1", "--json")).stdout)
+        assert ("not_done", "anna") == (shown["finding"], shown["found"]["by"])
 
 
 async def test_evidence_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_a_finding_takes_two_persons() -> None:
     assert (False, True) == (history.life.is_open, history.life.locks_meter)
     assert "not_found" == _why(history, Signal.CONFIRM)
     history.take(Signal.FIND, actor="anna", finding="done")
-    seen = {"finding": "done", "found_step": history.life.found_step}
+    seen: dict[str, Any] = {"finding": "done", "found_step": history.life.found_step}
     assert "same_person" == _why(history, Signal.CONFIRM, actor="anna", **seen)
     history.take(Signal.FIND, actor="bert", finding="not_done", instead="done")
     assert ("", True) == (history.life.finding_of_two, history.life.locks_meter)
@@ -314,7 +314,7 @@ def test_nobody_confirms_a_finding_that_he_has_not_seen() -> None:
     """Two persons would have found what only one did: the other had looked before it was told anew."""
     history = at_state(OrderState.UNKNOWN)
     first = history.take(Signal.FIND, actor="anna", finding="done")
-    seen = {"finding": "done", "found_step": first.found_step}
+    seen: dict[str, Any] = {"finding": "done", "found_step": first.found_step}
     assert "other_finding" == _why(history, Signal.CONFIRM, actor="carl", **{**seen, "finding": "not_done"})
     history.take(Signal.FIND, actor="bert", finding="done", evidence="the other house", instead="done")
     assert "other_finding" == _why(history, Signal.CONFIRM, actor="carl", **seen)
@@ -339,7 +339,7 @@ def test_a_trip_that_was_found_not_done_needs_no_reversal() -> None:
     history.take(Signal.PAYMENT)
     history.take(Signal.FIND, actor="anna", finding="not_done")
     assert history.life.is_to_be_reversed
-    seen = {"finding": "not_done", "found_step": history.life.found_step}
+    seen: dict[str, Any] = {"finding": "not_done", "found_step": history.life.found_step}
     assert not history.take(Signal.CONFIRM, actor="bert", **seen).is_to_be_reversed
 
 

@@ -235,8 +235,10 @@ def find(
     Exit codes: 0 kept; 2 no such order; 7 journal; 8 its state or your role forbids it, or another finding
     stands than you say; 10 no daemon.
     """
-    goes = {"instead": instead.value} if instead else {}
-    _verb("find", order_id, False, config, as_json, lang, finding=finding.value, evidence=evidence, **goes)
+    told: dict[str, Any] = {"finding": finding.value, "evidence": evidence}
+    if instead:
+        told["instead"] = instead.value
+    _verb("find", order_id, False, config, as_json, lang, **told)
 
 
 @app.command()
@@ -261,8 +263,8 @@ def confirm(
       meterlink order confirm t-1
 
     \b
-    Exit codes: 0 confirmed; 1 you said no; 2 no such order, or no terminal and no --found; 7 journal;
-    8 its state or your role forbids it, or another finding stands; 10 no daemon.
+    Exit codes: 0 confirmed; 1 you said no; 2 no such order, or no --found without a terminal or with --json;
+    7 journal; 8 its state or your role forbids it, or another finding stands; 10 no daemon.
     """
     from meterlink.cli.order_confirm import Confirming
 

@@ -26,12 +26,12 @@ class Confirming(OrderAsking):
             finding: ``done`` or ``not_done``; empty: show the one that stands and ask.
 
         Raises:
-            Wrong: no finding is named, and nobody can be asked.
+            Wrong: no finding is named, and nobody can be asked: a program never is.
 
         """
         if finding:
             return self.shown("order.confirm", id=order_id, finding=finding)
-        if not sys.stdin.isatty():
+        if self._as_json or not can_be_asked():
             raise Wrong(
                 "say which finding: --found done or --found not_done",
                 "须指明核实结论:--found done 或 --found not_done",
@@ -51,6 +51,11 @@ class Confirming(OrderAsking):
         """Show the order and its finding to a person, before he is asked."""
         say(f"{order['id']}  {order['kind']}  {order['meter']}", err=True)
         say(f"  {local(step['at'])}  {step['actor']}  {finding_of(step, self._lang)}", err=True)
+
+
+def can_be_asked() -> bool:
+    """Whether a person sits at the command."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _step_that_found(order: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -180,12 +180,13 @@ def _found_it_himself(life: Life, step: Step) -> bool:
 
 def _stands_another(life: Life, step: Step) -> bool:
     """A finding takes the place of one that stands only where its person has seen that one."""
-    return step.body.get("instead", "") != life.finding
+    return str(step.body.get("instead", "")) != life.finding
 
 
 def _confirms_another(life: Life, step: Step) -> bool:
     """Who confirms names the finding that he saw: another one may have been told since."""
-    return (step.body["finding"], step.body["found_step"]) != (life.finding, life.found_step)
+    seen: tuple[str, int] = (step.body["finding"], step.body["found_step"])
+    return seen != (life.finding, life.found_step)
 
 
 def _is_no_finding(_life: Life, step: Step) -> bool:
