@@ -88,3 +88,29 @@ def test_attempts_that_a_hold_outlasts_leave_one_field_order_that_says_so(tmp_pa
 
     gateway.run(seconds=3 * 3600, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
+
+
+def test_a_reconnection_that_begins_again_late_sends_nobody_a_second_time(tmp_path: Path) -> None:
+    """Somebody is on the way to that house already; a second one would meet him there."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        gateway.unplug()
+        (close,) = (await gateway.paid(M))["orders"]
+        await asyncio.sleep(20 * 60)
+        gateway.strikes.add("loss", times=1)
+        gateway.plugged = True
+        await gateway.until(close, "sending", "unconfirmed", "readback")
+        await tell_hold(gateway)
+        assert "not_done" == (await gateway.until(close))["state"]
+        (item,) = await _field_orders(gateway)
+        await asyncio.sleep(15 * 60)
+        gateway.unplug()
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(180)
+        (_, again) = await _closings(gateway)
+        assert again["is_open"]
+        assert [item["id"]] == [one["id"] for one in await _field_orders(gateway)]
+
+    gateway.run(seconds=3 * 3600, meanwhile=script)

@@ -24,6 +24,7 @@ from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.arrived import stopped_by
+from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
@@ -170,36 +171,16 @@ class Aftermath:
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if last is not None and last.act.is_open:
                 continue
-            if (sent := await self._sent_there(life, fresh)) is not None:
+            if (sent := await self._standing(life, fresh)) is not None:
                 found.append(replace(fresh, subject=sent.subject, step=sent.step + 1))
             else:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
         return found
 
-    async def _sent_there(self, life: Life, fresh: Act) -> Act | None:
-        """The newest act of the item that sends somebody there already for the same cause, if one does.
-
-        That item is told anew and stays whose it is: two would send two people to one house, the first of
-        them with what stopped an earlier order.
-        """
-        if fresh.body["kind"] != WorkKind.FIELD_ORDER or life.order.origin is not Origin.PAYMENT:
-            return None
-        newest: dict[str, Act] = {}
-        orders: dict[str, str] = {}
-        async for kept in self._book.acts.all_of_meter(life.order.meter, Topic.WORK):
-            newest[kept.act.subject] = kept.act
-            if kept.act.verb == "open" and kept.act.body["kind"] == WorkKind.FIELD_ORDER:
-                orders[kept.act.subject] = kept.act.body["order"]
-        for subject, order in reversed(orders.items()):
-            if newest[subject].is_open and order and await self._is_of_cause(order, life.order):
-                return newest[subject]
-        return None
-
-    async def _is_of_cause(self, name: str, order: Order) -> bool:
-        """Whether an order goes by itself for the same record as another one."""
-        other = (await self._book.read(name)).order
-        cause = order.payment or order.reference
-        return other.origin is Origin.PAYMENT and (other.payment or other.reference) == cause
+    async def _standing(self, life: Life, fresh: Act) -> Act | None:
+        """The item that is told anew in place of a second field order; ``None``: there is none."""
+        is_field_order = fresh.body["kind"] == WorkKind.FIELD_ORDER
+        return await sent_there(self._book, life.order) if is_field_order else None
 
     async def _alarm(self, life: Life, at: datetime) -> list[Act]:
         seen = Seen(

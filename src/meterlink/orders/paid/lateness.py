@@ -30,6 +30,7 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
+from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
@@ -156,7 +157,8 @@ class Lateness:
         life = _undecided(self._book.open_of(wait.meter))
         if life is None or (item := item_id(WorkKind.FIELD_ORDER, life.order.id)) in told:
             return  # what has ended has left its work
-        if await self._book.acts.last_of(Topic.WORK, item) is None:
+        last = await self._book.acts.last_of(Topic.WORK, item)
+        if last is None and await sent_there(self._book, life.order) is None:
             minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
             why = (
                 f"{wait.told} more than {minutes} minutes ago, and order {life.order.id} "
