@@ -20,6 +20,7 @@ from meterlink.clock import SystemClock
 from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
+from meterlink.daemon.loop_errors import LoopErrors
 from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
 from meterlink.daemon.notify import READY, STOPPING, Notifier, status
@@ -184,6 +185,7 @@ def until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     """
 
     async def run() -> None:
+        LoopErrors(asyncio.get_running_loop())
         stop = asyncio.Event()
         ends = (signal.SIGINT, signal.SIGTERM)
         with hearing({number: partial(_note_signal, number, stop) for number in ends}):
