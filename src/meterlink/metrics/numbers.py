@@ -1,6 +1,6 @@
 """Numbers of a daemon at one moment, as whoever has them hands them in.
 
-A line is a label, because people look for the bad one; of those beyond ``LINES_MAX`` all numbers are one, as a
+A line is a label, because people look for the bad one; those beyond ``LINES_MAX`` are one together, since a
 roster may name any number of them by URL. A meter never is: twenty thousand meters would be twenty thousand
 series of each number.
 """
