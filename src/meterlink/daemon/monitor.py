@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from meterlink.daemon.sending import send
 from meterlink.errors import LineBusy
 from meterlink.transports.accepting import AT_ONCE, queue
 
@@ -109,8 +110,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
     with suppress(OSError, TimeoutError), closing(writer):
         async with asyncio.timeout(REQUEST_S_MAX):
             page = await _page(reader, pages) if pages else _refused(503, "too many ask at one time")
-            writer.write(_response(page))
-            await writer.drain()
+            await send(writer, _response(page))
 
 
 async def _page(reader: asyncio.StreamReader, pages: Pages) -> Page:
