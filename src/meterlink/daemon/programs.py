@@ -21,6 +21,7 @@ from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, dat
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
 from meterlink.daemon.event_loop import LoopMaker, loop_maker, running_loop
+from meterlink.daemon.loop_errors import LoopErrors
 from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
 from meterlink.daemon.notify import READY, STOPPING, Notifier, status
@@ -189,6 +190,7 @@ def until_signal(program: Callable[[asyncio.Event], Awaitable[None]], make_loop:
     """
 
     async def run() -> None:
+        LoopErrors(asyncio.get_running_loop())
         stop = asyncio.Event()
         ends = (signal.SIGINT, signal.SIGTERM)
         _log.info("event_loop", name=running_loop())
