@@ -11,13 +11,12 @@ import pytest
 
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Wanted
+from meterlink.drivers.gdw1376.archive_read import GAPS_MAX, INDEXES_MAX
 from meterlink.drivers.gdw1376.archivist import Archivist1376
 from meterlink.drivers.gdw1376.station import (
     ARCHIVE_KEPT_S,
     CLOCK_KEPT_S,
     EMPTY_KEPT_S,
-    GAPS_MAX,
-    INDEXES_MAX,
 )
 from meterlink.errors import BadAnswer, LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
