@@ -237,7 +237,13 @@ def test_where_each_meter_would_go_is_shown(
         "stood_as": None,
     }
     changed = {**place, "address": B698, "meter": "m2", "number": 5, "point": None, "stood_as": "-"}
-    kinds = {"missing": [], "strange": [], "doubled": [], "other_protocol": [], "meters": []}
+    kinds: dict[str, list[str]] = {
+        "missing": [],
+        "strange": [],
+        "doubled": [],
+        "other_protocol": [],
+        "meters": [],
+    }
     result = {"terminal": ADDRESS, "line": "l", "unreadable": 0, "agrees": False, **kinds}
     asking = TerminalAsking(tmp_path, as_json=False, lang=lang)
     asking._tell_archive({**result, "dry_run": True, "to_enter": [A645, B698], "places": [place, changed]})
