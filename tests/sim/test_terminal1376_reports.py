@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.gdw1376.reporter import WAITING_MAX
@@ -228,5 +230,69 @@ def test_reports_that_wait_for_the_archive_and_one_more() -> None:
         assert 1 == world.reporter.dropped
         await looking(world)
         assert WAITING_MAX == len([event for event in events(world.reports) if event.address == ADDRESS])
+
+    run(body, terminal)
+
+
+def _curve(fn: int, points: int, value: str) -> Any:
+    start = Moment(year=26, month=11, day=22, hour=0, minute=0)
+    values = {"start": start, "density": 1, "points": points, "values": [Decimal(value)] * points}
+    return unit(table.CLASS_2, fn, values, point=7, way="up")
+
+
+CURVES = {
+    **dict.fromkeys(range(81, 89), "0.5000"),
+    **dict.fromkeys(range(89, 92), "220.0"),
+    **dict.fromkeys(range(92, 96), "1.000"),
+    **dict.fromkeys(range(105, 109), "99.0"),
+}
+"""Functions of the published report, and a value of each."""
+FULL = [_curve(89 + number % 3, 255, "220.0") for number in range(31)]
+"""Close to all that one frame can hold: a value of a voltage has two octets."""
+
+
+@pytest.mark.parametrize(
+    ("units", "count"),
+    [([_curve(fn, 96, value) for fn, value in CURVES.items()], 19 * 96), (FULL, 31 * 255)],
+    ids=["published", "full"],
+)
+def test_a_report_of_many_values_is_kept_whole_before_it_is_confirmed(units: list[Any], count: int) -> None:
+    """Its terminal would forget what was cut off, and nobody would have it."""
+    terminal = StockedTerminal(archive=[entry(1, 7, ADDRESS)])
+
+    async def body(world: World) -> None:
+        await looking(world)
+        world.reports.clear()
+        await report(world, table.CLASS_2, *units)
+        [found] = world.reports
+        readings = [part for part in found.parts if isinstance(part, ReportedReadings)]
+        assert count == sum(len(part.values) for part in readings)
+        assert {ADDRESS} == {part.address for part in readings}
+        found.acknowledge()
+        await asyncio.sleep(1)
+        assert terminal.server.confirmed
+
+    run(body, terminal)
+
+
+def test_a_report_that_cannot_be_kept_whole_is_told_and_not_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of it would be kept, and the other half be forgotten by its terminal."""
+    terminal = StockedTerminal(archive=[entry(1, 7, ADDRESS)])
+
+    async def body(world: World) -> None:
+        await looking(world)
+        for most, is_kept in ((96, True), (95, False)):
+            monkeypatch.setattr("meterlink.drivers.gdw1376.told.PARTS_MAX", most)
+            world.reports.clear()
+            terminal.server.confirmed = None
+            await report(world, table.CLASS_2, _curve(89, 96, "220.0"))
+            [found] = world.reports
+            assert is_kept == (96 == len(found.parts))
+            assert is_kept == (not any(one.kind == UNREAD_REPORT for one in events(world.reports)))
+            found.acknowledge()
+            await asyncio.sleep(1)
+            assert is_kept == bool(terminal.server.confirmed)
 
     run(body, terminal)
