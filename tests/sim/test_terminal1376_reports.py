@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import ReportedEvent
+from meterlink.drivers.gdw1376.counted import OLD_TRIES, TRIES
 from meterlink.drivers.gdw1376.reporter import WAITING_MAX
 from meterlink.drivers.reports import Report, ReportedReadings
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE
@@ -18,7 +20,7 @@ from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
-from meterwire.gdw1376.messages.terminal import unit
+from meterwire.gdw1376.messages.terminal import Group, unit
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import ADDRESS, FIVE, MIDNIGHT, OTHER, YESTERDAY, World, run
 
@@ -207,7 +209,7 @@ def test_events_that_are_counted_are_fetched_once() -> None:
         terminal.server.event_counts = (20, 0)
         await looking(world)
         minutes = [event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"]
-        assert 16 == len(minutes) == len(set(minutes))
+        assert 20 == len(minutes) == len(set(minutes))
         terminal.events.append(power(40))
         terminal.server.event_counts = (21, 0)
         await world.station.ask(
@@ -215,7 +217,68 @@ def test_events_that_are_counted_are_fetched_once() -> None:
         )
         await asyncio.sleep(1)
         minutes = [event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"]
-        assert 17 == len(minutes) == len(set(minutes))
+        assert 21 == len(minutes) == len(set(minutes))
+
+    run(body, terminal)
+
+
+class _Sparing(StockedTerminal):
+    """Gives few events in one answer, and says so by its own pointer; and denies some requests for them."""
+
+    def __init__(self, events: int, *, most: int = 99, denials: int = 0) -> None:
+        super().__init__(archive=[entry(1, 1, ADDRESS)])
+        self.events = [power(minute) for minute in range(events)]
+        self.server.event_counts = (events, 0)
+        self.most, self.denials = most, denials
+
+    def _unit(self, afn: int, fn: int, point: int, values: Mapping[str, Any]) -> list[Group]:
+        if afn == table.EVENTS:
+            first, after = values["pm"], values["pn_ptr"] or 256
+            if self.denials and first < len(self.events):
+                self.denials -= 1
+                return []
+            values = {"pm": first, "pn_ptr": min(after, first + self.most)}
+        return super()._unit(afn, fn, point, values)
+
+    @property
+    def requests(self) -> int:
+        return len([one for one in self.asked if one.head.afn == table.EVENTS])
+
+
+def _minutes(world: World) -> set[Any]:
+    return {event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"}
+
+
+@pytest.mark.parametrize("most", [1, 5, 12])
+def test_an_answer_of_fewer_events_than_were_asked_for_is_followed_by_the_rest(most: int) -> None:
+    """Events that a terminal did not fit into one frame would never be told to anybody."""
+    terminal = _Sparing(12, most=most)
+
+    async def body(world: World) -> None:
+        await looking(world)
+        assert 12 == len(_minutes(world))
+        terminal.events += [power(minute) for minute in range(12, 20)]
+        terminal.server.event_counts = (20, 0)
+        await world.station.ask(
+            world.upper, table.CLASS_1, [unit(table.CLASS_1, 2)], priority=Priority.BILLING
+        )
+        await asyncio.sleep(1)
+        assert 20 == len(_minutes(world)) == len(events(world.reports)), "each once"
+
+    run(body, terminal)
+
+
+@pytest.mark.parametrize(("denials", "told"), [(1, 12), (TRIES - 1, 12), (TRIES, 0)])
+def test_a_terminal_that_denies_its_events_is_asked_again(denials: int, told: int) -> None:
+    """What it was too busy to tell would be lost; one that never tells would be asked for ever."""
+    terminal = _Sparing(12, denials=denials)
+
+    async def body(world: World) -> None:
+        await looking(world)
+        assert 0 == len(_minutes(world))
+        await asyncio.sleep(3_600)
+        assert told == len(_minutes(world))
+        assert terminal.requests <= TRIES + 1 + 2 * OLD_TRIES + TRIES
 
     run(body, terminal)
 

@@ -104,7 +104,9 @@ class StockedTerminal:
             told = {"port": values["port"], "len": len(answer), "payload": answer}
             return [unit(afn, fn, told, way="up")]
         if afn == table.EVENTS:
-            some = self.events[values["pm"] : values["pn_ptr"]]
+            some = self.events[values["pm"] : values["pn_ptr"] or 256]
+            if len(some) != (values["pn_ptr"] - values["pm"]) % 256:
+                return []
             counts = list(self.server.event_counts or (0, 0))
             return [unit(afn, fn, {"ec": counts, **values, "events": some}, way="up")]
         if afn == table.CONTROL:
