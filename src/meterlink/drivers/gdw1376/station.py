@@ -26,6 +26,7 @@ from meterlink.drivers.gdw1376.archive_read import Ask, entries_read
 from meterlink.drivers.gdw1376.settings import TerminalSettings
 from meterlink.errors import BadAnswer, ReplyTimeout
 from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.transports.log_budget import LogBudget
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.link.auxiliary import (
@@ -136,6 +137,7 @@ class Station:
         self._tags = 0
         self._reading: asyncio.Lock = asyncio.Lock()
         self._connection = 0
+        self._log = LogBudget()
         self._untold_until_s = -math.inf
 
     @property
@@ -230,7 +232,9 @@ class Station:
                     await self.read_clock(line, priority=priority)
                 except (ReplyTimeout, BadAnswer) as error:
                     self.showed(None)
-                    _log.warning("terminal_clock_untold", terminal=self.name, reason=str(error))
+                    self._log.tell(
+                        _log.warning, "terminal_clock_untold", terminal=self.name, reason=str(error)
+                    )
             return self.clock_ahead
 
     def showed(self, ahead: timedelta | None) -> None:
@@ -318,7 +322,7 @@ class Station:
             return (await self.known_archive(line, priority=priority)).of_address(address)
         except (ReplyTimeout, BadAnswer) as error:
             self._untold_until_s = self.clock.monotonic_s() + UNTOLD_S
-            _log.warning("archive_untold", terminal=self.name, reason=str(error))
+            self._log.tell(_log.warning, "archive_untold", terminal=self.name, reason=str(error))
             return None
 
     async def known_archive(
@@ -341,7 +345,8 @@ class Station:
             if archive is None or anew:
                 archive = await self._read_archive(self.asking_parameters(line, priority), whole=whole)
                 self.believe(archive)
-                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+                meters = len(archive.entries)
+                self._log.tell(_log.info, "archive_read", terminal=self.name, meters=meters)
             return archive
 
     async def read_clock(self, line: Exchanging, *, priority: Priority) -> timedelta | None:
