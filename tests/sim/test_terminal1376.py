@@ -402,6 +402,24 @@ def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
     run(body, terminal)
 
 
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_what_came_along_is_of_the_archive_of_its_time(is_changed: bool) -> None:
+    """The archive is read anew within minutes, and a neighbour's night would be billed."""
+    archive = [entry(1, 1, ADDRESS), entry(2, 2, OTHER)]
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset({ADDRESS, OTHER})
+        await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len(world.station.ahead)
+        if is_changed:
+            terminal.archive[:] = [entry(1, 2, ADDRESS), entry(2, 1, OTHER)]
+        await world.station.known_archive(world.upper, priority=Priority.BILLING, anew=True)
+        assert (not is_changed) == len(world.station.ahead), "what did not change is not asked for again"
+
+    run(body, terminal)
+
+
 def test_a_point_is_not_the_meters_any_more_when_the_terminal_has_logged_in_anew() -> None:
     """Its archive may have been changed while we asked; the answer would be a neighbour's night."""
     terminal = StockedTerminal(archive=[entry(1, 1, ADDRESS)], store=freeze(FIVE))
