@@ -10,7 +10,7 @@ import pytest
 from meterlink.drivers.carrier import hearing, leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
-from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL
+from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL, NODE_REFUSED
 from meterlink.model.zone import CHINA_TIME
 from tests.support.scripted_module import (
     MAIN,
@@ -132,7 +132,11 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
             [ONE],
         ),
         ({"device_type": 1, "protocol": 4, "payload": "01 0100"}, NODE_POWER_FAIL, []),
-        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, NODE_REFUSED, [ONE]),
+        ({"device_type": 2, "protocol": 5, "payload": "010000000000 010000000000"}, NODE_REFUSED, [ONE, ONE]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 0a0000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 02 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 6, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
         ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "reported_values", [ONE]),
         ({"device_type": 1, "protocol": 2, "payload": TRIP.hex()}, "passed_on_frames", [MAIN]),
     ],
