@@ -1,4 +1,4 @@
-"""The two questions about time: what time is it, and how long did it take; and a wait that has an end."""
+"""The two questions about time: what time is it, and how long did it take; waits that have an end."""
 
 from __future__ import annotations
 
@@ -39,3 +39,20 @@ async def wait_for(event: asyncio.Event, longest_s: float | None) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(longest_s):
             await event.wait()
+
+
+def unless_cancelled() -> None:
+    """Go on only if nobody has told the current task to end.
+
+    A task group that fails at the moment at which its own task is cancelled raises what failed, and the
+    cancellation is in it nowhere (Python 3.11 and 3.12): whoever takes that error for the whole story works
+    on, and a stop waits for him. So this follows each ``except*``, and each ``except`` that takes whatever
+    comes of a part and goes on.
+
+    Raises:
+        CancelledError: somebody has.
+
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

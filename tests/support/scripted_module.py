@@ -270,9 +270,8 @@ class Bench:
 
         self.sim.run(told())
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """The owner at work."""
+    def make_owner(self) -> None:
+        """The owner, not yet at work."""
         self.owner = CarrierOwner(
             "plc1",
             self._settings,
@@ -284,6 +283,11 @@ class Bench:
             character_s=0.0,
             report=self.reports.append,
         )
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The owner at work."""
+        self.make_owner()
         async with asyncio.TaskGroup() as group:
             working = group.create_task(self.owner.run())
             try:

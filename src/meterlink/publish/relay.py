@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import structlog
 
+from meterlink.clock import unless_cancelled
 from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
 from meterlink.journal.journal import Journal
 from meterlink.model.act import KeptAct, Topic
@@ -108,6 +109,7 @@ class Relay:
                 failures, told = failures + 1, words
             finally:
                 self.connected = False
+            unless_cancelled()
             await asyncio.sleep(self._reconnect.next_s())
 
     async def drained(self) -> None:

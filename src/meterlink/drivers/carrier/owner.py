@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from meterlink.bus.dialling import Dialling, Opener
-from meterlink.clock import Clock
+from meterlink.clock import Clock, unless_cancelled
 from meterlink.config.carriers import MODULE_LEADS, READ_TIMEOUT_MAX_S, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.counts import Counts
@@ -248,6 +248,7 @@ class CarrierOwner:
         finally:
             self._close(reason or "its port was closed")
             await stream.aclose()
+        unless_cancelled()
         return reason
 
     def _close(self, reason: str) -> None:
