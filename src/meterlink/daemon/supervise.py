@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from meterlink.clock import unless_cancelled
+from meterlink.clock import apart
 
 RESTARTS_MAX = 5
 RESTART_WINDOW_S = 600.0
@@ -41,17 +41,20 @@ async def supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
     crashes: list[float] = []  # of the last ones
     while True:
         try:
-            await start()
+            await apart(_run(start), name)
         except Exception as error:  # noqa: BLE001 (a line's bug may not reach its neighbours)
             now = loop.time()
             full = len(crashes) == RESTARTS_MAX and now - crashes[0] < RESTART_WINDOW_S
             pause_s = RESTART_WINDOW_S if full else RESTART_PAUSE_S
             crashes = [*crashes[1 - RESTARTS_MAX :], now]
             _log.error("part_crashed", part=name, pause_s=pause_s, exc_info=error)
-            unless_cancelled()
             await asyncio.sleep(pause_s)
         else:
             return
+
+
+async def _run(start: Callable[[], Awaitable[None]]) -> None:
+    await start()
 
 
 class Leavable:

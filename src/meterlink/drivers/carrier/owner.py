@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from meterlink.bus.dialling import Dialling, Opener
-from meterlink.clock import Clock, unless_cancelled
+from meterlink.clock import Clock, apart
 from meterlink.config.carriers import MODULE_LEADS, READ_TIMEOUT_MAX_S, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.counts import Counts
@@ -237,19 +237,21 @@ class CarrierOwner:
         self._asking = Asking(port, self.counts.denied)
         self._leading = Leading(self.name, self._asking)
         try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                group.create_task(port.run(), name=f"carrier[{self.name}].port")
-                group.create_task(self._lead(port, self._asking), name=f"carrier[{self.name}].starter")
-                group.create_task(self._leading.run(), name=f"carrier[{self.name}].leader")
+            await apart(self._at_work(port, self._asking, self._leading), f"carrier[{self.name}].open")
         except* LineError as errors:
             reason = str(next(_leaves(errors)))
             self._trouble = reason
         finally:
             self._close(reason or "its port was closed")
             await stream.aclose()
-        unless_cancelled()
         return reason
+
+    async def _at_work(self, port: ModulePort, asking: Asking, leading: Leading) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(port.run(), name=f"carrier[{self.name}].port")
+            group.create_task(self._lead(port, asking), name=f"carrier[{self.name}].starter")
+            group.create_task(leading.run(), name=f"carrier[{self.name}].leader")
 
     def _close(self, reason: str) -> None:
         self._ready.clear()
