@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import tzinfo
 from typing import Any, Final
@@ -29,16 +29,22 @@ from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.leading import Leading
 from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.payload import CODES, Outgoing
-from meterlink.drivers.carrier.port import ModulePort
+from meterlink.drivers.carrier.port import Flooded, ModulePort
 from meterlink.drivers.carrier.reading import MeterCall, Reader
 from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting
 from meterlink.drivers.carrier.window import Window
 from meterlink.drivers.reports import Report
 from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkError, ReplyTimeout
 from meterlink.model.protocols import MeterProtocol
+from meterlink.transports.backoff import Backoff
 from meterlink.transports.stream import ByteStream
 from meterwire.errors import LocalProtocolError
 
+FLOODED_PAUSE_S: Final = 1.0
+FLOODED_PAUSE_MAX_S: Final = 600.0
+"""A module that sent too much is called again after pauses that double, from the first to the longest."""
+CALM_S: Final = 3_600.0
+"""A connection that has lasted so long begins them anew."""
 READY_WAIT_S: Final = 60.0
 """So long a lane waits for a module that is being started, before its meters are told why not."""
 _log = structlog.get_logger(__name__)
@@ -93,6 +99,7 @@ class CarrierOwner:
         }
         self.in_step = InStep(name, settings, self.roster, clock=clock, report=report)
         self._dialling = Dialling(name, opener, rng)
+        self._flooded = Backoff(rng, first_s=FLOODED_PAUSE_S, max_s=FLOODED_PAUSE_MAX_S)
         self._character_s = character_s
         self._hearing = ModuleHearing(
             name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
@@ -217,15 +224,20 @@ class CarrierOwner:
                     self._trouble = str(error)
                     await asyncio.sleep(max(0.1, self._dialling.due_at - loop.time()))
                     continue
-                self._trouble = await self._while_open(stream)
+                opened_s = loop.time()
+                broke = await self._while_open(stream)
                 if not self._dialling.is_flapping:
                     _log.warning("carrier_lost", line=self.name, reason=self._trouble)
+                if loop.time() - opened_s >= CALM_S:
+                    self._flooded.reset()
+                if isinstance(broke, Flooded):
+                    await asyncio.sleep(self._flooded.next_s())
         finally:
             self._close("the owner has stopped")
 
-    async def _while_open(self, stream: ByteStream) -> str:
-        """Use a port until it breaks; why it did."""
-        reason = ""
+    async def _while_open(self, stream: ByteStream) -> LineError | None:
+        """Use a port until it breaks; what broke it."""
+        error: LineError | None = None
         port = ModulePort(
             stream,
             self.counts.strays,
@@ -239,12 +251,12 @@ class CarrierOwner:
         try:
             await apart(self._at_work(port, self._asking, self._leading), f"carrier[{self.name}].open")
         except* LineError as errors:
-            reason = str(next(_leaves(errors)))
-            self._trouble = reason
+            error = next(_leaves(errors))
+            self._trouble = str(error)
         finally:
-            self._close(reason or "its port was closed")
+            self._close("its port was closed" if error is None else str(error))
             await stream.aclose()
-        return reason
+        return error
 
     async def _at_work(self, port: ModulePort, asking: Asking, leading: Leading) -> None:
         async with asyncio.TaskGroup() as group:
@@ -382,7 +394,7 @@ class CarrierOwner:
             self._wanted.set()
 
 
-def _leaves(errors: BaseExceptionGroup[LineError]) -> Any:
+def _leaves(errors: BaseExceptionGroup[LineError]) -> Iterator[LineError]:
     for error in errors.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)
