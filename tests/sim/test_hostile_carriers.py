@@ -36,9 +36,12 @@ from tests.support.scripted_module import METERS, RUN_MODE, ScriptedModule, aske
 
 START = datetime(2026, 10, 1, 3, tzinfo=UTC)
 GOOD, MAD = 3, 50
-FOR_S, MAD_AT_S = 900.0, 200.0
-ASK_EACH_S, REPORT_EACH_S = 7.0, 31.0
-MEMORY_PIECE = 16_384
+FOR_S, MAD_AT_S = 240.0, 220.0
+ASK_EACH_S, REPORT_EACH_S = 7.0, 31.0001
+"""Never at one instant: which of two comes first then is nobody's business."""
+PIECE = 16_384
+FRAMES = 600
+"""Others that a mad module says before it begins again."""
 
 
 @dataclass(slots=True)
@@ -70,17 +73,12 @@ class _Noted:
         return octets
 
 
-def _of(afn: int, fn: int, values: Callable[[int], dict[str, Any]]) -> Iterator[bytes]:
+def _of(afn: int, fn: int, values: Callable[[int], dict[str, Any]]) -> bytes:
     server = ModuleServer()
-    for number in count():
+    for number in range(FRAMES):
         server.give_up()
         server.report(afn, fn, values(number))
-        yield server.octets_to_send()
-
-
-def _rubbish() -> Iterator[bytes]:
-    while True:
-        yield b"\x68" * MEMORY_PIECE
+    return server.octets_to_send()
 
 
 def _power(number: int) -> dict[str, Any]:
@@ -88,11 +86,11 @@ def _power(number: int) -> dict[str, Any]:
     return {"device_type": 1, "protocol": 4, "len": 7, "payload": payload}
 
 
-KINDS: dict[str, Callable[[], Iterator[bytes]]] = {
-    str(RUBBISH_OCTETS_MAX): _rubbish,
-    str(UNASKED_OCTETS_MAX): lambda: _of(0x03, 10, lambda _: dict(RUN_MODE)),
-    "octets unasked": lambda: _of(0x06, 5, _power),
-    "octets unasked, and": lambda: _of(0x14, 1, lambda number: {"phase": 1, "addr": f"{number:012d}", "index": 1}),
+KINDS: dict[str, bytes] = {
+    str(RUBBISH_OCTETS_MAX): b"\x68" * PIECE,
+    str(UNASKED_OCTETS_MAX): _of(0x03, 10, lambda _: dict(RUN_MODE)),
+    "octets unasked": _of(0x06, 5, _power),
+    "octets unasked, and": _of(0x14, 1, lambda number: {"phase": 1, "addr": f"{number:012d}", "index": 1}),
 }
 """What they say, by words of the reason for which they are cut off."""
 
@@ -173,14 +171,14 @@ class _Plant:
         yield read()
         yield report()
 
-    def _gone_mad(self, number: int, story: Callable[[], Iterator[bytes]], gatehouse: Gatehouse) -> Any:
+    def _gone_mad(self, number: int, story: bytes, gatehouse: Gatehouse) -> Any:
         name = f"mad{number}"
 
         async def rave(far: ByteStream) -> None:
             try:
                 await asyncio.sleep(max(0.0, MAD_AT_S - asyncio.get_running_loop().time()))
-                for octets in story():
-                    await far.send(octets)
+                while True:
+                    await far.send(story)
             except LineError:
                 await far.aclose()
 
@@ -193,10 +191,6 @@ class _Plant:
 
         raving: set[asyncio.Task[None]] = set()
         yield self._owner(name, opened, gatehouse).run()
-
-
-async def _nobody() -> None:
-    pass
 
 
 def _no_port(*_: Any) -> Any:
@@ -222,12 +216,13 @@ def test_modules_that_have_gone_mad_cost_nobody_anything(tmp_path: Path, quiet: 
         other = plant.heard[name]
         assert (heard.pieces, heard.digest.hexdigest()) == (other.pieces, other.digest.hexdigest()), name
     assert quiet.answered == plant.answered
-    _are_told_once(logs)
-    assert max(plant.calls.values()) < 16, "pauses grow"
+    _are_told_once(logs, plant.calls)
+    assert max(plant.calls.values()) < 12, "pauses grow"
 
 
-def _are_told_once(logs: list[MutableMapping[str, Any]]) -> None:
+def _are_told_once(logs: list[MutableMapping[str, Any]], calls: dict[str, int]) -> None:
+    lost = [line for line in logs if line["event"] == "carrier_lost"]
     for number, why in zip(range(MAD), list(KINDS) * MAD, strict=False):
-        lost = [line for line in logs if (line["event"], line.get("line")) == ("carrier_lost", f"mad{number}")]
-        assert any(why in line["reason"] for line in lost), (number, why)
-        assert len(lost) <= 2, "one for each new reason"
+        reasons = [line["reason"] for line in lost if line["line"] == f"mad{number}"]
+        assert 2 <= sum(why in one for one in reasons), (number, why)
+        assert len(reasons) <= calls[f"mad{number}"], "one line a connection"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import hearing, leading
+from meterlink.drivers.carrier import leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -109,18 +110,16 @@ def test_who_floods_again_is_called_more_and_more_seldom() -> None:
 
     with capture_logs() as logs:
         bench.run(story)
-    pauses = [later - earlier for earlier, later in zip(module.calls, module.calls[1:], strict=False)]  # noqa: RUF007
+    pauses = [later - earlier for earlier, later in zip(module.calls, module.calls[1:], strict=False)]
     assert pauses[0] < 2 * owner.FLOODED_PAUSE_S
     assert owner.FLOODED_PAUSE_MAX_S / 2 <= min(pauses[-10:])
     assert max(pauses) <= owner.FLOODED_PAUSE_MAX_S + 1
-    assert 1 == len(_flooded(logs)), "it is told when it begins"
+    assert len(module.calls) - 1 == len(_flooded(logs)), "one line of the log for each"
 
 
 async def _quietly(work: Any) -> None:
-    try:
+    with suppress(LineError):
         await work
-    except LineError:
-        pass
 
 
 @pytest.mark.parametrize("asks", [False, True])
@@ -140,7 +139,7 @@ def test_a_module_that_waits_for_us_may_say_much(asks: bool) -> None:
                 await bench.module.report(0x06, 5, _power(number))
                 await asyncio.sleep(WAITED_S)
                 bench.reports[-1].acknowledge()
-            while server.open_reports:
+            while server.open_reports:  # noqa: ASYNC110 (a module has no event)
                 await asyncio.sleep(0.001)
         took_s = loop.time() - begun_s
         assert (times - ANSWERS_BURST) / ANSWERS_PER_S == pytest.approx(took_s, rel=0.05)
@@ -195,7 +194,7 @@ def test_others_have_their_turn_after_each_piece() -> None:
             heard=lambda: None,
             late=lambda _, __: None,
         )
-        with pytest.raises(ExceptionGroup) as raised:  # noqa: PT012 (one thing)
+        with pytest.raises(ExceptionGroup) as raised:
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(flooded.run())
                 while not reading.done():

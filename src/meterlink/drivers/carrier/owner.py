@@ -226,7 +226,7 @@ class CarrierOwner:
                     continue
                 opened_s = loop.time()
                 broke = await self._while_open(stream)
-                if not self._dialling.is_flapping:
+                if isinstance(broke, Flooded) or not self._dialling.is_flapping:
                     _log.warning("carrier_lost", line=self.name, reason=self._trouble)
                 if loop.time() - opened_s >= CALM_S:
                     self._flooded.reset()

@@ -4,11 +4,10 @@ Both sides may start an exchange, so everything that comes goes through one list
 is handed on at once and in order, answers go to those who asked. Frames leave one after the other; the wait
 for an answer begins when the request has left. Nothing is sent twice here: who asks decides.
 
-A module that sends without end, or nothing that anybody can read, is cut off (``Flooded``), and its neighbours
-have their turn after each piece of what it says; see ``bus.endurance``. An answer is as long as we have asked
-for, and a module waits for our answer before it asks for the next meter (AFN 14), and for a confirmation before
-before it reports the next thing (AFN 06), so we set the pace (``pace``): what it says without waiting has less
-room.
+A module that sends without end, or nothing that anybody can read, is cut off (``Flooded``), and others have
+their turn after each piece of what it says; see ``bus.endurance``. An answer is as long as we have asked for.
+A module waits for our answer before it asks for the next meter (AFN 14), and for a confirmation before it
+reports the next thing (AFN 06), so we set the pace (``pace``); what it says without waiting has less room.
 """
 
 from __future__ import annotations
