@@ -18,7 +18,7 @@ from meterlink.drivers.carrier.port import Flooded, ModulePort
 from meterlink.errors import LineError, LineLost
 from meterlink.transports.stream import ByteStream
 from metersim import Simulation
-from tests.support.scripted_module import METERS, ONE, Bench, ScriptedModule, bench_of, energy
+from tests.support.scripted_module import METERS, ONE, RUN_MODE, Bench, ScriptedModule, bench_of, energy
 
 FRAMES_MAX = UNASKED_OCTETS_MAX // FRAME_OCTETS_LEAST
 WAITED_S = 0.02
@@ -238,3 +238,23 @@ async def _reads(bench: Bench) -> None:
             await asyncio.sleep(1)
         except Exception:  # noqa: BLE001 (the meter is silent)
             await asyncio.sleep(1)
+
+
+def test_a_module_that_begins_anew_all_the_time_is_told_once_a_minute() -> None:
+    """Resets fast enough to be no flood would be a line each: thousands an hour, and the disk full."""
+    bench = bench_of()
+    minutes = 10
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        for _ in range(60 * minutes):
+            await asyncio.sleep(1)
+            await bench.module.report(0x03, 10, RUN_MODE)
+        assert (1, 60 * minutes) == (bench.module.opened, bench.owner.counts.resets)
+
+    with capture_logs() as logs:
+        bench.run(story)
+    for event in ("carrier_reset", "carrier_ready"):
+        told = [line["times"] for line in logs if line["event"] == event]
+        assert minutes <= len(told) <= minutes + 1, event
+        assert 59 * (minutes - 2) <= sum(told), event

@@ -34,6 +34,7 @@ from meterlink.drivers.carrier.reading import MeterCall, Reader
 from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting
 from meterlink.drivers.carrier.window import Window
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkError, ReplyTimeout
 from meterlink.model.protocols import MeterProtocol
 from meterlink.transports.backoff import Backoff
@@ -100,6 +101,8 @@ class CarrierOwner:
         self.in_step = InStep(name, settings, self.roster, clock=clock, report=report)
         self._dialling = Dialling(name, opener, rng)
         self._flooded = Backoff(rng, first_s=FLOODED_PAUSE_S, max_s=FLOODED_PAUSE_MAX_S)
+        self._readies = Seldom(clock.monotonic_s)
+        self._not_led = Seldom(clock.monotonic_s)
         self._character_s = character_s
         self._hearing = ModuleHearing(
             name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
@@ -247,7 +250,7 @@ class CarrierOwner:
             late=self.latencies.note,
         )
         self._asking = Asking(port, self.counts.denied)
-        self._leading = Leading(self.name, self._asking)
+        self._leading = Leading(self.name, self._asking, self._not_led)
         try:
             await apart(self._at_work(port, self._asking, self._leading), f"carrier[{self.name}].open")
         except* LineError as errors:
@@ -330,12 +333,13 @@ class CarrierOwner:
         self._open_window(port, self.facts)
         if self._leading is not None:
             self._leading.begin(leads=self.facts.leads)
-        for trouble in troubles:
-            _log.info("carrier_trouble", line=self.name, reason=trouble)
         self._at_stage("")
         self._trouble = ""
         self._ready.set()
-        _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor)
+        if times := self._readies.times():
+            for trouble in troubles:
+                _log.info("carrier_trouble", line=self.name, reason=trouble)
+            _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor, times=times)
 
     def _open_window(self, port: ModulePort, facts: ModuleFacts) -> None:
         timeout_s = facts.monitor_timeout_s
