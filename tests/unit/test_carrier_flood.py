@@ -250,6 +250,7 @@ def test_a_module_that_begins_anew_all_the_time_is_told_once_a_minute() -> None:
         for _ in range(60 * minutes):
             await asyncio.sleep(1)
             await bench.module.report(0x03, 10, RUN_MODE)
+        await asyncio.sleep(0.1)
         assert (1, 60 * minutes) == (bench.module.opened, bench.owner.counts.resets)
 
     with capture_logs() as logs:
