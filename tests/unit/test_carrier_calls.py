@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import hearing, leading
+from meterlink.drivers.carrier import leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL, NODE_REFUSED
@@ -95,27 +95,6 @@ def test_a_report_is_confirmed_only_when_it_has_been_kept() -> None:
         bench.reports[0].acknowledge()
         await asyncio.sleep(1)
         assert 0 == bench.module.server.open_reports
-
-    bench.run(story)
-
-
-def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
-    """A module gone mad would eat our memory, or its line."""
-    bench = bench_of()
-
-    async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        for number in range(3_000):
-            bench.module.server.give_up()
-            values = {
-                "device_type": 1,
-                "protocol": 4,
-                "len": 7,
-                "payload": b"\x01" + number.to_bytes(6, "big"),
-            }
-            await bench.module.report(0x06, 5, values)
-        assert energy(ONE) == await bench.octets(ONE)
-        assert hearing.CALLS_KEPT >= len(bench.reports)
 
     bench.run(story)
 

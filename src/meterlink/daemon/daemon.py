@@ -52,7 +52,7 @@ from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
-from meterlink.daemon.supervise import supervised
+from meterlink.daemon.supervise import Leavable
 from meterlink.daemon.terminal_requests import TerminalRequests
 from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
@@ -180,7 +180,7 @@ class Daemon:
             )
             billing = self._billing(settings, journal)
             beside = self._beside(settings, parts, care, billing)
-            tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
+            tasks = [group.create_task(Leavable(name, run).run(), name=name) for name, run in beside.items()]
             reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
             reloading = group.create_task(reloader.run(self._asked), name="reloader")
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
