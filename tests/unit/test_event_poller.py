@@ -108,7 +108,7 @@ class _Bench:
                     line=SimpleNamespace(name="line1"),  # type: ignore[arg-type]
                     driver=self.memory,  # type: ignore[arg-type]
                     keeper=journal,
-                    looks=Looks({}, shown={}, tell_mixed=_nobody, clock=self.sim.clock, zone=CHINA_TIME),
+                    looks=Looks({}, shown={}, tell_mixed=_nobody, tell_settles_else=_nobody, clock=self.sim.clock, zone=CHINA_TIME),
                     events=journal.events,
                     ledger=journal.ledger,
                     clock=self.sim.clock,
