@@ -188,9 +188,8 @@ class Looks:
             await self._look_at_number(known, meter, today, priority)
         if data_class in FREEZES and known.day != today:
             await self._look_at_day(known, meter, today, priority)
-        if data_class in FREEZES and sight.reading_day is not None:
-            if _is_due(known.settlement_on, today, SETTLEMENT_EVERY):
-                await self._look_at_settlement(known, meter, sight.reading_day, today)
+        if data_class in FREEZES and _is_due(known.settlement_on, today, SETTLEMENT_EVERY):
+            await self._look_at_settlement(known, meter, today)
 
     # What is asked counts as known meanwhile, so that another plan does not ask the same.
 
@@ -220,15 +219,16 @@ class Looks:
             self._shown.get(meter, NOT_LOOKED), clock_ahead=ahead, clock_at=at, status_word=word
         )
 
-
-    async def _look_at_settlement(self, known: _Known, meter: str, reading_day: int, today: date) -> None:
+    async def _look_at_settlement(self, known: _Known, meter: str, today: date) -> None:
         sight, before, known.settlement_on = self._sights[meter], known.settlement_on, today
+        if sight.reading_day is None:
+            return
         try:
             shown = await sight.looker.settles_on(sight.address, Priority.CURVE)
         except BaseException:
             known.settlement_on = before
             raise
-        expected = SettlementDay(reading_day, 0)
+        expected = SettlementDay(sight.reading_day, 0)
         if shown is not None and shown != expected:
             _log.warning("settles_else", meter=meter, shown=str(shown), expected=str(expected))
             await self._tell_settles_else(SettlesElse(meter=meter, shown=shown, expected=expected))

@@ -95,9 +95,7 @@ class Judging:
     async def _tell(self, rule: str, meter: str, shown: str, expected: str) -> None:
         zone = self._settings().gateway.plant_time
         area = next((one.area for one in self._settings().meters if one.id == meter), "")
-        seen = Seen(
-            rule=rule, origin=ORIGINS[rule], meter=meter, area=area, value=shown, threshold=expected
-        )
+        seen = Seen(rule=rule, origin=ORIGINS[rule], meter=meter, area=area, value=shown, threshold=expected)
         alarms = Alarms(self._journal.acts, self._clock, zone=zone)
         try:
             if not await self._is_known(alarms, seen, self._clock.utc_now().astimezone(zone).date()):
