@@ -128,14 +128,17 @@ class CollectionWatch:
                 if told >= TELLS_AT_ONCE:
                     return told  # the same look again the next time
             self._looked[name] = mark
-        await self._close_needless(now)
+        hour = _hour(now)
+        if self._looked.get("work") != hour:
+            await self._close_needless(now)
+            self._looked["work"] = hour
         return told
 
     def _due(self, now: datetime) -> Iterator[tuple[str, object, Callable[[Freezes], list[Finding]]]]:
         """What is looked at, each with what is another when it is to be looked at anew."""
         wanted = self._wanted()
         figures, local = wanted.figures, now.astimezone(self._zone)
-        today, hour = local.date(), local.replace(minute=0, second=0, microsecond=0)
+        today, hour = local.date(), _hour(now)
         if local.time() >= figures.freezes_time:
             percent, when = figures.freezes_percent, f"{figures.freezes_by}"
             yield "freezes", today, lambda freezes: low(freezes, today - _DAY, percent, when)
@@ -194,6 +197,10 @@ class CollectionWatch:
         with self._open() as freezes:
             found = [(last, _why_needless(freezes, kind, last, day, now)) for kind, last, day in waiting]
         return [(last, why) for last, why in found if why]
+
+
+def _hour(now: datetime) -> int:
+    return int(now.timestamp()) // 3_600
 
 
 def _why_needless(freezes: Freezes, kind: WorkKind, last: Act, day: date, now: datetime) -> str:
