@@ -85,6 +85,9 @@ class _World:
         found = await WorkItems(self.at.journal.acts, self.at.clock).list(only_open=False)
         return [one for one in found if one.kind.value.startswith(kind)]
 
+    async def silences(self) -> list[WorkItem]:
+        return [one for one in await self.work() if "POINT_SILENT" in one.id]
+
 
 @asynccontextmanager
 async def _world(path: Path, *numbers: int, **keys: Any) -> AsyncIterator[_World]:
@@ -253,6 +256,7 @@ async def test_a_silent_meter_is_told_worked_on_and_becomes_a_case(tmp_path: Pat
         told = {}
         for day in range(2, 36):
             await at.keep(2, day)
+            await at.due(1, day)
             for hours in (3, 4):
                 if ids := _of(await at.look(day + 1, hours=hours), "POINT_SILENT"):
                     told[day] = ids
@@ -267,12 +271,12 @@ async def test_a_silent_meter_is_told_worked_on_and_becomes_a_case(tmp_path: Pat
             "missing_household:POINT_SILENT:m1:2026-11-02",
             "silent:POINT_SILENT:m1:2026-11-02",
         ]
-        assert open_ids == [one.id for one in await at.work() if one.is_open]
+        assert open_ids == [one.id for one in await at.silences() if one.is_open]
         await at.keep(1, 36)
         await at.look(37, hours=4)
-        assert [] == [one.id for one in await at.work() if one.is_open]
+        assert [] == [one.id for one in await at.silences() if one.is_open]
         assert {"the meter answers again / 电能表已恢复通信"} == {
-            one.notes[-1].text for one in await at.work()
+            one.notes[-1].text for one in await at.silences()
         }
 
 
@@ -292,6 +296,7 @@ async def test_work_at_a_place_without_its_meter_is_closed(tmp_path: Path) -> No
     """FRZ-06: people would look for a meter that lies in the store."""
     async with _world(tmp_path, reading_day=28) as at:
         await at.keep(1, 1)
+        await at.due(1, 2)
         await at.look(10)
         assert [True] == [one.is_open for one in await at.work()]
         await at.at.put(1, reading_day=28, in_service_until=at.at.clock.now)
@@ -348,6 +353,7 @@ async def test_behind_an_outage_the_lines_come_first(
     """After a week without the gateway each meter would be a silent one, and somebody sent to each."""
     async with _world(tmp_path, reading_day=28) as at:
         await at.keep(1, 1)
+        await at.due(1, 2)
         at.at.after(_day(9), hours=0)
         await at.at.journal.ledger.live()
         at.at.clock.now += away
@@ -374,12 +380,37 @@ async def test_a_broken_line_is_told_a_part_at_a_time(
 
 
 @pytest.mark.asyncio
-async def test_a_clock_that_was_never_set_tells_nothing(tmp_path: Path) -> None:
-    """A gateway that starts in 1970 would call nobody silent, and everybody an hour later."""
-    async with _world(tmp_path) as at:
+async def test_a_clock_that_is_set_late_hides_no_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that starts in 1970 behind a week's outage would call every meter silent an hour later."""
+    passed = 0.0
+    async with _world(tmp_path, reading_day=28) as at:
         await at.due(1, 1)
+        at.at.after(_day(1))
+        await at.at.journal.ledger.live()
+        monkeypatch.setattr(at.at.clock, "monotonic_s", lambda: passed)
         at.at.clock.now = datetime(1970, 1, 20, tzinfo=CHINA_TIME)
+        at.begin(boot=at.at.journal.boot + 1)
+        passed = 600.0
         assert 0 == await at.watch.step()
+        at.at.after(_day(9))
+        passed = 2 * 3_600.0
+        assert 0 == await at.watch.step()
+        passed = 86_400.0
+        assert 1 <= await at.watch.step()
+
+
+@pytest.mark.asyncio
+async def test_a_meter_that_was_not_asked_is_not_silent(tmp_path: Path) -> None:
+    """FRZ-06: of a plan of three days a month each meter would be silent, and somebody sent to it."""
+    async with _world(tmp_path, reading_day=28) as at:
+        await at.keep(1, 1)
+        assert [] == _of(await at.look(12), "POINT_SILENT")
+        await at.due(1, 11)
+        assert [] == _of(await at.look(14), "POINT_SILENT")
+        assert ["POINT_SILENT:m1:2026-11-12"] == _of(await at.look(15), "POINT_SILENT"), "since it was asked"
+        assert ["3 d"] == [one.seen.threshold for one in await at.alarms("POINT_SILENT")]
 
 
 def test_a_span_is_what_it_was_written_as() -> None:

@@ -1,7 +1,7 @@
 """Meters that were not reached for days. Source: FRZ-06.
 
 A meter that refuses was reached. What counts is when a reading was kept, not of when it tells: backfill
-of an old day is a word of today.
+of an old day is a word of today. Where a plan asks less than once a day, a silence begins when it has asked.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class Silences:
             if since is None or now - since >= self._stages[0].days * _DAY:
                 since = _silent_since(freezes, meter, now)
             if since is None:
+                self._heard.pop(meter, None)
                 continue
             self._heard[meter] = since
             reached = [stage for stage in self._stages if now - since >= stage.days * _DAY]
@@ -84,14 +85,18 @@ def heard_since(freezes: Freezes, meter: str, since: datetime, now: datetime) ->
 
 
 def _silent_since(freezes: Freezes, meter: str, now: datetime) -> datetime | None:
-    """When a meter was last reached, or came; ``None``: nobody asks it for anything."""
-    if not freezes.journal.look(partial(contact_rows.is_asked, meter=meter)):
-        return None
+    """When a meter was last reached, or came; ``None``: nobody has asked it for anything since."""
     heard = freezes.journal.look(partial(contact_rows.heard_at, meter=meter, since=now - REFUSALS_SINCE))
     settings = freezes.points.settings(meter)
     came = None if settings is None else settings.in_service_since
     known = freezes.points.known_since(meter)
-    return max((one for one in (heard, came or known) if one is not None), default=None)
+    last = max((one for one in (heard, came or known) if one is not None), default=None)
+    if last is None:
+        return None
+    asked = freezes.journal.look(partial(contact_rows.asked_in_vain, meter=meter, since=last, now=now))
+    if asked is None:
+        return None
+    return last if asked - last <= _DAY else asked
 
 
 def _finding(freezes: Freezes, meter: str, since: datetime, stage: Stage) -> Finding:

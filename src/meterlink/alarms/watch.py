@@ -94,7 +94,7 @@ class CollectionWatch:
         self._wanted = wanted
         self._boot = boot
         self._teller = Teller(acts, clock, zone)
-        self._begun_at, self._begun_s = clock.utc_now(), clock.monotonic_s()
+        self._begun_s = clock.monotonic_s()
         self._rests: timedelta | None = None
         self._silences: tuple[tuple[Stage, ...], Silences] | None = None
         self._looked: dict[str, object] = {}
@@ -116,7 +116,7 @@ class CollectionWatch:
 
         """
         now = self._clock.utc_now()
-        if now < SET_FROM or not await self._is_settled():
+        if now < SET_FROM or not await self._is_settled(now):
             return 0
         told = 0
         for name, mark, look in self._due(now):
@@ -169,16 +169,17 @@ class CollectionWatch:
             self._silences = stages, Silences(stages)
         return self._silences[1]
 
-    async def _is_settled(self) -> bool:
-        """Whether the lines have had their time since the start."""
+    async def _is_settled(self, now: datetime) -> bool:
+        """Whether the lines have had their time since the start; asked of a clock that is set."""
+        up = timedelta(seconds=self._clock.monotonic_s() - self._begun_s)
         if self._rests is None:
-            self._rests = await asyncio.to_thread(self._rest)
-        return self._clock.monotonic_s() - self._begun_s >= self._rests.total_seconds()
+            self._rests = await asyncio.to_thread(self._rest, now - up)
+        return up >= self._rests
 
-    def _rest(self) -> timedelta:
+    def _rest(self, begun_at: datetime) -> timedelta:
         with self._open() as freezes:
             seen = freezes.journal.look(lambda db: ledger_looks.lived_until(db, self._boot))
-        if seen is None or self._begun_at.timestamp() - seen < OUTAGE.total_seconds():
+        if seen is None or begun_at.timestamp() - seen < OUTAGE.total_seconds():
             return BEGIN
         return BEGIN_BEHIND_OUTAGE
 

@@ -43,7 +43,10 @@ _REFUSED: Final = """
     SELECT MAX(changed_at) FROM series JOIN slot ON slot.series = series.number
     WHERE meter = :meter AND at >= :since AND reason IN (SELECT value FROM json_each(:reasons))
     """
-_IS_ASKED: Final = "SELECT EXISTS (SELECT 1 FROM series WHERE meter = ?)"
+_ASKED: Final = """
+    SELECT MIN(due_at) FROM series JOIN slot ON slot.series = series.number
+    WHERE meter = :meter AND due_at > :since AND due_at <= :now AND state IN (0, 2, 3)
+    """
 _ANSWERS: Final = f"[{Reason.REFUSED.value}, {Reason.GONE.value}]"
 """Reasons that a meter itself has told: it was reached, though there is no reading."""
 
@@ -97,7 +100,16 @@ def heard_at(db: sqlite3.Connection, meter: str, since: datetime) -> datetime | 
     return max(found, default=None)
 
 
-def is_asked(db: sqlite3.Connection, meter: str) -> bool:
-    """Whether a plan ever asked a meter for anything."""
-    (found,) = db.execute(_IS_ASKED, (meter,)).fetchone()
-    return bool(found)
+def asked_in_vain(db: sqlite3.Connection, meter: str, since: datetime, now: datetime) -> datetime | None:
+    """When the first of those slots became due behind a time that are not kept; ``None``: none did.
+
+    Args:
+        db: of the journal.
+        meter: our id of it.
+        since: the time.
+        now: what becomes due later is left out.
+
+    """
+    asked = {"meter": meter, "since": seconds(since), "now": seconds(now)}
+    (found,) = db.execute(_ASKED, asked).fetchone()
+    return None if found is None else moment(found)
