@@ -1,8 +1,10 @@
 """Polls a second over 100 TCP connections, and how late the loop is with 1,000 lines.
 
 The whole path without the journal, as in ``bench_poll``; beside it the echo floor over as many connections
-and PyPI's ``dlt645`` with its asyncio client. Rounds of the contestants take turns. The peer's data, which
-takes a second a client to build, is built once.
+and PyPI's ``dlt645`` with its asyncio client. Floor and ours are measured on both event loops that a daemon
+may run on: Python's own, and uvloop (``event_loop`` of ``[gateway]``), each ours beside the floor of the same
+loop. The yardstick is the floor on Python's own; ours on uvloop is told beside that too, and by its name.
+Rounds of the contestants take turns. The peer's data, which takes a second a client to build, is built once.
 
 The 1,000 lines are asked without a pause and answer as lines of 2400 bit/s do, so that the loop has as much
 to do as it ever has with lines of that rate; how late a timer rings then is what everybody else waits for.
@@ -22,6 +24,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+import uvloop
 
 from bench.answering import PACED_EXCHANGE_S, allow_sockets, running, serving
 from bench.bench_poll import echoed, line_to
@@ -125,12 +128,17 @@ def main() -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     allow_sockets()  # 1,000 lines are three thousand sockets
-    rates: dict[str, list[Rate]] = {"echo floor": [], "meterlink": [], "dlt645": []}
+    rates: dict[str, list[Rate]] = {
+        name: []
+        for name in ("echo floor", "meterlink", "echo floor on uvloop", "meterlink on uvloop", "dlt645")
+    }
     peers = _peers()
     with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
         for _ in range(ROUNDS):
             rates["echo floor"].append(asyncio.run(echoed(echo, CONNECTIONS, ECHOES)))
             rates["meterlink"].append(asyncio.run(_meterlink(meters.ports)))
+            rates["echo floor on uvloop"].append(uvloop.run(echoed(echo, CONNECTIONS, ECHOES)))
+            rates["meterlink on uvloop"].append(uvloop.run(_meterlink(meters.ports)))
             rates["dlt645"].append(asyncio.run(peers(meters.ports)))
     with running("paced_meter", LINES) as paced:
         lag_ms, lag_rate = asyncio.run(_lag(paced.ports))
@@ -146,6 +154,7 @@ def main() -> None:
         },
         "ratios": {
             **ratios_to(medians, "meterlink", ("echo floor", "dlt645")),
+            **ratios_to(medians, "meterlink on uvloop", ("echo floor", "echo floor on uvloop")),
             "1,000 lines / what they can": round(lag_rate * PACED_EXCHANGE_S / LINES, 2),
         },
         "goals": {

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+_E = TypeVar("_E", bound="MeterlinkError")
 
 
 class MeterlinkError(Exception):
-    """Base of every error of ``meterlink``; never raised itself."""
+    """Base of every error of ``meterlink``; never raised itself.
+
+    Attributes:
+        zh: the message in Chinese, where somebody has said it so; else empty.
+
+    """
+
+    zh: str = ""
 
 
 class ConfigError(MeterlinkError):
     """The configuration is wrong; the message says which file and line, and what to do."""
+
+
+def with_chinese(error: _E, zh: str) -> _E:
+    """The error, with its message in Chinese beside the one it has."""
+    error.zh = zh
+    return error
 
 
 # --- lines: octets -----------------------------------------------------------------------------
@@ -145,6 +161,22 @@ class WrongCursor(MeterlinkError):
 
 class Unknown(MeterlinkError):
     """There is no such order, meter or work item."""
+
+
+class NoSuchCase(Unknown):
+    """An order names a disconnect case that its meter does not have.
+
+    Args:
+        case: as it was named.
+        meter: our id.
+        there: the newest cases of that meter.
+
+    """
+
+    def __init__(self, case: str, meter: str, there: Sequence[str]) -> None:
+        has = f"it has {', '.join(there)}" if there else "it has none"
+        super().__init__(f"meter {meter} has no case {case!r}: {has}")
+        self.zh = f"电表{meter}没有停电流程 {case!r}:" + (f"有{'、'.join(there)}" if there else "一个也没有")
 
 
 class OrderClash(MeterlinkError):

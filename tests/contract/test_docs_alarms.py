@@ -11,7 +11,7 @@ import meterlink
 from meterlink.alarms import rules
 from meterlink.alarms.rules import ORIGINS, RULES
 from meterlink.model.marks import NO_MARKS, Marks
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.validation.rules import RULES as VALIDATION
 
 _PAGES = ("collection-alarms.md", "collection-alarms.zh-CN.md")

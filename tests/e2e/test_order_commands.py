@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from meterlink.cli import app
+from meterlink.cli.completion import granted_like
 from meterlink.clock import SystemClock
 from meterlink.config import load_settings
 from meterlink.daemon.control_socket import SOCKET_FILE, control_socket
@@ -24,6 +26,7 @@ from meterlink.daemon.settings_check import profiles_of
 from meterlink.journal.journal import Journal
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
+from meterlink.orders.cases.book import CaseBook
 from tests.support.order_gateway import PEOPLE, Proved
 
 pytestmark = pytest.mark.asyncio
@@ -223,12 +226,65 @@ async def test_the_kill_switch_takes_one_to_stop_and_two_to_resume(tmp_path: Pat
         assert "" == json.loads(now.stdout)["stopped_by"]
 
 
+async def test_an_authorisation_is_taken_back(tmp_path: Path) -> None:
+    """A dispatcher who calls somebody back would have to send another person, or hear nothing of it."""
+    town = Town(tmp_path)
+    deadline = time_out(datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=30))
+    order = {**_order("c-1"), "kind": "permit_close", "deadline_at": deadline, "reference": "desk:w1"}
+    record = {"kind": "work_order", "id": "w1", "sender": "desk", "at": time_out(datetime.now(UTC))}
+    work = {**record, "meter": "m7", "until": deadline, "why": "restored by hand"}
+    revoke = ["control", "revoke", "c-1", "--reason", "人员调班"]
+    async with town.open() as journal:
+        told = await town.say("david", "evidence", "import", "-", "--json", stdin=json.dumps(work))
+        assert 0 == told.exit_code, told.output
+        town.who = "clara"
+        assert (await _ask(tmp_path / SOCKET_FILE, "order.create", order=order))["ok"]
+        assert 8 == (await town.say("david", *revoke)).exit_code, "nobody has it"
+        context = typer.Context(typer.main.get_command(app))
+        context.params["config"] = town.config
+        for lang, words in (("en", "fred may operate order c-1 no more\n"), ("zh", "已收回fred对工单c-1的")):
+            assert 0 == (await town.say("david", "control", "grant", "c-1", "fred")).exit_code
+            assert (["c-1"], []) == (granted_like(context, "c"), granted_like(context, "d"))
+            assert 8 == (await town.say("clara", *revoke)).exit_code
+            done = await town.say("david", *revoke, "--lang", lang)
+            assert (0, True) == (done.exit_code, done.stdout.startswith(words))
+            assert [] == granted_like(context, "c")
+        assert 0 == (await town.say("david", "control", "grant", "c-1", "fred")).exit_code
+        as_json = json.loads((await town.say("david", *revoke, "--json")).stdout)
+        assert {"id": "c-1", "person": "fred", "revoked": True, "transmissions": 0} == as_json
+        act = (await journal.acts.of_subject(Topic.POLICY, "grant:c-1"))[-1].act
+        assert ("revoke", "david", "人员调班") == (act.verb, act.actor, act.body["why"])
+        assert ["dispatcher"] == act.body["roles"]
+
+
 async def test_without_a_daemon_the_commands_say_so(tmp_path: Path) -> None:
     """Who types into a dead machine would believe that something was ordered."""
     town = Town(tmp_path)
     away = await town.say("clara", "order", "list")
     assert 10 == away.exit_code
     assert "does not answer" in away.stderr
+    for lang, words in (("en", "does not answer"), ("zh", "守护进程没有应答")):
+        away = await town.say("clara", "control", "status", "--lang", lang)
+        assert (10, "", True) == (away.exit_code, away.stdout, words in away.stderr)
+    away = await town.say("clara", "control", "status", "--json")
+    error = json.loads(away.stdout)["error"]
+    assert (10, "daemon_away", True) == (away.exit_code, error["code"], "守护进程" in error["zh"])
+
+
+async def test_an_order_of_a_case_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    """A mistyped case would stand in the order for years, and nobody find what it was given for."""
+    town = Town(tmp_path)
+    create = ["order", "create", "a-1", "--kind", "alarm_on", "--meter", "m7", "--reason", "low"]
+    create += ["--within", "30"]
+    async with town.open() as journal:
+        for dry in ([], ["--dry-run"]):
+            none = await town.say("clara", *create, *dry, "--case", "c12", "--lang", "zh")
+            assert (2, "电表m7没有停电流程 'c12':一个也没有\n") == (none.exit_code, none.stderr)
+        await CaseBook(journal.acts, SystemClock()).begin("c13", "m7", actor="clara", body={"told": "?"})
+        other = await town.say("clara", *create, "--case", "c12", "--lang", "en")
+        assert (2, "meter m7 has no case 'c12': it has c13\n") == (other.exit_code, other.stderr)
+        assert [] == await journal.acts.of_subject(Topic.ORDER, "a-1")
+        assert 0 == (await town.say("clara", *create, "--case", "c13")).exit_code
 
 
 async def test_without_control_everything_is_refused(tmp_path: Path) -> None:

@@ -6,17 +6,13 @@ import json
 import socket
 import ssl
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import certificate_in
 from tests.support.gateway import METERLINK, write_config
 from tests.support.processes import LOOPBACK, announced
 
@@ -85,7 +81,7 @@ def test_a_certificate_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
 
 def test_with_a_certificate_it_is_spoken_to_in_secret(tmp_path: Path) -> None:
     """A certificate that is configured would be one that nobody is shown."""
-    certificate, key = _certificate(tmp_path)
+    certificate, key = certificate_in(tmp_path)
     tls = f'[web.tls]\ncertificate = "{certificate}"\nkey = "{key}"\n'
     config = _config(tmp_path, f'listen = "0.0.0.0:0"\n{tls}')
     with announced([METERLINK, "run", "--config", str(config)], tmp_path / "log") as (_, ready):
@@ -96,28 +92,3 @@ def test_with_a_certificate_it_is_spoken_to_in_secret(tmp_path: Path) -> None:
             assert 200 == client.get("/v1/daily-freeze", headers=_token(config, "freeze:read")).status_code
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"http://{LOOPBACK}:{port}/v1/openapi.json")
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    import ipaddress
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(LOOPBACK))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
-    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return paths

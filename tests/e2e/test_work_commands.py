@@ -16,7 +16,8 @@ from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.journal import Journal
 from meterlink.model.zone import CHINA_TIME
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from tests.support.gateway import Process, write_config
 
 

@@ -179,6 +179,15 @@ def test_a_module_that_leads_is_paused_and_all_is_read(tmp_path: Path) -> None:
     assert (True, False) == (standing.working, standing.paused), "it leads again when the daemon has left"
 
 
+def test_a_module_leads_again_also_when_the_daemon_leaves_amid_a_long_read(tmp_path: Path) -> None:
+    """A stop waits 5 s for a meter that takes 20: the module would stay paused until somebody starts us."""
+    ways = replace(QUICK, leads="module", window=0, shortest_s=20.0, longest_s=25.0)
+    gateway = CarriedGateway(tmp_path, _stations(), ways=ways, protocols=_BOTH, every_s=300)
+    gateway.run(seconds=305)
+    standing = gateway.module.standing
+    assert (True, False) == (standing.working, standing.paused)
+
+
 def test_a_module_that_leads_our_reads_loses_no_slot(tmp_path: Path) -> None:
     """A lost or late answer would stop its round, be another question's, or leave a meter without a value."""
     ways = replace(QUICK, leads="module", window=0, loss=0.1, late=0.05, doubled=0.2, longest_s=6.0)

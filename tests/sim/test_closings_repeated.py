@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from meterlink.model.payload import time_out
 from tests.support.control_bench import ADDRESS
@@ -15,8 +17,8 @@ from tests.support.order_gateway import OrderGateway, one_meter
 M = f"m{ADDRESS}"
 
 
-async def _ordered(gateway: OrderGateway, user: str) -> None:
-    """A household is cut off, and somebody operates the closing of a work order."""
+async def _created(gateway: OrderGateway) -> None:
+    """A household is cut off, and a clerk creates the closing of a work order."""
     await gateway.cut_off(M)
     until = time_out(gateway.now() + timedelta(days=3))
     work = {"kind": "work_order", "id": "w1", "sender": "desk", "at": time_out(gateway.now()), "meter": M}
@@ -25,6 +27,11 @@ async def _ordered(gateway: OrderGateway, user: str) -> None:
     deadline_at = time_out((gateway.now() + timedelta(days=2)).replace(microsecond=0))
     order = gateway.order("c-1", "permit_close", M, reference="desk:w1", deadline_at=deadline_at)
     await gateway.ask("clara", "order.create", order=order)
+
+
+async def _ordered(gateway: OrderGateway, user: str) -> None:
+    """The same, and somebody operates it."""
+    await _created(gateway)
     if user == "fred":
         await gateway.ask("david", "control.grant", id="c-1", person="fred")
     await gateway.ask(user, "order.arm", id="c-1")
@@ -95,17 +102,51 @@ def test_a_closing_is_not_repeated_for_somebody_who_left_the_field_staff(tmp_pat
     assert ["trip"] == gateway.obeyed()
 
 
-def test_a_closing_is_not_repeated_when_it_was_given_to_another(tmp_path: Path) -> None:
-    """Two people would close one meter, one of them from afar."""
+async def _to_another(gateway: OrderGateway) -> None:
+    await gateway.ask("david", "control.grant", id="c-1", person="frida")
+
+
+async def _to_nobody(gateway: OrderGateway) -> None:
+    told = await gateway.ask("david", "control.revoke", id="c-1", reason="not on duty")
+    assert ("fred", 1) == (told["person"], told["transmissions"])
+
+
+@pytest.mark.parametrize("goes", [_to_another, _to_nobody])
+def test_a_closing_is_not_repeated_when_it_was_taken_from_somebody(
+    tmp_path: Path, goes: Callable[[OrderGateway], Awaitable[None]]
+) -> None:
+    """Two people would close one meter, one of them from afar; or one who may not any more."""
     gateway = one_meter(tmp_path)
     gateway.employ("frida", "field")
 
     async def script() -> None:
         await _lost(gateway, "fred")
-        await gateway.ask("david", "control.grant", id="c-1", person="frida")
+        await goes(gateway)
         gateway.plugged = True
         order = await _left(gateway)
         assert ("not_done", 1, ["AUD-01"]) == (order["state"], order["transmissions"], _stopping(order))
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_what_was_taken_back_is_operated_by_nobody(tmp_path: Path) -> None:
+    """Field staff who were called back could still close, and nobody could send them again."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await _created(gateway)
+        revoke = {"id": "c-1", "reason": "not on duty"}
+        assert "nobody" in str(await gateway.refused("david", "control.revoke", **revoke))
+        await gateway.ask("david", "control.grant", id="c-1", person="fred")
+        for who in ("fred", "clara", "anna"):
+            assert "no role" in str(await gateway.refused(who, "control.revoke", **revoke))
+        assert "say why" in str(await gateway.refused("david", "control.revoke", id="c-1", reason=" "))
+        await gateway.ask("david", "control.revoke", **revoke)
+        assert "AUD-01" in str(await gateway.refused("fred", "order.arm", id="c-1"))
+        assert "nobody" in str(await gateway.refused("david", "control.revoke", **revoke)), "once"
+        await gateway.ask("david", "control.grant", id="c-1", person="fred")
+        await gateway.ask("fred", "order.arm", id="c-1")
 
     gateway.run(seconds=3600, meanwhile=script)
     assert ["trip"] == gateway.obeyed()

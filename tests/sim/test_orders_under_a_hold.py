@@ -29,7 +29,7 @@ def _inspected(folder: Path) -> OrderGateway:
     return gateway
 
 
-async def _hold(
+async def tell_hold(
     gateway: OrderGateway, state: str = "set", name: str = "h1", *, why: str = "open wires"
 ) -> Mapping[str, Any]:
     record = {
@@ -48,7 +48,7 @@ async def _hold(
     return found
 
 
-async def _work(gateway: OrderGateway) -> dict[str, str]:
+async def open_work(gateway: OrderGateway) -> dict[str, str]:
     """The open work items, by kind: why."""
     items = (await gateway.ask("david", "work.list"))["items"]
     return {item["kind"]: item["why"] for item in items}
@@ -66,19 +66,19 @@ def test_a_hold_while_a_permit_stands_is_told_at_once(tmp_path: Path) -> None:
         await gateway.cut_off(M)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "waiting_for_key")
-        told = await _hold(gateway)
+        told = await tell_hold(gateway)
         (standing,) = told["standing"]
         assert (close, "waiting_for_key") == (standing["order"], standing["state"])
         assert "presses the key" in standing["en"]
-        work = await _work(gateway)
+        work = await open_work(gateway)
         assert ["secure"] == list(work)
         assert "open wires" in work["secure"]
         assert close in work["secure"]
         assert ["CLOSING_UNDER_HOLD"] == await _alarms(gateway)
         await asyncio.sleep(3 * 3600)
-        assert ["secure"] == list(await _work(gateway))  # nobody is asked to have the key pressed
-        await _hold(gateway, "released", "h2")
-        assert {} == await _work(gateway)
+        assert ["secure"] == list(await open_work(gateway))  # nobody is asked to have the key pressed
+        await tell_hold(gateway, "released", "h2")
+        assert {} == await open_work(gateway)
 
     gateway.run(seconds=4 * 3600, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()
@@ -93,16 +93,16 @@ def test_a_reminder_that_is_open_ends_with_a_hold_and_comes_back_after_it(tmp_pa
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "waiting_for_key")
         await asyncio.sleep(2 * 3600 + 120)
-        assert {"reminder"} == set(await _work(gateway))
-        await _hold(gateway, why="线路裸露\u3000危险")  # as a form in Chinese sends it
-        work = await _work(gateway)
+        assert {"reminder"} == set(await open_work(gateway))
+        await tell_hold(gateway, why="线路裸露\u3000危险")  # as a form in Chinese sends it
+        work = await open_work(gateway)
         assert {"secure"} == set(work)
         assert "线路裸露 危险" in work["secure"]
         await asyncio.sleep(3600)
-        assert {"secure"} == set(await _work(gateway))
-        await _hold(gateway, "released", "h2")
+        assert {"secure"} == set(await open_work(gateway))
+        await tell_hold(gateway, "released", "h2")
         await asyncio.sleep(120)
-        assert {"reminder"} == set(await _work(gateway))
+        assert {"reminder"} == set(await open_work(gateway))
 
     gateway.run(seconds=4 * 3600, meanwhile=script)
 
@@ -116,17 +116,17 @@ def test_a_field_order_that_is_open_names_the_hold(tmp_path: Path) -> None:
         gateway.strikes.add("loss", times=9)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close)
-        before = (await _work(gateway))["field_order"]
+        before = (await open_work(gateway))["field_order"]
         await gateway.ask("david", "work.assign", item=f"field_order:{close}", assignee="fred")
-        await _hold(gateway)
-        work = await _work(gateway)
+        await tell_hold(gateway)
+        work = await open_work(gateway)
         assert {"field_order", "secure"} == set(work)
         assert f"DO NOT CLOSE, safety hold (open wires). Before: {before}" == work["field_order"]
         item = await gateway.ask("david", "work.show", item=f"field_order:{close}")
         assert ("fred", True) == (item["assignee"], item["is_open"])
         assert ["CLOSING_UNDER_HOLD"] == [one for one in await _alarms(gateway) if one.startswith("CLOSING")]
-        await _hold(gateway, "released", "h2")
-        assert {"field_order": before} == await _work(gateway)
+        await tell_hold(gateway, "released", "h2")
+        assert {"field_order": before} == await open_work(gateway)
 
     gateway.run(seconds=3 * 3600, meanwhile=script)
 
@@ -137,9 +137,9 @@ def test_a_hold_where_nothing_is_under_way_disturbs_nobody(tmp_path: Path) -> No
 
     async def script() -> None:
         await gateway.cut_off(M)
-        told = await _hold(gateway)
+        told = await tell_hold(gateway)
         assert [] == told["standing"]
-        assert ({}, []) == (await _work(gateway), await _alarms(gateway))
+        assert ({}, []) == (await open_work(gateway), await _alarms(gateway))
 
     gateway.run(seconds=3600, meanwhile=script)
 
@@ -153,20 +153,20 @@ def test_a_hold_while_a_closing_is_on_its_way_is_told(tmp_path: Path) -> None:
         gateway.strikes.add("loss", times=9)
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "sending", "unconfirmed", "accepted", "readback")
-        (standing,) = (await _hold(gateway))["standing"]
+        (standing,) = (await tell_hold(gateway))["standing"]
         assert close == standing["order"]
         assert OrderState(standing["state"]) is not OrderState.WAITING_FOR_KEY
         assert ["CLOSING_UNDER_HOLD"] == await _alarms(gateway)
         assert ("not_done", 1) == ((order := await gateway.until(close))["state"], order["transmissions"])
-        work = await _work(gateway)
+        work = await open_work(gateway)
         assert work["field_order"].startswith("DO NOT CLOSE, safety hold (open wires). Before: order")
-        await _hold(gateway, "released", "h2")
-        assert (await _work(gateway))["field_order"].startswith(f"order {close} (permit_close) ended")
+        await tell_hold(gateway, "released", "h2")
+        assert (await open_work(gateway))["field_order"].startswith(f"order {close} (permit_close) ended")
 
     gateway.run(seconds=3600, meanwhile=script)
 
 
-def _dark_shop(folder: Path) -> Shop:
+def dark_shop(folder: Path) -> Shop:
     """A meter with a wallet of one yuan, and a load by which it is in the dark within an hour."""
     shop = Shop(folder, meter=a_meter(LOCAL, preset_cents=100, load=Load(mean_kw=Decimal(5))))
     shop.gateway.employ("ivan", "inspector")
@@ -175,19 +175,19 @@ def _dark_shop(folder: Path) -> Shop:
 
 def test_money_waits_while_it_may_close_what_is_held(tmp_path: Path) -> None:
     """A payment would let the key close behind open wires, past every rule about closings."""
-    shop = _dark_shop(tmp_path)
+    shop = dark_shop(tmp_path)
     gateway = shop.gateway
 
     async def script() -> None:
         await gateway.up()
         await asyncio.sleep(4 * 3600)  # the meter has opened for want of money
-        await _hold(gateway)
+        await tell_hold(gateway)
         (top_up,) = (await gateway.paid(M))["orders"]
         await asyncio.sleep(3600)
         order = await gateway.ask("clara", "order.show", id=top_up)
         assert ("authorised", 0) == (order["state"], order["transmissions"])
         assert not gateway.press_key()
-        await _hold(gateway, "released", "h2")
+        await tell_hold(gateway, "released", "h2")
         assert "done" == (await gateway.until(top_up))["state"]
         assert gateway.press_key()
 
@@ -199,17 +199,17 @@ def test_money_that_waits_too_long_is_left_to_two_people_who_read_why(
 ) -> None:
     """The money would lie in the ledger and nobody know that it never came to the meter, or why."""
     monkeypatch.setattr(payments, "TOPPED_UP_WITHIN", timedelta(hours=1))
-    shop = _dark_shop(tmp_path)
+    shop = dark_shop(tmp_path)
     gateway = shop.gateway
 
     async def script() -> None:
         await gateway.up()
         await asyncio.sleep(4 * 3600)
-        await _hold(gateway)
+        await tell_hold(gateway)
         (top_up,) = (await gateway.paid(M))["orders"]
         order = await gateway.until(top_up)
         assert ("expired", 0) == (order["state"], order["transmissions"])
-        assert "safety hold (open wires)" in (await _work(gateway))["manual"]
+        assert "safety hold (open wires)" in (await open_work(gateway))["manual"]
 
     shop.run(6 * 3600, script)
 
@@ -222,7 +222,7 @@ def test_money_comes_to_a_meter_that_is_held_and_has_current(tmp_path: Path) -> 
 
     async def script() -> None:
         await gateway.up()
-        await _hold(gateway)
+        await tell_hold(gateway)
         (top_up,) = (await gateway.paid(M))["orders"]
         assert "done" == (await gateway.until(top_up))["state"]
 

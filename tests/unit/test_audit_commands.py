@@ -18,7 +18,8 @@ from meterlink.journal.journal import Journal
 from meterlink.model.checkpoint import Checkpoint
 from meterlink.model.zone import CHINA_TIME
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from metersim.loop import Simulation
 from tests.support.acts import act
 from tests.support.forger import forging

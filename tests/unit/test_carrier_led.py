@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -291,5 +293,29 @@ def test_what_comes_of_a_read_before_the_module_began_anew_is_nobodys() -> None:
             if isinstance(part, ReportedEvent) and part.kind == REPORTED_VALUES
         ]
         assert 0 == bench.module.server.open_reports
+
+    _led(story)
+
+
+def test_what_a_module_asks_for_all_day_fills_no_memory() -> None:
+    """A module asks some thousand times a day, of strangers too: a line that stands for a year would grow."""
+
+    async def story(bench: Bench) -> None:
+        async def ask(first: int, count: int) -> None:
+            for number in range(first, first + count):
+                await bench.module.report(0x14, 1, {"phase": 1, "addr": f"{number:012d}", "index": 1})
+                await bench.module.report(0x14, 1, {"phase": 1, "addr": ONE, "index": 1})
+                await asyncio.sleep(0.05)
+
+        await ask(1_000, 50)  # what is made once is there
+        tracemalloc.start()
+        try:
+            await ask(2_000, 200)
+            await asyncio.sleep(led.NEXT_S + 1)
+            gc.collect()
+            kept = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, led.__file__)])
+        finally:
+            tracemalloc.stop()
+        assert sum(one.size for one in kept.traces) < 4_096
 
     _led(story)

@@ -8,10 +8,11 @@ import pytest
 
 from meterlink.bus.exchange import NothingHeard
 from meterlink.bus.queue import Priority
-from meterlink.drivers.carrier import owner as owning
+from meterlink.drivers.carrier import in_step
 from meterlink.drivers.carrier.tunnel import lane_opener
 from meterlink.drivers.carrier.ways import METERS_DENIED, MODULE_AGAIN_S
 from meterlink.drivers.carrier.window import WINDOW_FIRST
+from meterlink.drivers.events import ReportedEvent
 from meterlink.errors import LineClosed, ReplyTimeout
 from meterwire import dlt645
 from meterwire.dlt645.messages.messages import ReadReply, ReadRequest
@@ -446,12 +447,38 @@ def test_a_module_that_forgot_its_list_is_given_it_again() -> None:
         with pytest.raises(ReplyTimeout, match="no such meter address"):
             await bench.octets(ONE)
         assert not bench.module.nodes, "not more often than once an hour"
-        await asyncio.sleep(owning.RESYNC_MIN_S)
+        await asyncio.sleep(in_step.RESYNC_MIN_S)
         with pytest.raises(ReplyTimeout):
             await bench.octets(ONE)
         await asyncio.sleep(10)
         assert METERS == bench.module.nodes
         assert energy(ONE) == await bench.octets(ONE)
+
+    bench.run(story)
+
+
+def test_a_module_is_compared_with_the_roster_once_a_day() -> None:
+    """A meter that it lost in silence would be told by nobody, and one that came without a report neither."""
+    bench = bench_of(nodes=list(METERS))
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.COMPARE_EVERY_S - 60)
+        bench.module.nodes.remove(ONE)
+        bench.module.nodes.append("000000000777")
+        assert 1 == bench.module.asked(0x10, 1), "not more often"
+        await asyncio.sleep(120)
+        assert ONE in bench.module.nodes, "it was given it again"
+        [told] = bench.reports
+        assert [("node_missing", ONE), ("node_strange", "000000000777")] == [
+            (part.kind, part.address) for part in told.parts if isinstance(part, ReportedEvent)
+        ]
+        await asyncio.sleep(in_step.COMPARE_EVERY_S)
+        assert 1 == len(bench.reports), "what stays as it is is told once"
+        bench.module.nodes.remove(ONE)
+        await asyncio.sleep(in_step.COMPARE_EVERY_S)
+        assert ONE in bench.module.nodes
+        assert 2 == len({one.key for one in bench.reports}), "lost once more"
 
     bench.run(story)
 

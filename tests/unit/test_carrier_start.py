@@ -60,10 +60,10 @@ def test_missing_meters_are_added_in_groups_and_strangers_stay() -> None:
         assert [10, 10, 10, 5] == added
         assert 0 == bench.module.asked(0x11, 2)
         assert 1 == bench.module.asked(0x12, 1), "the list changed"
-        assert bench.owner.table is not None
+        assert bench.owner.in_step.table is not None
         assert ((), (strange,)) == (
-            bench.owner.table.difference.missing,
-            bench.owner.table.difference.strangers,
+            bench.owner.in_step.table.difference.missing,
+            bench.owner.in_step.table.difference.strangers,
         )
         assert [strange] == told(NODE_STRANGE, bench)
         await asyncio.sleep(hearing.RESET_REPEAT_S)

@@ -359,7 +359,7 @@ def test_an_event_is_one_point_of_numbers() -> None:
     [line] = event_lines_of(_told(event(1)), site="s", area="east")
     assert (
         "event,area=east,gateway=g,meter=m1,site=s power_down=1.0,power_down_ended_at=1795305631.0,"
-        "power_down_event_number=1.0,power_down_voltage_a_start=230.1,power_down_clock_before=1795305598.0 "
+        "power_down_event_number=1.0,power_down_voltage_a_start=230.10,power_down_clock_before=1795305598.0 "
         "1795305601"
     ) == line
 

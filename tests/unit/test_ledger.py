@@ -12,6 +12,7 @@ from meterlink.errors import JournalError
 from meterlink.journal import ledger as ledger_module
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Due, Ledger, Planned, Series
+from meterlink.journal.ledger_rows import TAKEN_AFTER
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT
 from meterlink.model.reading import Record
 from meterlink.model.slot import (
@@ -197,6 +198,26 @@ async def test_nobody_tried_because(tmp_path: Path) -> None:
         found = [await _standing(ledger, _CURVE, EPOCH + timedelta(seconds=n * _QUARTER_S)) for n in range(4)]
         expected = [Reason.SILENT, Reason.NOT_RUNNING, Reason.NOT_RUNNING, Reason.WAITING]
         assert expected == [one.reason for one in found if one]
+
+
+@pytest.mark.asyncio
+async def test_who_falls_silent_is_why_what_was_not_taken_long_ago_is_missing(tmp_path: Path) -> None:
+    """Of a dead meter it would be said for weeks that its terminal had not read it at ten past midnight."""
+    clock = _clock()
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        ledger = journal.ledger
+        await ledger.plan([_planned(_CURVE, 2)])
+        slots = [EPOCH, EPOCH + timedelta(seconds=_QUARTER_S)]
+
+        async def told(at: datetime) -> list[Reason]:
+            await ledger.blame([_CURVE], Reason.SILENT, since=EPOCH, until=at, tries=1)
+            return [one.reason for slot in slots if (one := await _standing(ledger, _CURVE, slot))]
+
+        await ledger.tried([_CURVE.key(slots[0])], Reason.NOT_TAKEN)
+        await ledger.tried([_CURVE.key(slots[1])], Reason.REFUSED)
+        said_at = clock.utc_now()
+        assert [Reason.NOT_TAKEN, Reason.REFUSED] == await told(said_at + TAKEN_AFTER)
+        assert [Reason.SILENT, Reason.REFUSED] == await told(said_at + TAKEN_AFTER + timedelta(seconds=1))
 
 
 @pytest.mark.asyncio

@@ -98,9 +98,9 @@ def test_a_point_is_a_meter_and_a_slot() -> None:
     )
     tags = "instant,gateway=g,meter=m1,site=s"
     assert [
-        f"{tags} forward_active_energy=12.3,forward_active_energy_t1=7.0,"
+        f"{tags} forward_active_energy=12.30,forward_active_energy_t1=7.0,"
         "voltage_a_marks=2i,marks=2i 1795305600",
-        f"{tags} forward_active_energy=12.4 1795306500",
+        f"{tags} forward_active_energy=12.40 1795306500",
     ] == lines
 
 

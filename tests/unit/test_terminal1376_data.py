@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,15 @@ import pytest
 
 from metersim.gdw1376.archive import POINTS_MAX, PointArchive, PointEntry
 from metersim.gdw1376.store import DAYS_KEPT, POINTS_KEPT, PointStore
+from metersim.terminals.reading import Reader645
 from metersim.works.moments import PLANT_TIME
+from meterwire.dlt698.axdr.selection import Oad
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions.terminal import CLASS_1, CLASS_2
 from meterwire.gdw1376.messages.terminal import group, unit
 from tests.support.terminal1376 import (
     CARRIER_645,
+    CARRIER_698,
     POINTS,
     WIRED_645,
     WIRED_698,
@@ -119,6 +123,27 @@ def test_values_of_the_moment_carry_their_time() -> None:
         assert [Decimal(200) < one < Decimal(250) for one in now["u_v"]] == [True] * 3
         at = datetime(2026, 10, 1, 13, tzinfo=PLANT_TIME)
         assert _near(energy["energy_kwh"][0], world.true(WIRED_698, "forward_active_energy", at))
+
+    world.run(story)
+
+
+def test_a_point_of_which_the_time_is_over_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that was busy for two hours would file what a meter shows now under where it stood then."""
+    read = Reader645.attributes
+
+    async def slowly(reader: Reader645, oads: Sequence[Oad]) -> Any:
+        await asyncio.sleep(20 * 60)
+        return await read(reader, oads)
+
+    monkeypatch.setattr(Reader645, "attributes", slowly)
+    world = World1376(curve_minutes=15)
+
+    async def story() -> None:
+        first, second = [
+            await world.master.values(CLASS_1, 129, POINTS[meter]) for meter in (CARRIER_645, CARRIER_698)
+        ]
+        assert first is not None
+        assert second is None
 
     world.run(story)
 

@@ -213,6 +213,25 @@ def test_a_wrong_scope_makes_no_token(tmp_path: Path) -> None:
     assert 2 == _run(tmp_path, "create", "b")[0]
 
 
+def test_the_commands_speak_chinese(tmp_path: Path) -> None:
+    """Who set up a gateway in Chinese would read English at the one thing that is shown once."""
+    name = ["create", "营销系统", "--scope", "freeze:read", "--lang", "zh"]
+    code, out, err = _run(tmp_path, *name)
+    assert (0, True, True) == (code, out.startswith("mlt_"), err.startswith("营销系统的令牌"))
+    assert (2, "'营销系统' 已有有效令牌:请先吊销,或换一个名称\n") == _run(tmp_path, *name)[::2]
+    listed = _run(tmp_path, "list", "--lang", "zh")[1]
+    assert ["编号", "名称", "状态", "有效期至", "权限"] == listed.splitlines()[0].split()
+    assert "有效" == listed.splitlines()[1].split()[2]
+    assert (2, True) == (
+        (no := _run(tmp_path, "create", "b", "--scope", "x", "--lang", "zh"))[0],
+        no[2].startswith("没有权限 'x',可选:freeze:read"),
+    )
+    assert _run(tmp_path, "revoke", "营销系统", "--lang", "zh")[2].endswith("已吊销\n")
+    assert (1, "没有编号或名称为 '营销系统' 的有效令牌\n") == (
+        _run(tmp_path, "revoke", "营销系统", "--lang", "zh")[::2]
+    )
+
+
 def test_a_pipe_or_a_file_without_end_lets_nobody_in(tmp_path: Path) -> None:
     """Whoever looks a token up would wait for the other end of the pipe, or read until the memory is full."""
     file = TokenFile(tmp_path)

@@ -29,16 +29,8 @@ from meterlink.orders.attention.alarms import (
 )
 from meterlink.orders.attention.desk import OPS, Attention, answer
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import (
-    ACTS_MAX,
-    CLOSERS,
-    TWO_PERSONS,
-    WORKERS,
-    WorkItem,
-    WorkItems,
-    WorkKind,
-    opening,
-)
+from meterlink.orders.attention.work import ACTS_MAX, WorkItem, WorkItems, opening
+from meterlink.orders.attention.work_kinds import CLOSERS, TWO_PERSONS, WORKERS, WorkKind
 from metersim.loop import SimClock, Simulation
 from tests.support.acts import act
 from tests.support.records import EPOCH

@@ -2,7 +2,7 @@
 
 A meter that does not answer costs itself its time: it is asked again in later rounds. What is missing of the
 last three days is looked for with the next night, and each four hours between. Ports do not wait for each
-other. A curve's run that is not over when the next is due leaves that out.
+other. A curve's run that is not over when the next is due leaves that out, and asks no more meters.
 Source: field practice, section 7.
 """
 
@@ -136,7 +136,7 @@ class Gatherer:
             slot = midnight + ((self._shown() - midnight) // step + 1) * step
             await self._until(slot)
             if timedelta() <= self._shown() - slot < step:
-                await self._by_port(self._archive.entries, partial(self._point, slot))
+                await self._by_port(self._archive.entries, partial(self._point, slot, slot + step))
 
     async def _until(self, due: datetime) -> None:
         """Until the own clock shows a time; or sooner, where that was set or the archive changed."""
@@ -204,10 +204,10 @@ class Gatherer:
             return SelectNthLast((self._shown().date() - midnight).days + 1)
         return SelectEqual(FROZEN_AT, Data("date_time_s", DateTimeS.of(datetime.combine(midnight, time()))))
 
-    async def _point(self, slot: datetime, entry: PointEntry) -> None:
-        """Present values of one meter."""
+    async def _point(self, slot: datetime, until: datetime, entry: PointEntry) -> None:
+        """Present values of one meter, while they may pass for those of the point."""
         reader = self._reader(entry)
-        if reader is None:
+        if reader is None or self._shown() >= until:
             return
         oads = _VARIABLES + _ACTIVE + (_THREE_PHASE_VARIABLES + _REACTIVE) * entry.has_three_phases
         try:

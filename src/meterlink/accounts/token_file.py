@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from meterlink.accounts.tokens import NAME_MAX, Entropy, Scope, Token, new_token
-from meterlink.errors import BadRequest, TokensUnusable, Unknown
+from meterlink.errors import BadRequest, TokensUnusable, Unknown, with_chinese
 
 TOKEN_FILE: Final = "api-tokens.json"  # noqa: S105 (a file's name)
 """In the data directory."""
@@ -97,18 +97,30 @@ class TokenFile:
         """
         wanted = frozenset(scopes)
         if not 1 <= len(name) <= NAME_MAX or not name.isprintable():
-            raise BadRequest(f"a token's name has 1 to {NAME_MAX} characters that can be seen")
+            raise with_chinese(
+                BadRequest(f"a token's name has 1 to {NAME_MAX} characters that can be seen"),
+                f"令牌名称须为1至{NAME_MAX}个可见字符",
+            )
         if not wanted:
-            raise BadRequest("a token is good for something: give at least one scope")
+            raise with_chinese(
+                BadRequest("a token is good for something: give at least one scope"),
+                "请至少给出一项权限(--scope)",
+            )
         if expires_at <= now:
             raise BadRequest("a token expires after it was made")
         token, shown = new_token(name, wanted, made_at=now, expires_at=expires_at, entropy=entropy)
 
         def with_one_more(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
             if len(tokens) >= TOKENS_MAX:
-                raise BadRequest(f"there are {TOKENS_MAX} tokens: forget some that are no more good")
+                raise with_chinese(
+                    BadRequest(f"there are {TOKENS_MAX} tokens: forget some that are no more good"),
+                    f"已有{TOKENS_MAX}个令牌:请清除失效的",
+                )
             if any(one.name == name and one.state(now) == "good" for one in tokens):
-                raise BadRequest(f"{name!r} has a token that is good: revoke it first, or take another name")
+                raise with_chinese(
+                    BadRequest(f"{name!r} has a token that is good: revoke it first, or take another name"),
+                    f"{name!r} 已有有效令牌:请先吊销,或换一个名称",
+                )
             if any(one.id == token.id for one in tokens):
                 raise BadRequest("the id that chance gave is taken: try again")
             return (*tokens, token)
@@ -133,7 +145,10 @@ class TokenFile:
         def without(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
             meant = [one for one in tokens if wanted in {one.id, one.name} and one.state(now) == "good"]
             if not meant:
-                raise Unknown(f"{wanted[:NAME_MAX]!r}: no good token has this id or name")
+                raise with_chinese(
+                    Unknown(f"{wanted[:NAME_MAX]!r}: no good token has this id or name"),
+                    f"没有编号或名称为 {wanted[:NAME_MAX]!r} 的有效令牌",
+                )
             revoked.append(_revoked(meant[0], now))
             return tuple(revoked[0] if one is meant[0] else one for one in tokens)
 

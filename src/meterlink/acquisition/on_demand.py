@@ -1,9 +1,10 @@
 """Reading meters now, because somebody asks: in front of every plan, behind control, and kept by nobody.
 
-A request names one meter and its items. Each item is read and answered by itself, so that one which the meter
-refuses costs the others nothing; but a meter that stays silent through its tries is asked no more, nor for
-anybody else who was already waiting for it: the neighbours lose one budget, however many asked. A request
-lives as long as somebody waits for it and its time lasts. Given up, it takes no more of the line.
+A request names one meter and its items. Several go into one exchange where the meter takes that; each has a
+result of its own, and where a meter refuses them together it is asked for one by one, so that one which it
+refuses costs the others nothing. A meter that is silent through its tries is asked no more, nor for anybody
+else who was already waiting for it: the neighbours lose one budget, however many asked. A request lives as
+long as somebody waits for it and its time lasts. Given up, it takes no more of the line.
 
 What was read goes to whoever asked. It belongs to no slot, so it is not written to the journal.
 """
@@ -12,25 +13,27 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta, tzinfo
 from typing import Final
 
 import structlog
 
-from meterlink.acquisition.on_demand_read import ItemResult, OnDemandRead, ReadState, Wish
+from meterlink.acquisition.on_demand_read import OnDemandRead, ReadState, Wish
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver, MeterAnswer
 from meterlink.errors import (
+    BadAnswer,
     BusFull,
     LineClosed,
     LineError,
     MeterlinkError,
     OutOfTime,
+    Refused,
     ReplyTimeout,
     Unknown,
 )
@@ -48,6 +51,9 @@ READS_OF_A_LINE_MAX: Final = 128
 """Requests that wait for one line; one more is refused at once."""
 READS_MAX: Final = 512
 """Requests of all lines, with those that are done and not fetched; one more is refused at once."""
+
+_Found = Mapping[str, MeterAnswer | Refused | BadAnswer] | Mapping[str, MeterAnswer | MeterlinkError]
+"""What became of some items."""
 
 _log = structlog.get_logger(__name__)
 
@@ -92,7 +98,7 @@ class OnDemand:
             lanes = self._lines.setdefault(line.name, [])
             lanes.append(served)
             try:
-                await asyncio.Event().wait()
+                await asyncio.get_running_loop().create_future()
             finally:
                 lanes[:] = [one for one in lanes if one is not served]
                 if not lanes and self._lines.get(line.name) is lanes:
@@ -191,20 +197,28 @@ class OnDemand:
                 read.end(self._out_of_time(read))
 
     async def _read_items(self, read: OnDemandRead, served: _Served) -> None:
-        for item in read.wish.items:
+        alone = read.wish.window is not None  # records of one item fill an answer
+        while read.left:
             try:
-                answer = await self._answer(read, item, served)
+                found = await self._answers(read, served, alone=alone)
             except (ReplyTimeout, BusFull) as error:
                 return read.end(error)
             except LineError as error:
                 return read.end(self._since(error, served.line))
-            except MeterlinkError as error:
-                read.results.append(ItemResult(item, error))
+            if found is None:
+                alone = True
             else:
-                read.results.append(ItemResult(item, answer))
+                read.brought(found)
         return read.end()
 
-    async def _answer(self, read: OnDemandRead, item: str, served: _Served) -> MeterAnswer:
+    async def _answers(self, read: OnDemandRead, served: _Served, *, alone: bool) -> _Found | None:
+        """What comes of the items that go first; ``None``: of several nothing, and each is to be asked alone.
+
+        Raises:
+            ReplyTimeout: the meter is silent, and was asked as often as it may be.
+            BusFull, LineError: from the line.
+
+        """
         wish, driver = read.wish, served.drivers[read.wish.reach]
         for number in range(wish.tries):
             if number:
@@ -212,16 +226,31 @@ class OnDemand:
             found_s, told = served.silent.get(wish.meter, (read.begun_s, ""))
             if found_s > read.begun_s:  # for somebody else, while this one waited
                 raise ReplyTimeout(told)
+            items = read.left[:1] if alone else driver.group(wish.address, read.left)
             try:
-                return await driver.read(
-                    served.line, wish.address, item, window=wish.window, priority=Priority.ON_DEMAND
-                )
+                return await self._asked(wish, items, driver, served.line)
             except ReplyTimeout:
                 continue
         asked = f"asked {wish.tries} times" if wish.tries > 1 else "asked once"
         told = f"no answer from meter {wish.meter} ({wish.address}) on {wish.line}, {asked}"
         served.silent[wish.meter] = self._clock.monotonic_s(), told
         raise ReplyTimeout(told)
+
+    async def _asked(self, wish: Wish, items: Sequence[str], driver: Driver, line: Line) -> _Found | None:
+        """What one request for some items brings; ``None``: nothing of several."""
+        address, priority = wish.address, Priority.ON_DEMAND
+        try:
+            if len(items) > 1:
+                return await driver.read_group(line, address, items, as_status=False, priority=priority)
+            answer = await driver.read(line, address, items[0], window=wish.window, priority=priority)
+        except (ReplyTimeout, BusFull, LineError):
+            raise
+        except MeterlinkError as error:
+            if len(items) == 1:
+                return {items[0]: error}
+            _log.info("read_asked_apart", meter=wish.meter, line=wish.line, items=items, reason=str(error))
+            return None
+        return {items[0]: answer}
 
     def _out_of_time(self, read: OnDemandRead) -> OutOfTime:
         wish = read.wish

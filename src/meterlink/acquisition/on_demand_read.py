@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -80,7 +80,6 @@ class OnDemandRead:
         begun_s: monotonic.
 
     Attributes:
-        results: of the items that are done with, in the order asked for.
         state: where it stands.
 
     """
@@ -89,13 +88,32 @@ class OnDemandRead:
         self.id = read_id
         self.wish = wish
         self.begun_s = begun_s
-        self.results: list[ItemResult] = []
         self.state = ReadState.WAITING
+        self._found: dict[str, MeterAnswer | MeterlinkError] = {}
         self._ended = asyncio.Event()
         self._followers = 0
         self._left_s = begun_s
         self._limit: asyncio.Timeout | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def results(self) -> list[ItemResult]:
+        """Of the items that are done with, in the order asked for."""
+        return [ItemResult(item, self._found[item]) for item in self.wish.items if item in self._found]
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The items that are not done with, each once, in the order asked for."""
+        return tuple(dict.fromkeys(item for item in self.wish.items if item not in self._found))
+
+    def brought(self, found: Mapping[str, MeterAnswer | MeterlinkError]) -> None:
+        """Some items are done with: an answer, or why there is none.
+
+        Args:
+            found: by item.
+
+        """
+        self._found.update(found)
 
     def is_left(self, now_s: float) -> bool:
         """Whether nobody has waited for it for ``LEASE_S``.
@@ -141,10 +159,10 @@ class OnDemandRead:
         """Let those who wait have what there is; items without a result get ``why``."""
         if self.state is not ReadState.WAITING:
             return
-        missing = self.wish.items[len(self.results) :]
+        missing = self.left
         assert why is not None or not missing
         if why is not None:
-            self.results.extend(ItemResult(item, why) for item in missing)
+            self.brought(dict.fromkeys(missing, why))
         self._end_as(ReadState.DONE)
 
     def cancel(self) -> None:

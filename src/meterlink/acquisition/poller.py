@@ -209,7 +209,7 @@ class Poller(ABC):
 
     async def _pass(self, todo: Sequence[Task], slot: datetime) -> list[Task]:
         """Work through the tasks once; returns those that are not done."""
-        waiting = deque(todo)
+        waiting = list(reversed(todo))
         failed: list[Task] = []
         async with asyncio.TaskGroup() as group:
             for number in range(min(WORKERS, len(waiting))):
@@ -217,9 +217,9 @@ class Poller(ABC):
                 group.create_task(self._work(waiting, failed, slot), name=name)
         return failed
 
-    async def _work(self, waiting: deque[Task], failed: list[Task], slot: datetime) -> None:
+    async def _work(self, waiting: list[Task], failed: list[Task], slot: datetime) -> None:
         while waiting:
-            task = waiting.popleft()
+            task = waiting.pop()
             await self._read_meter(task, slot)
             if task.items:
                 failed.append(task)

@@ -18,7 +18,7 @@ from meterlink.billing.days import slots_of
 from meterlink.billing.source import Freezes
 from meterlink.journal import contact_rows
 from meterlink.model.slot import Standing
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 
 LOOK_BACK: Final = 62
 """Days for which a reading day is looked at: what the meters of China remember."""

@@ -10,7 +10,7 @@ from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.slot import Standing, State
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 
 
 class Span(NamedTuple):

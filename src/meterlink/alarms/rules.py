@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterlink.model.marks import NO_MARKS, Marks
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 
 READ_DAY_CHANGED: Final = "READ_DAY_CHANGED"
 SETTLE_DAY_MISMATCH: Final = "SETTLE_DAY_MISMATCH"

@@ -14,7 +14,7 @@ from meterlink.alarms.finding import Finding
 from meterlink.alarms.rules import POINT_SILENT
 from meterlink.billing.source import Freezes
 from meterlink.journal import contact_rows
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 
 REFUSALS_SINCE: Final = timedelta(days=366)
 """Slots that are looked through for refusals: as far back as a silence is told."""

@@ -19,7 +19,8 @@ from meterlink.errors import BadRequest
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen, alarm_id
-from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
+from meterlink.orders.attention.work import WorkItems, closing, item_id
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.people import DAEMON
 
 ALARMS_MAX: Final = 100

@@ -28,11 +28,11 @@ from meterlink.billing.settling import OpenFreezes
 from meterlink.billing.source import Freezes
 from meterlink.clock import SET_FROM, Clock
 from meterlink.config.alarms import AlarmSettings
-from meterlink.errors import JournalError, StepTaken
+from meterlink.errors import MeterlinkError, StepTaken
 from meterlink.journal import contact_rows, ledger_looks
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act
-from meterlink.orders.attention.work import WorkKind
+from meterlink.orders.attention.work_kinds import WorkKind
 
 CHECK_S: Final = 600.0
 """From one step to the next."""
@@ -105,7 +105,7 @@ class CollectionWatch:
             await asyncio.sleep(CHECK_S)
             try:
                 await self.step()
-            except JournalError as error:
+            except MeterlinkError as error:
                 _log.warning("collection_alarms.wait", reason=str(error))
 
     async def step(self) -> int:

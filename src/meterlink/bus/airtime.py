@@ -6,7 +6,7 @@ bucket counts as long as any of it lies in the window: what is said is rather to
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from typing import Final
 
 from meterlink.bus.queue import Priority
@@ -20,7 +20,7 @@ class Airtime:
     """The exchanges of one line."""
 
     def __init__(self) -> None:
-        self._buckets: deque[tuple[int, dict[Priority, float]]] = deque()
+        self._buckets: list[tuple[int, dict[Priority, float]]] = []  # a few dozen, most of the time none
         self.total_s: dict[Priority, float] = defaultdict(float)
         """Since the start, by priority."""
 
@@ -47,4 +47,4 @@ class Airtime:
 
     def _forget(self, number: int) -> None:
         while self._buckets and (number - self._buckets[0][0] - 1) * BUCKET_S >= WINDOW_S:
-            self._buckets.popleft()
+            del self._buckets[0]

@@ -38,7 +38,9 @@ from meterlink.cli.qualify import qualify
 from meterlink.cli.read import read
 from meterlink.cli.reconcile import reconcile
 from meterlink.cli.run import ingest, run
+from meterlink.cli.saying import say
 from meterlink.cli.settlement import settle
+from meterlink.cli.usage import Speaking
 from meterlink.cli.why import completeness, why
 
 app = typer.Typer(
@@ -48,6 +50,7 @@ app = typer.Typer(
     "meter, 5 line, 6 no value, 7 journal, 8 forbidden by a rule, 9 outcome unknown, 10 no daemon, "
     "11 tampered with.",
     no_args_is_help=True,
+    cls=Speaking,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -85,7 +88,7 @@ def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"meterlink {version('meterlink')}")
+        say(f"meterlink {version('meterlink')}")
         raise typer.Exit
 
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import typer
-
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, desk_of, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.model.payload import time_in
 
 
@@ -37,11 +36,11 @@ class Asking:
 
     def _tell(self, result: Mapping[str, Any]) -> None:
         """What a person sees of an answer."""
-        typer.echo("  ".join(str(value) for value in result.values()))
+        say("  ".join(str(value) for value in result.values()))
 
     def _at_desk(self) -> Desk:
         """A connection to the daemon; ends the command where there is none."""
-        return desk_of(self._config)
+        return desk_of(self._config, as_json=self._as_json, lang=self._lang)
 
     def _asked(self, op: str, **args: Any) -> dict[str, Any]:
         """The daemon's answer; ends the command where there is none."""
@@ -58,7 +57,7 @@ class Asking:
     def _show(self, result: Mapping[str, Any], tell: Callable[[Mapping[str, Any]], None]) -> None:
         """Show an answer whole to a program, and to a person as ``tell`` does."""
         if self._as_json:
-            typer.echo(json.dumps(result, ensure_ascii=False))
+            say(json.dumps(result, ensure_ascii=False))
         else:
             tell(result)
 
@@ -67,7 +66,7 @@ def tell_left_out(result: Mapping[str, Any], lang: Literal["en", "zh"]) -> None:
     """Say how many older ones a list does not show; nothing where it shows all."""
     if count := result["left_out"]:
         words = f"另有{count}条较早的未列出" if lang == "zh" else f"{count} older ones are not listed"
-        typer.echo(words, err=True)
+        say(words, err=True)
 
 
 def local(instant: str) -> str:

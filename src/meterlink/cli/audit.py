@@ -12,6 +12,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import JOURNAL_ARGUMENT, folder_of, looking_into
 from meterlink.cli.language import chosen
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
+from meterlink.cli.saying import say
 
 app = typer.Typer(
     no_args_is_help=True, help="Look whether the log of orders and decisions was changed. 审计。"
@@ -78,9 +79,9 @@ def show_key(config: Config = FIRST_CONFIG) -> None:
     from meterlink.errors import KeyUnusable
 
     try:
-        print(GatewayKey.find(folder_of(config)).public_hex)
+        say(GatewayKey.find(folder_of(config)).public_hex)
     except KeyUnusable as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
 
 
@@ -100,6 +101,6 @@ def show_checkpoint(journal: _JOURNAL = None, config: Config = FIRST_CONFIG) -> 
     with looking_into(journal, config) as reader:
         newest = reader.last_checkpoint()
     if newest is None:
-        typer.echo("nothing is signed yet: that is done at the end of each day, and at a stop", err=True)
+        say("nothing is signed yet: that is done at the end of each day, and at a stop", err=True)
         raise typer.Exit(ExitCode.FAILURE)
-    print(json.dumps(newest.as_json()))
+    say(json.dumps(newest.as_json()))

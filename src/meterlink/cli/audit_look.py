@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from meterlink.audit import verify as audit
 from meterlink.audit.keys import PUBLIC_KEY
 from meterlink.audit.verify import Findings, verify
+from meterlink.cli.console import stderr
+from meterlink.cli.saying import say
+from meterlink.cli.usage import Wrong
 from meterlink.journal.reader import JournalReader
 from meterlink.model.checkpoint import Checkpoint
 from meterlink.model.payload import time_out
@@ -49,7 +50,7 @@ def keys_of(given: Sequence[str]) -> list[str]:
     """Public keys, as digits or in files.
 
     Raises:
-        typer.BadParameter: neither.
+        Wrong: neither.
 
     """
     return [_key(text) for text in given]
@@ -59,7 +60,7 @@ def saved_of(files: Sequence[Path]) -> list[Checkpoint]:
     """Checkpoints out of files.
 
     Raises:
-        typer.BadParameter: a file cannot be read or holds none.
+        Wrong: a file cannot be read or holds none.
 
     """
     found = []
@@ -67,7 +68,7 @@ def saved_of(files: Sequence[Path]) -> list[Checkpoint]:
         try:
             found.append(Checkpoint.from_json(_text_of(file, "--checkpoint")))
         except ValueError as error:
-            raise typer.BadParameter(f"{file}: {error}", param_hint="--checkpoint") from None
+            raise Wrong(f"{file}: {error}", f"{file}:不是检查点:{error}", param_hint="--checkpoint") from None
     return found
 
 
@@ -88,10 +89,10 @@ def look(
     with _progress() as progress:
         found = verify(reader, keys=keys, saved=saved, progress=progress)
     if as_json:
-        print(json.dumps(_document(found), ensure_ascii=False))
+        say(json.dumps(_document(found), ensure_ascii=False))
     else:
         for line in _lines(found, bool(keys), lang):
-            typer.echo(line)
+            say(line)
     return found.fault is None
 
 
@@ -100,7 +101,11 @@ def _key(text: str) -> str:
         return text.lower()
     content = _text_of(Path(text), "--key").strip().lower()
     if not PUBLIC_KEY.fullmatch(content):
-        raise typer.BadParameter(f"{text}: this is no public key: 64 hex digits", param_hint="--key")
+        raise Wrong(
+            f"{text}: this is no public key: 64 hex digits",
+            f"{text}:不是公钥,应为64位十六进制数字",
+            param_hint="--key",
+        )
     return content
 
 
@@ -109,13 +114,17 @@ def _text_of(file: Path, option: str) -> str:
         with file.open("rb") as opened:
             return opened.read(FILE_OCTETS_MAX).decode(errors="replace")
     except OSError as error:
-        raise typer.BadParameter(f"{file}: cannot be read: {error.strerror}", param_hint=option) from None
+        raise Wrong(
+            f"{file}: cannot be read: {error.strerror}",
+            f"{file}:无法读取:{error.strerror}",
+            param_hint=option,
+        ) from None
 
 
 @contextmanager
 def _progress() -> Iterator[audit.Progress]:
     """A bar for somebody who waits at a terminal."""
-    console = Console(stderr=True)
+    console = stderr(soft_wrap=False)
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("acts", total=None)

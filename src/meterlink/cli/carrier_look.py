@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
 from meterlink.cli.asking import Asking, local
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 
 FOLLOW_S: Final = 20
@@ -75,7 +75,7 @@ class CarrierAsking(Asking):
 
     def _tell(self, result: Mapping[str, Any]) -> None:
         for sentence in self._sentences(result):
-            typer.echo(sentence)
+            say(sentence)
         if not result["nodes"]:
             return
         table = Table(*_HEADS[self._lang], box=None, pad_edge=False)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import typer
-
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 from meterlink.orders.cases.machine import CaseSignal, CaseState
 
 STATES: Final[Mapping[CaseState, Mapping[str, str]]] = {
@@ -62,27 +61,27 @@ class CaseAsking(Asking):
         for step in result["steps"]:
             self._step(step)
         if result["order"]:
-            typer.echo(f"{_ORDER[self._lang]}: {result['order']}")
+            say(f"{_ORDER[self._lang]}: {result['order']}")
         if result["withdrawn"]:
-            typer.echo(f"{_WITHDRAWN[self._lang]}: {result['withdrawn']}")
+            say(f"{_WITHDRAWN[self._lang]}: {result['withdrawn']}")
         if result["waits_for"]:
-            typer.echo(f"{_WAITS[self._lang]}:")
+            say(f"{_WAITS[self._lang]}:")
         for verdict in result["waits_for"]:
-            typer.echo(f"  {verdict['rule']}: {verdict[self._lang]}")
+            say(f"  {verdict['rule']}: {verdict[self._lang]}")
 
     def _lines(self, result: Mapping[str, Any]) -> None:
         if not result["cases"]:
-            typer.echo("没有停电流程" if self._lang == "zh" else "no cases")
+            say("没有停电流程" if self._lang == "zh" else "no cases")
         for case in result["cases"]:
             self._line(case)
         tell_left_out(result, self._lang)
 
     def _line(self, case: Mapping[str, Any]) -> None:
         state = STATES[CaseState(case["state"])][self._lang]
-        typer.echo(f"{case['id']}  {case['meter']}  {state}  {local(case['since'])}  {case['reason']}")
+        say(f"{case['id']}  {case['meter']}  {state}  {local(case['since'])}  {case['reason']}")
 
     def _step(self, step: Mapping[str, Any]) -> None:
         verb = VERBS[CaseSignal(step["verb"])][self._lang]
-        typer.echo(f"  {local(step['at'])}  {verb}  ({step['actor']})")
+        say(f"  {local(step['at'])}  {verb}  ({step['actor']})")
         if step["told"]:
-            typer.echo(f"      {step['told']}")
+            say(f"      {step['told']}")

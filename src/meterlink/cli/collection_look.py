@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
 from meterlink.acquisition.explaining import WAYS, Place, check_area, completeness, slot_of, spans_of, why
 from meterlink.acquisition.undue import undue
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
@@ -20,6 +18,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.daemon.collection_requests import COMPLETENESS, WHY, places_of
 from meterlink.model.slot import DAY_S
 
@@ -119,11 +118,11 @@ class CollectionLook:
             way = next(one for one in WAYS if one == by)
             told = {**completeness(tallies, places, day=day, by=way, area=area), "freeze_valid": valid}
         if self._as_json:
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            say(json.dumps(told, ensure_ascii=False))
         else:
             self._show_table(told)
             valid = told["freeze_valid"]
-            typer.echo(_FREEZE_VALID[self._lang].format(**valid, share=in_percent(valid["rate"])))
+            say(_FREEZE_VALID[self._lang].format(**valid, share=in_percent(valid["rate"])))
         return ExitCode.OK
 
     def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:
@@ -157,12 +156,12 @@ class CollectionLook:
 
     def _show_why(self, told: Mapping[str, Any]) -> None:
         if self._as_json:
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            say(json.dumps(told, ensure_ascii=False))
             return
         for one in told["found"]:
-            typer.echo(f"{told['meter']}  {_series(one)}  {told['slot']}  {one[self._lang]}")
+            say(f"{told['meter']}  {_series(one)}  {told['slot']}  {one[self._lang]}")
         if not told["found"]:
-            typer.echo(told[self._lang])
+            say(told[self._lang])
 
     def _show_table(self, told: Mapping[str, Any]) -> None:
         from rich.table import Table

@@ -10,6 +10,7 @@ import typer
 
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
+from meterlink.cli.saying import say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,13 +92,13 @@ def check(
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:
         if as_json:
-            print(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))
+            say(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))
         else:
-            typer.echo(str(error), err=True)
+            say(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     facts = _facts(settings, profiles, roster, _control_in_words(settings, control_fault))
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        say(json.dumps(facts, ensure_ascii=False))
         return
     _show(config, settings, profiles, facts)
 
@@ -126,7 +127,7 @@ def _facts(settings: Settings, profiles: MeterProfiles, roster: str, control: st
 
 def _show(config: Path, settings: Settings, profiles: MeterProfiles, facts: dict[str, Any]) -> None:
     """The same for people."""
-    typer.echo(f"{config}: good 配置正确")
+    say(f"{config}: good 配置正确")
     plans = [_plan_in_words(settings, plan, profiles) for plan in settings.plans]
     served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
     listens = [
@@ -136,7 +137,7 @@ def _show(config: Path, settings: Settings, profiles: MeterProfiles, facts: dict
     api = facts["api"] or ["none: nobody can pull ([web])"]
     in_words = {"plans": plans, "profiles": served, "listens": listens, "api": api}
     for key, value in list({**facts, **in_words}.items())[1:]:
-        typer.echo(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
+        say(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
 
 
 def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start: bool) -> str:
@@ -191,4 +192,4 @@ def example() -> None:
     Example:
       meterlink config example > meterlink.toml
     """
-    print(_FIRST, end="")
+    say(_FIRST, nl=False)

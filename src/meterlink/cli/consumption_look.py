@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import typer
-
 from meterlink.billing import days
 from meterlink.billing.consumption import LACK_WORDS, Consumption
 from meterlink.billing.opening import open_freezes
@@ -17,6 +15,7 @@ from meterlink.cli.estimate_ask import estimates
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
@@ -69,12 +68,12 @@ class ConsumptionLook:
                 for one in found
             ]
             told = {"meter": meter, "from": first, "to": last, "registers": registers}
-            typer.echo(json.dumps(told, ensure_ascii=False))
+            say(json.dumps(told, ensure_ascii=False))
         else:
             for one in found:
-                typer.echo(self._line(one))
+                say(self._line(one))
                 if one.item in estimated:
-                    typer.echo(self._estimate_line(one.item, estimated[one.item]))
+                    say(self._estimate_line(one.item, estimated[one.item]))
         return ExitCode.OK if all(one.amount is not None for one in found) else ExitCode.NO_VALUE
 
     def _found(self, meter: str, first: str, last: str, items: Sequence[str]) -> list[Consumption]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from meterlink.cli.completion import granted_like
 from meterlink.cli.language import Lang
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language, Reason
 
@@ -184,6 +185,34 @@ def grant(
     Exit codes: 0 granted; 2 no such order; 7 journal; 8 you may not; 10 no daemon.
     """
     _do("grant", config, as_json, lang, id=order, person=person)
+
+
+@app.command()
+def revoke(
+    order: Annotated[
+        str,
+        typer.Argument(help="Id of the order.", show_default=False, autocompletion=granted_like),
+    ],
+    reason: Reason,
+    as_json: AsJson = False,
+    lang: Language = None,
+    config: Config = FIRST_CONFIG,
+) -> None:
+    """Take the authorisation of a reconnection back from field staff. 收回现场复电授权。
+
+    Whoever had it operates the order no more, and what it let him operate is not sent, and not sent again.
+    A frame that has left cannot be called back. To send somebody else, grant it to that person: this takes
+    it from the first.
+
+    \b
+    Examples:
+      meterlink control revoke r-1 --reason "fred is not on duty today"
+      meterlink control revoke r-1 --reason "人员调班" --lang zh
+
+    \b
+    Exit codes: 0 taken back; 2 no such order; 7 journal; 8 you may not, or nobody has it; 10 no daemon.
+    """
+    _do("revoke", config, as_json, lang, id=order, reason=reason)
 
 
 @app.command()

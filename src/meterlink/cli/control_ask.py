@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal
 
-import typer
-
 from meterlink.cli.asking import Asking, local
+from meterlink.cli.saying import say
 
 _LOOK: Final = {
     "en": "Compare open orders and cases with the meters and the billing system, and cancel what was done; "
@@ -23,9 +22,27 @@ class ControlAsking(Asking):
     def _tell(self, result: Mapping[str, Any]) -> None:
         if "held" in result:
             for line in limits_in_words(result, self._lang):
-                typer.echo(line)
+                say(line)
+        elif "revoked" in result:
+            say(revoked_in_words(result, self._lang))
         else:
             super()._tell(result)
+
+
+def revoked_in_words(told: Mapping[str, Any], lang: Literal["en", "zh"]) -> str:
+    """That somebody has an authorisation no more, and what he may have done with it before.
+
+    Args:
+        told: by the daemon of `control.revoke`.
+        lang: of the line.
+
+    """
+    order, person, sent = told["id"], told["person"], told["transmissions"]
+    if lang == "zh":
+        frames = f";此前已发送{sent}次,无法撤回,请核对工单结果" if sent else ""
+        return f"已收回{person}对工单{order}的现场复电授权{frames}"
+    frames = f"; {sent} frames had left before, look what they did" if sent else ""
+    return f"{person} may operate order {order} no more{frames}"
 
 
 def limits_in_words(told: Mapping[str, Any], lang: Literal["en", "zh"]) -> Iterator[str]:

@@ -14,6 +14,8 @@ import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import Language
+from meterlink.cli.saying import say
+from meterlink.cli.usage import Wrong
 
 
 class Protocol(enum.StrEnum):
@@ -70,7 +72,7 @@ def decode(
 
     """
     if octets and (file is not None or jsonl):
-        raise typer.BadParameter("give octets, or a file of them, not both")
+        raise Wrong("give octets, or a file of them, not both", "报文与文件只能给出一种")
     if jsonl:
         _answer_lines(file)
         return
@@ -85,12 +87,14 @@ def decode(
         try:
             explanation = explain(octets_of(text), None if protocol is None else protocol.value)
         except NotHexadecimal as error:
-            raise typer.BadParameter(f"{error}; give octets like 68 61 01 ...") from None
+            raise Wrong(
+                f"{error}; give octets like 68 61 01 ...", f"{error};请给出如 68 61 01 ... 的报文"
+            ) from None
         for shown in render(explanation, chosen(lang), show_secrets=show_secrets):
             console.print(shown)
         any_line, all_good = True, all_good and not explanation.faults
     if not any_line:
-        typer.echo("nothing to explain: no line has octets", err=True)
+        say("nothing to explain: no line has octets", err=True)
     if not (any_line and all_good):
         raise typer.Exit(1)
 
@@ -111,18 +115,20 @@ def _lines(file: Path | None) -> Iterator[str]:
 def _opened(file: Path | None) -> contextlib.AbstractContextManager[TextIO]:
     if file is None or str(file) == "-":
         if sys.stdin is None or sys.stdin.isatty():
-            raise typer.BadParameter("give octets, --file, or something on standard input")
+            raise Wrong(
+                "give octets, --file, or something on standard input", "请给出报文、--file,或从标准输入给出"
+            )
         if isinstance(sys.stdin, io.TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="replace")
         return contextlib.nullcontext(sys.stdin)
     try:
         return file.open(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+        raise Wrong(f"{file}: {error.strerror}", f"{file}:无法读取:{error.strerror}") from None
 
 
 def _answer_lines(file: Path | None) -> None:
     from meterlink.explain.jsonl import answers
 
     for answer in answers(_lines(file)):
-        typer.echo(answer)
+        say(answer)

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, NoReturn, Self
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 
 ANSWER_TIMEOUT_S: Final = 60.0
 """A daemon that does not answer for so long is given up; what was asked for may happen all the same."""
@@ -46,7 +47,17 @@ class Refusal(Exception):
 
 
 class DaemonAway(Exception):
-    """Nobody answers at the control socket; the message says what to look at."""
+    """Nobody answers at the control socket; the message says what to look at.
+
+    Args:
+        en: what happened, and what to look at.
+        zh: the same in Chinese.
+
+    """
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.zh = zh
 
 
 class Desk:
@@ -73,7 +84,9 @@ class Desk:
             self._socket.close()
             raise DaemonAway(
                 f"{path}: the daemon does not answer ({error.strerror or error}): does `meterlink run` run "
-                "with this configuration, and are you in the group of its user?"
+                "with this configuration, and are you in the group of its user?",
+                f"{path}:守护进程没有应答({error.strerror or error}):请确认 `meterlink run` 正以该配置运行,"
+                "且您属于其用户所在的组",
             ) from None
         self._answers = self._socket.makefile("rb")
 
@@ -92,9 +105,15 @@ class Desk:
             self._socket.sendall(request + b"\n")
             line = self._answers.readline(ANSWER_OCTETS_MAX)
         except OSError as error:
-            raise DaemonAway(f"{self._path}: no answer: {error.strerror or error}") from None
+            raise DaemonAway(
+                f"{self._path}: no answer: {error.strerror or error}",
+                f"{self._path}:没有应答:{error.strerror or error}",
+            ) from None
         if not line.endswith(b"\n"):
-            raise DaemonAway(f"{self._path}: the daemon went away before it answered")
+            raise DaemonAway(
+                f"{self._path}: the daemon went away before it answered",
+                f"{self._path}:守护进程在应答之前已退出",
+            )
         answer = json.loads(line)
         if not answer["ok"]:
             raise Refusal(answer["error"])
@@ -121,22 +140,22 @@ def socket_of(config: Path) -> Path:
     return folder_of(config) / SOCKET_FILE
 
 
-def desk_of(config: Path) -> Desk:
+def desk_of(config: Path, *, as_json: bool, lang: Literal["en", "zh"]) -> Desk:
     """The desk of the daemon that runs with a configuration; ends the command where there is none."""
     try:
         return Desk(socket_of(config))
     except DaemonAway as error:
-        leave(error, as_json=False, lang="en")
+        leave(error, as_json=as_json, lang=lang)
 
 
 def leave(error: Refusal | DaemonAway, *, as_json: bool, lang: Literal["en", "zh"]) -> NoReturn:
     """Tell why something could not be done, and end the command."""
     if isinstance(error, DaemonAway):
-        told, code = {"code": "daemon_away", "en": str(error), "zh": str(error)}, ExitCode.DAEMON
+        told, code = {"code": "daemon_away", "en": str(error), "zh": error.zh}, ExitCode.DAEMON
     else:
         told, code = error.error, error.exit_code
     if as_json:
-        typer.echo(json.dumps({"error": told}, ensure_ascii=False))
+        say(json.dumps({"error": told}, ensure_ascii=False))
     else:
-        typer.echo(told[lang], err=True)
+        say(told[lang], err=True)
     raise typer.Exit(code)

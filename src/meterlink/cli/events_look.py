@@ -9,7 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +16,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 from meterlink.config import load_settings
 from meterlink.drivers.event_words import words_of
@@ -64,14 +64,14 @@ def show_events(
     try:
         moment = _moment(since, zone)
     except (ValueError, OverflowError):
-        typer.echo(_WRONG[language].format(text=since), err=True)
+        say(_WRONG[language].format(text=since), err=True)
         return ExitCode.USAGE
     with looking_into(None, config) as reader:
         rows = reader.events(meter=meter, kind=kind, since=moment, limit=_ROWS_OF_ONE * limit)
         found = once_each(rows)[-limit:]
     if as_json:
         for event in found:
-            typer.echo(json.dumps(_document(event), ensure_ascii=False))
+            say(json.dumps(_document(event), ensure_ascii=False))
     else:
         _table(found, zone, language)
     return ExitCode.OK
@@ -128,7 +128,7 @@ def _document(event: Event) -> dict[str, Any]:
 
 def _table(events: list[Event], zone: tzinfo, lang: _Language) -> None:
     if not events:
-        print(_NONE[lang])
+        say(_NONE[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for event in events:

@@ -16,6 +16,7 @@ import typer
 from meterlink.cli.asking import Asking
 from meterlink.cli.desk import Desk
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 from meterlink.orders.evidence.lines import Line, read_lines
 
 AT_ONCE: Final = 50
@@ -40,16 +41,16 @@ class EvidenceAsking(Asking):
         told = result["records"]
         refused = _refused(told)
         for one in refused:
-            typer.echo(f"{file}:{one['line']}: {one['refused']}", err=True)
+            say(f"{file}:{one['line']}: {one['refused']}", err=True)
         for one in told:
             for standing in one.get("standing", ()):
-                typer.echo(f"{file}:{one['line']}: {standing[self._lang]}", err=True)
+                say(f"{file}:{one['line']}: {standing[self._lang]}", err=True)
         new = sum(one.get("is_new", False) for one in told)
         words = (len(told), new, len(refused))
         if self._lang == "zh":
-            typer.echo("共{}条记录，新增{}条，拒绝{}条".format(*words))
+            say("共{}条记录，新增{}条，拒绝{}条".format(*words))
         else:
-            typer.echo("{} records: {} new, {} refused".format(*words))
+            say("{} records: {} new, {} refused".format(*words))
 
     def _taken_in(self, desk: Desk, piece: list[Line]) -> list[dict[str, Any]]:
         """What became of each line."""
@@ -74,7 +75,7 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         with file.open("rb") as lines:
             yield lines
     except OSError as error:
-        typer.echo(f"{file}: cannot be read: {error.strerror}", err=True)
+        say(f"{file}: cannot be read: {error.strerror}", err=True)
         raise typer.Exit(ExitCode.USAGE) from None
 
 

@@ -12,8 +12,6 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
-import typer
-
 from meterlink.acquisition.explaining import near_areas
 from meterlink.billing import days
 from meterlink.billing.formats import FORMATS, Format, writer_of
@@ -22,6 +20,7 @@ from meterlink.billing.sealing import size_and_hash
 from meterlink.billing.source import Freezes
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
+from meterlink.cli.saying import say
 from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
@@ -55,7 +54,7 @@ def export_daily(
         if as_json and out is not None:
             octets, found = size_and_hash(out)
             told = {"day": day.isoformat(), "area": area, "format": kind, "file": str(out), **written}
-            typer.echo(json.dumps({**told, "octets": octets, "sha256": found}, ensure_ascii=False))
+            say(json.dumps({**told, "octets": octets, "sha256": found}, ensure_ascii=False))
     except ArithmeticError as error:
         return _told(error, ExitCode.FAILURE)
     except OSError as error:
@@ -127,5 +126,5 @@ def _file(out: Path | None) -> Iterator[BinaryIO]:
 
 
 def _told(error: object, code: ExitCode) -> ExitCode:
-    typer.echo(str(error), err=True)
+    say(str(error), err=True)
     return code

@@ -10,7 +10,9 @@ import typer
 
 from meterlink.cli.language import chosen
 from meterlink.cli.options import AsJsonLines, Language
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
+from meterlink.cli.usage import Wrong
 
 
 class Protocol(enum.StrEnum):
@@ -53,12 +55,12 @@ def items(
     try:
         families = catalogue.families(protocol.value, search, dialect)
     except catalogue.UnknownDialect as error:
-        raise typer.BadParameter(str(error), param_hint="--dialect") from None
+        raise Wrong(str(error), f"没有该方言:{error}", param_hint="--dialect") from None
     if json:
         for family in families:
-            typer.echo(family.as_json())
+            say(family.as_json())
     else:
         print_table(catalogue.table(families, chosen(lang), whole=not sys.stdout.isatty()))
     if not families:
-        typer.echo(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)
+        say(f"no item of {protocol.value} has {search!r} in its name or is that identifier", err=True)
         raise typer.Exit(1)

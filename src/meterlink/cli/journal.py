@@ -11,6 +11,7 @@ import typer
 from meterlink.cli.journal_file import JOURNAL_ARGUMENT, journal_of, looking_into
 from meterlink.cli.language import chosen
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
+from meterlink.cli.saying import say
 
 app = typer.Typer(
     no_args_is_help=True, help="Look after the journal: its size, soundness and copies. 日志库。"
@@ -44,10 +45,10 @@ def status(
     with looking_into(journal, config) as reader:
         seen = look(reader, journal_of(journal, config))
     if as_json:
-        print(json.dumps(document(seen), ensure_ascii=False))
+        say(json.dumps(document(seen), ensure_ascii=False))
     else:
         for line in lines(seen, chosen(lang)):
-            typer.echo(line)
+            say(line)
 
 
 @app.command()
@@ -106,9 +107,9 @@ def backup(
     with looking_into(journal, config) as reader:
         written = backed_up(reader, target)
     if as_json:
-        print(json.dumps(written, ensure_ascii=False))
+        say(json.dumps(written, ensure_ascii=False))
     else:
-        typer.echo("{file}: {octets} octets, up to row {newest_id}; read back whole".format(**written))
+        say("{file}: {octets} octets, up to row {newest_id}; read back whole".format(**written))
 
 
 @app.command()
@@ -133,6 +134,6 @@ def compact(
 
     done = compacted(journal_of(journal, config))
     if as_json:
-        print(json.dumps(done, ensure_ascii=False))
+        say(json.dumps(done, ensure_ascii=False))
     else:
-        typer.echo(f"{done['file']}: {done['octets_before']} octets before, {done['octets']} now")
+        say(f"{done['file']}: {done['octets_before']} octets before, {done['octets']} now")

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import typer
-
 from meterlink.audit.chain import Fault
 from meterlink.audit.verify import verify
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 from meterlink.cli.waiting import waiting_bars
 from meterlink.journal.reader import JournalReader
 from meterlink.journal.soundness import Part, Unsound, faults
@@ -80,10 +79,10 @@ def look(reader: JournalReader) -> Found:
 def tell(found: Found, *, as_json: bool, lang: Literal["en", "zh"]) -> None:
     """Say what was found, on standard output."""
     if as_json:
-        print(json.dumps(_document(found), ensure_ascii=False))
+        say(json.dumps(_document(found), ensure_ascii=False))
         return
     for line in _lines(found, lang):
-        typer.echo(line)
+        say(line)
 
 
 def _document(found: Found) -> dict[str, object]:

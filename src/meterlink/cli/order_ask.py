@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
-import typer
-
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.order_words import ABOUT, STATES, VERBS
+from meterlink.cli.saying import say
+from meterlink.cli.usage import Wrong
 from meterlink.model.order import Order, OrderKind, OrderState
 
 FOLLOW_S: Final = 30
@@ -48,11 +48,11 @@ def created(
     The daemon counts them, so that the same line again means the same order.
 
     Raises:
-        typer.BadParameter: the arguments are no order.
+        Wrong: the arguments are no order.
 
     """
     if (deadline is None) == (within_min is None):
-        raise typer.BadParameter("give one of --deadline and --within")
+        raise Wrong("give one of --deadline and --within", "--deadline 与 --within 须给出且只给出一个")
     until = deadline or datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=within_min or 0)
     try:
         order = Order(
@@ -67,7 +67,7 @@ def created(
             reference=reference,
         )
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise Wrong(str(error), f"工单内容有误:{error}") from None
     body = {"id": order.id, **order.body}
     if within_min is None:
         return {"order": body}
@@ -123,9 +123,7 @@ class OrderAsking(Asking):
 
     def _known(self, order: Mapping[str, Any]) -> None:
         """An order that is there already."""
-        typer.echo(
-            "该工单已存在,不会新建:" if self._lang == "zh" else "it is there already, nothing would be made:"
-        )
+        say("该工单已存在,不会新建:" if self._lang == "zh" else "it is there already, nothing would be made:")
         self._heading(order)
 
     def listed(self, *, meter: str, everything: bool) -> int:
@@ -141,38 +139,36 @@ class OrderAsking(Asking):
         """The rules that would stop it, or that none would."""
         stopping = _stopping(result)
         for one in stopping:
-            typer.echo(f"{one['rule']}: {one[self._lang]}")
+            say(f"{one['rule']}: {one[self._lang]}")
         if not stopping:
             passed = len(result["rules"])
-            typer.echo(
-                f"{passed} 条规则均通过" if self._lang == "zh" else f"all {passed} rules of this step pass"
-            )
+            say(f"{passed} 条规则均通过" if self._lang == "zh" else f"all {passed} rules of this step pass")
 
     def _lines(self, result: Mapping[str, Any]) -> None:
         if not result["orders"]:
-            typer.echo("没有工单" if self._lang == "zh" else "no orders")
+            say("没有工单" if self._lang == "zh" else "no orders")
         for order in result["orders"]:
             state = STATES[OrderState(order["state"])][self._lang]
-            typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")
+            say(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")
         tell_left_out(result, self._lang)
 
     def _heading(self, order: Mapping[str, Any]) -> None:
         state = STATES[OrderState(order["state"])][self._lang]
-        typer.echo(f"{order['id']}  {order['kind']}  {order['meter']}  {state}")
+        say(f"{order['id']}  {order['kind']}  {order['meter']}  {state}")
         for key, words in ABOUT.items():
             if (value := _about(order, key)) != "":
-                typer.echo(f"  {words[self._lang]}: {value}")
+                say(f"  {words[self._lang]}: {value}")
 
     def _timeline(self, order: Mapping[str, Any], shown: int) -> int:
         """The steps behind those that were shown; how many are now."""
         for step in order["steps"][shown:]:
             verb = VERBS.get(step["verb"], {}).get(self._lang, step["verb"])
-            typer.echo(f"  {local(step['at'])}  {verb}  ({step['actor']})")
+            say(f"  {local(step['at'])}  {verb}  ({step['actor']})")
             for verdict in step["rules"]:
                 if not verdict["passed"]:
-                    typer.echo(f"      {verdict['rule']}: {verdict[self._lang]}")
+                    say(f"      {verdict['rule']}: {verdict[self._lang]}")
             if step["told"]:
-                typer.echo(f"      {step['told']}")
+                say(f"      {step['told']}")
         return len(order["steps"])
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rich.console import Console
-
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
+from meterlink.cli.console import stderr
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.own_line import own_line_url
+from meterlink.cli.saying import say
 from meterlink.drivers.probe import Found, Try, find_meter
 from meterlink.errors import ConfigError, LineError, MeterlinkError
 from meterlink.model.address import meter_address
@@ -56,7 +56,7 @@ class _Show:
 
     def __init__(self, *, quiet: bool) -> None:
         self.steps: list[_Step] = []
-        self._console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
+        self._console = stderr(quiet=quiet)
 
     def tell(self, url: LineUrl, tried: Try) -> None:
         self.steps.append(_Step(url=url, tried=tried))
@@ -92,7 +92,7 @@ def search_and_show(search: Search, *, as_json: bool) -> ExitCode:
     except MeterlinkError as error:
         failure = error
     if as_json:
-        print(json.dumps(_document(search, show, found, failure), ensure_ascii=False, indent=2))
+        say(json.dumps(_document(search, show, found, failure), ensure_ascii=False, indent=2))
     else:
         _show_person(show, found, failure)
     if failure is not None:
@@ -141,16 +141,16 @@ def _settings(url: LineUrl) -> Iterator[LineUrl]:
 
 
 def _show_person(show: _Show, found: Found | None, failure: MeterlinkError | None) -> None:
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = stderr()
     if failure is not None:
-        errors.print(f"error: {failure}", markup=False)
+        console.print(f"error: {failure}", markup=False)
     elif found is None:
-        errors.print(f"nobody answered 无表应答\n{_hint(show)}", markup=False)
+        console.print(f"nobody answered 无表应答\n{_hint(show)}", markup=False)
     else:
         url = show.steps[-1].url
-        print(f"meter 电能表 {found.address}  {found.protocol}  {url}")
-        print(f"meterlink read --line '{url}' --protocol {found.protocol} --address {found.address}", end=" ")
-        print("--item forward_active_energy")
+        say(f"meter 电能表 {found.address}  {found.protocol}  {url}")
+        say(f"meterlink read --line '{url}' --protocol {found.protocol} --address {found.address} ", nl=False)
+        say("--item forward_active_energy")
 
 
 def _hint(show: _Show) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
+from meterlink.cli.usage import Wrong
 
 
 def qualify(
@@ -56,7 +57,13 @@ def qualify(
     if listing or show:
         raise typer.Exit(qualifying.listed(show))
     if not meter:
-        raise typer.BadParameter("name the meter at which you stand, or give --list, --show or --dry-run")
+        raise Wrong(
+            "name the meter at which you stand, or give --list, --show or --dry-run",
+            "请给出您所在现场的电表,或使用 --list、--show、--dry-run",
+        )
     if as_json and not yes and not leave:
-        raise typer.BadParameter("--json asks nothing: give --yes-i-stand-at-the-meter with it")
+        raise Wrong(
+            "--json asks nothing: give --yes-i-stand-at-the-meter with it",
+            "--json 不作询问:请同时给出 --yes-i-stand-at-the-meter",
+        )
     raise typer.Exit(qualifying.left(meter) if leave else qualifying.walked(meter, work_order))

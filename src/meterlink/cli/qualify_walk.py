@@ -12,6 +12,7 @@ import typer
 from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang
+from meterlink.cli.saying import say
 from meterlink.orders.qualifying.standpoint import plan
 
 WAIT_S: Final = 30
@@ -77,7 +78,7 @@ class Qualifying(Asking):
     def _yes_to(self, walk: Mapping[str, Any]) -> str | None:
         """The probe that may go, empty: none has to be asked for; ``None``: the person does not go on."""
         if todo := walk["todo"]:
-            typer.echo(todo[self._lang], err=self._as_json)
+            say(todo[self._lang], err=self._as_json)
             if walk["waits"]:
                 return ""
             return "" if not self._is_confirmed and self._says_yes("go on", "继续") else None
@@ -106,11 +107,11 @@ class Qualifying(Asking):
 
     def _tell_probes(self, result: Mapping[str, Any]) -> None:
         for number, probe in enumerate(result["probes"], start=1):
-            typer.echo(f"{number:2d}  {probe['probe']:<20}  {probe['kind']:<14}  {probe[self._lang]}")
+            say(f"{number:2d}  {probe['probe']:<20}  {probe['kind']:<14}  {probe[self._lang]}")
 
     def _tell_models(self, result: Mapping[str, Any], *, with_facts: bool) -> None:
         for one in result["models"]:
-            typer.echo(f"{one['protocol']}  {one['model']}  {one['firmware']}  {one['by']}  {one['at']}")
+            say(f"{one['protocol']}  {one['model']}  {one['firmware']}  {one['by']}  {one['at']}")
             if with_facts:
                 self._tell_facts(one["facts"])
 
@@ -123,4 +124,4 @@ class Qualifying(Asking):
 
     def _say(self, en: str, zh: str) -> None:
         if not self._as_json:
-            typer.echo(zh if self._lang == "zh" else en)
+            say(zh if self._lang == "zh" else en)

@@ -11,6 +11,7 @@ import typer
 
 from meterlink.cli.completion import items_like, meters_like
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
+from meterlink.cli.usage import Wrong
 
 _LINE_HELP = "Open this line and read without the daemon: tcp://HOST:PORT or serial:///dev/ttyUSB0?baud=2400&parity=even"
 _ITEM_HELP = "What to read; may be given several times. `meterlink items` lists all."
@@ -152,10 +153,18 @@ def read(
     items = (*(wanted or ()), *(item or ()))
     if line:
         raise typer.Exit(_read_line(context, meter, items, as_json=as_json, trace=trace))
-    _refuse_given(context, _ONLY_WITH_LINE, "goes with --line; without it the daemon knows the METER")
+    _refuse_given(
+        context,
+        _ONLY_WITH_LINE,
+        (
+            "goes with --line; without it the daemon knows the METER",
+            "须与 --line 同用;不用 --line 时由守护进程按档案抄读",
+        ),
+    )
     if not meter or not items:
-        raise typer.BadParameter(
-            "name a METER and its ITEMs for the daemon, or open a line with --line, --address and --item"
+        raise Wrong(
+            "name a METER and its ITEMs for the daemon, or open a line with --line, --address and --item",
+            "请给出 METER 和 ITEM 由守护进程抄读,或用 --line、--address、--item 自行打开线路",
         )
     from meterlink.cli.read_asked import Asked, ask_daemon
 
@@ -168,11 +177,18 @@ def _read_line(
 ) -> int:
     """Read without the daemon, as the options say that ``Question`` has too; the exit code."""
     given = context.params
-    _refuse_given(context, _ONLY_WITHOUT_LINE, "is of the daemon, and --line reads without it")
+    _refuse_given(
+        context,
+        _ONLY_WITHOUT_LINE,
+        ("is of the daemon, and --line reads without it", "由守护进程使用,--line 不经过守护进程"),
+    )
     if meter:
-        raise typer.BadParameter("--line knows no roster: name the meter with --address, not as METER")
+        raise Wrong(
+            "--line knows no roster: name the meter with --address, not as METER",
+            "--line 不使用档案:请用 --address 给出表地址",
+        )
     if not given["address"] or not items:
-        raise typer.BadParameter("--line needs --address and --item")
+        raise Wrong("--line needs --address and --item", "--line 需要 --address 和 --item")
     from meterlink.cli.logs import set_up_logs
     from meterlink.cli.read_once import Question, ask_and_show
 
@@ -181,9 +197,10 @@ def _read_line(
     return ask_and_show(Question(items=items, **options), as_json=as_json, trace=trace)
 
 
-def _refuse_given(context: typer.Context, names: tuple[str, ...], why: str) -> None:
+def _refuse_given(context: typer.Context, names: tuple[str, ...], why: tuple[str, str]) -> None:
     """Refuse options that the way of reading has no use for: they would seem to hold."""
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise typer.BadParameter(f"--{name.replace('_', '-')} {why}")
+            option = f"--{name.replace('_', '-')}"
+            raise Wrong(f"{option} {why[0]}", f"{option} {why[1]}")

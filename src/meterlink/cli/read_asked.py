@@ -9,12 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import typer
-from rich.console import Console
-
+from meterlink.cli.console import stderr
 from meterlink.cli.desk import DaemonAway, Desk, Refusal, socket_of
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.read_show import PLANT_TIME, Row, ending, show_failure, show_rows
+from meterlink.cli.saying import say
 
 _FOLLOW_S: Final = 2
 """How long the daemon keeps one request that waits for the end; also how often the progress is told."""
@@ -93,7 +92,7 @@ def ask_daemon(asked: Asked, config: Path, *, as_json: bool) -> int:
 
 def _followed(desk: Desk, path: Path, read: dict[str, Any]) -> dict[str, Any]:
     """The read at its end; taken back where somebody presses Ctrl-C meanwhile."""
-    console = Console(stderr=True, highlight=False)
+    console = stderr(soft_wrap=False)
     status = console.status(_progress(read))
     try:
         while read["state"] == "waiting":
@@ -162,8 +161,8 @@ def _show_stop(asked: Asked, kind: str, message: str, *, as_json: bool) -> None:
     if as_json:
         _print({"meter": asked.meter, "values": [], "error": {"kind": kind, "message": message}})
     else:
-        typer.echo(f"error: {message}", err=True)
+        say(f"error: {message}", err=True)
 
 
 def _print(document: dict[str, Any]) -> None:
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    say(json.dumps(document, ensure_ascii=False, indent=2))

@@ -13,11 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
+from meterlink.cli.console import stderr
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.own_line import own_line_url
 from meterlink.cli.read_show import (
@@ -29,6 +28,7 @@ from meterlink.cli.read_show import (
     show_rows,
     show_trace,
 )
+from meterlink.cli.saying import say
 from meterlink.clock import SystemClock
 from meterlink.config import SecretRef
 from meterlink.drivers.base import Driver, MeterAnswer, Window
@@ -227,7 +227,7 @@ def _show(
 
 def _show_asides(summaries: Iterable[str]) -> None:
     """What a meter told besides; on the error stream, so that the answer stays what was asked for."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = stderr()
     for summary in summaries:
         console.print(
             f"note: the meter told, too: {printable(summary)}; `meterlink run` keeps it "
@@ -252,7 +252,7 @@ def _show_json(
             {"at": time_out(entry.at), "direction": entry.direction, "octets": entry.hexadecimal()}
             for entry in ring
         ]
-    print(json.dumps(document, ensure_ascii=False, indent=2))
+    say(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 def _error_json(error: MeterlinkError) -> dict[str, Any]:

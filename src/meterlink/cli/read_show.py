@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from meterlink import errors
+from meterlink.cli.console import lines, stderr
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.drivers.base import MeterAnswer
 from meterlink.errors import (
@@ -176,7 +177,7 @@ def show_failure(kind: str, message: str) -> None:
     """
     _, hint, chinese = _outcome(kind)
     words = f"\n{hint}（{chinese}）" if hint else ""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"error: {message}{words}", markup=False)
+    stderr().print(f"error: {message}{words}", markup=False)
 
 
 def _outcome(kind: str) -> tuple[ExitCode, str, str]:
@@ -186,7 +187,7 @@ def _outcome(kind: str) -> tuple[ExitCode, str, str]:
 
 
 def _console() -> Console:
-    out = Console(soft_wrap=True, highlight=False)
+    out = lines()
     if not out.is_terminal:
         out.width = _PIPE_WIDTH
     return out

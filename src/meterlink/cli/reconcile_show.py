@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-import typer
-
 from meterlink.cli.asking import Asking
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 
 _Language = Literal["en", "zh"]
 _VERDICTS: Final[Mapping[str, Mapping[_Language, str]]] = {
@@ -49,7 +48,7 @@ class Reconciling(Asking):
 
     def _tell(self, result: Mapping[str, Any]) -> None:
         for one in result["channels"]:
-            typer.echo(
+            say(
                 _WORDS["channel"][self._lang].format(
                     name=one["channel"] or "-",
                     received=_yuan(one["received_cents"]),
@@ -59,15 +58,15 @@ class Reconciling(Asking):
                 )
             )
             for waiting in one["waiting"]:
-                typer.echo(f"  {waiting}")
+                say(f"  {waiting}")
         if not result["channels"]:
-            typer.echo(_WORDS["none"][self._lang])
+            say(_WORDS["none"][self._lang])
         for one in result["meters"]:
-            typer.echo(_WORDS["meter"][self._lang].format(**_meter(one, self._lang)))
+            say(_WORDS["meter"][self._lang].format(**_meter(one, self._lang)))
             if one["told"]:
-                typer.echo(f"  {one['told']}")
+                say(f"  {one['told']}")
         if not result["is_whole"]:
-            typer.echo(_WORDS["cut"][self._lang], err=True)
+            say(_WORDS["cut"][self._lang], err=True)
 
 
 def _meter(one: Mapping[str, Any], language: _Language) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from meterlink.cli.options import FIRST_CONFIG, AsJson, AsJsonLines, Config, Language
+from meterlink.cli.usage import Wrong
 
 app = typer.Typer(
     no_args_is_help=True, help="The roster: which meters there are, and every change of it. 档案。"
@@ -127,7 +128,10 @@ def apply(
     from meterlink.roster.saying import Saying
 
     if correct_numbers and new_customers:
-        raise typer.BadParameter("--correct-numbers or --new-customers: one file, one word")
+        raise Wrong(
+            "--correct-numbers or --new-customers: one file, one word",
+            "--correct-numbers 与 --new-customers 只能选一个",
+        )
     saying = Saying.CORRECTED if correct_numbers else Saying.NOTHING
     saying = Saying.NEW_CUSTOMERS if new_customers else saying
     changing = RosterChanging(config, as_json=as_json, lang=lang)
@@ -319,7 +323,10 @@ def correct(
     from meterlink.cli.roster_change import RosterChanging
 
     if bool(last_register) == bool(first_register):
-        raise typer.BadParameter("--last-register or --first-register: one of them")
+        raise Wrong(
+            "--last-register or --first-register: one of them",
+            "--last-register 与 --first-register 须给出一个",
+        )
     changing = RosterChanging(config, as_json=as_json, lang=lang)
     told = {"meter": meter, "word": word, "evidence": evidence}
     raise typer.Exit(changing.correct(told, last_register or (), first_register or ()))

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from meterlink.cli.console import stderr
 from meterlink.cli.desk import DaemonAway, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_ways import Outcome, Way, way_to
 from meterlink.cli.roster_words import fault_lines, plan_json, plan_lines, said
+from meterlink.cli.saying import say
 from meterlink.clock import SystemClock
 from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
@@ -91,7 +92,7 @@ class RosterChanging:
         planned = self._planned(file, partial=partial, saying=saying, retire_many=retire_many)
         at = planned.held.revision
         if revision not in {None, at}:
-            typer.echo(said(self._lang, "revision_is", at, revision), err=True)
+            say(said(self._lang, "revision_is", at, revision), err=True)
             return ExitCode.FORBIDDEN
         if planned.faults or planned.plan.is_empty:
             self._show(planned)
@@ -99,7 +100,7 @@ class RosterChanging:
         if not self._as_json:
             self._show(planned)
         if not yes and not self._confirmed():
-            typer.echo(said(self._lang, "not_confirmed"), err=True)
+            say(said(self._lang, "not_confirmed"), err=True)
             return ExitCode.FAILURE
         touched = planned.plan.touched
         with self._way() as way, self._progress(said(self._lang, "writing"), len(touched)) as tell:
@@ -193,17 +194,17 @@ class RosterChanging:
                 "faults": len(planned.faults),
                 "encoding": planned.wanted.encoding,
             }
-            print(json.dumps(document, ensure_ascii=False))
+            say(json.dumps(document, ensure_ascii=False))
             return
         if planned.wanted.encoding == "gb18030":
-            typer.echo(said(self._lang, "gb18030", planned.file), err=True)
+            say(said(self._lang, "gb18030", planned.file), err=True)
         if planned.faults:
             self._tell_faults(planned.file, planned.faults, len(planned.faults))
             return
         for line in plan_lines(self._lang, planned.plan, planned.held.meters, planned.held.revision):
-            print(line)
+            say(line)
         if planned.plan.is_empty:
-            print(said(self._lang, "nothing"))
+            say(said(self._lang, "nothing"))
 
     def _told(
         self,
@@ -216,15 +217,15 @@ class RosterChanging:
     ) -> int:
         """Show what became of a change of a file, or of a meter."""
         if self._as_json:
-            print(json.dumps(outcome, ensure_ascii=False))
+            say(json.dumps(outcome, ensure_ascii=False))
         elif "refused" not in outcome:
             counts = (outcome[key] for key in ("revision", "added", "changed", "retired"))
-            print(said(self._lang, "done", *counts))
+            say(said(self._lang, "done", *counts))
             for one in outcome.get("doubts", ()):
                 doubt = (one[key] for key in ("meter", "item", "told", "newest", "most"))
-                typer.echo(said(self._lang, "doubt", *doubt), err=True)
+                say(said(self._lang, "doubt", *doubt), err=True)
             if is_daemon:
-                print(said(self._lang, "daemon"))
+                say(said(self._lang, "daemon"))
         else:
             faults = [_fault_in(told, rows) for told in outcome["refused"]]
             self._tell_faults(of, faults, outcome["count"], refused)
@@ -234,10 +235,10 @@ class RosterChanging:
         self, of: Path | str, faults: Sequence[Fault], count: int, refused: str = "refused"
     ) -> None:
         for line in fault_lines(self._lang, of, faults):
-            typer.echo(line, err=True)
+            say(line, err=True)
         if count > len(faults):
-            typer.echo(said(self._lang, "more", count - len(faults)), err=True)
-        typer.echo(said(self._lang, refused, count), err=True)
+            say(said(self._lang, "more", count - len(faults)), err=True)
+        say(said(self._lang, refused, count), err=True)
 
     def _confirmed(self) -> bool:
         if not sys.stdin.isatty():
@@ -257,7 +258,7 @@ class RosterChanging:
     @contextmanager
     def _progress(self, what: str, total: int | None) -> Iterator[Callable[[int], None]]:
         """A bar on standard error, where that is a terminal."""
-        console = Console(stderr=True)
+        console = stderr(soft_wrap=False)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(what, total=total)
@@ -267,7 +268,7 @@ class RosterChanging:
         try:
             return str(cell.read(text.strip(), self._settings.gateway.plant_time))
         except CellRefused as refusal:
-            typer.echo(refusal.words.zh if self._lang == "zh" else refusal.words.en, err=True)
+            say(refusal.words.zh if self._lang == "zh" else refusal.words.en, err=True)
             raise typer.Exit(ExitCode.USAGE) from None
 
     def _registers(self, told: Sequence[str]) -> dict[str, str]:
@@ -277,7 +278,7 @@ class RosterChanging:
             try:
                 number = Decimal(value)
             except InvalidOperation:
-                typer.echo(f"{one!r}: write VALUE or ITEM=VALUE / 请写 示数 或 数据项=示数", err=True)
+                say(f"{one!r}: write VALUE or ITEM=VALUE / 请写 示数 或 数据项=示数", err=True)
                 raise typer.Exit(ExitCode.USAGE) from None
             found[item or DEFAULT_REGISTER] = str(number)
         return found

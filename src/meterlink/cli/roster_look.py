@@ -18,6 +18,7 @@ from meterlink.cli.explained import explained
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.roster_words import fields_in_words, named
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 from meterlink.clock import SystemClock
 from meterlink.config import MeterSettings, load_settings
@@ -117,7 +118,7 @@ class RosterLook:
         ]
         if self._as_json:
             for meter in found:
-                print(json.dumps(entry_of(meter), ensure_ascii=False))
+                say(json.dumps(entry_of(meter), ensure_ascii=False))
             return
         table = Table(*(named(self._lang, key) for key in _LIST), box=None, pad_edge=False)
         for meter in found:
@@ -128,11 +129,11 @@ class RosterLook:
         """Show an entry."""
         entry = entry_of(self._meter(meter_id))
         if self._as_json:
-            print(json.dumps(entry, ensure_ascii=False))
+            say(json.dumps(entry, ensure_ascii=False))
             return
         for key, value in entry.items():
             told = ";".join(value) if isinstance(value, list) else value
-            print(f"{named(self._lang, key)}: {told}")
+            say(f"{named(self._lang, key)}: {told}")
 
     def history(self, meter_id: str) -> None:
         """Show every change of an entry."""
@@ -141,16 +142,16 @@ class RosterLook:
             exchange, turn = self._body(kept, {EXCHANGE}), self._body(kept, {RATIO, REMOVE, CORRECT})
             if self._as_json:
                 told = {**_change_json(kept), "exchange": exchange, "turn": turn}
-                print(json.dumps(told, ensure_ascii=False))
+                say(json.dumps(told, ensure_ascii=False))
                 continue
             words = fields_in_words(self._lang, kept.change)
-            print(f"{kept.revision}  {time_out(kept.at)}  {kept.actor}  {kept.verb}  {words}")
+            say(f"{kept.revision}  {time_out(kept.at)}  {kept.actor}  {kept.verb}  {words}")
             if exchange is not None:
-                print(f"   {exchange['old']} -> {exchange['new']}  {_registers(exchange)}")
+                say(f"   {exchange['old']} -> {exchange['new']}  {_registers(exchange)}")
             if turn is not None:
                 shown = ", ".join(f"{item}: {value}" for item, value in turn["registers"].items())
                 at = "时刻" if self._lang == "zh" else "at"
-                print(f"   {at} {turn['at']}  {shown}".rstrip())
+                say(f"   {at} {turn['at']}  {shown}".rstrip())
 
     def export(self, out: Path | None, *, everything: bool) -> None:
         """Write the roster as a table."""
@@ -168,12 +169,12 @@ class RosterLook:
         fault = fault_in(self._reader)
         if self._as_json:
             told = None if fault is None else {"en": fault.en, "zh": fault.zh}
-            print(json.dumps({"revision": self._held.revision, "fault": told}, ensure_ascii=False))
+            say(json.dumps({"revision": self._held.revision, "fault": told}, ensure_ascii=False))
         elif fault is None:
             words = ("whole: {} revisions, {} meters", "完整:共 {} 版,{} 条档案")[self._lang == "zh"]
-            print(words.format(self._held.revision, len(self._held.meters)))
+            say(words.format(self._held.revision, len(self._held.meters)))
         else:
-            typer.echo(fault.zh if self._lang == "zh" else fault.en, err=True)
+            say(fault.zh if self._lang == "zh" else fault.en, err=True)
         if fault is not None:
             raise typer.Exit(ExitCode.TAMPERED)
 
@@ -184,7 +185,7 @@ class RosterLook:
     def _meter(self, meter_id: str) -> MeterSettings:
         meter = self._held.meters.get(meter_id)
         if meter is None:
-            typer.echo(f"{meter_id}: there is no such meter in the roster / 档案中没有该表", err=True)
+            say(f"{meter_id}: there is no such meter in the roster / 档案中没有该表", err=True)
             raise typer.Exit(ExitCode.USAGE)
         return meter
 
@@ -227,7 +228,7 @@ def _write(out: Path | None, octets: bytes) -> None:
     try:
         out.write_bytes(octets)
     except OSError as error:
-        typer.echo(f"{out}: cannot be written: {error.strerror}", err=True)
+        say(f"{out}: cannot be written: {error.strerror}", err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
 
 

@@ -11,6 +11,7 @@ import typer
 
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.options import FIRST_CONFIG, Config
+from meterlink.cli.saying import say
 
 if TYPE_CHECKING:
     from meterlink.config import Settings
@@ -71,18 +72,18 @@ def _stay(config: Path, program: Callable[[Settings, Callable[[dict[str, Any]], 
         set_up_logs(settings.log.level, settings.log.format)
         program(settings, _tell_ready)
     except (ConfigError, UnknownItem) as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except JournalError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(ExitCode.JOURNAL) from None
     except LineError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(ExitCode.LINE) from None
     except MeterlinkError as error:
-        typer.echo(str(error), err=True)
+        say(str(error), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
 
 
 def _tell_ready(facts: dict[str, Any]) -> None:
-    print(json.dumps({"ready": True, **facts}, ensure_ascii=False), flush=True)
+    say(json.dumps({"ready": True, **facts}, ensure_ascii=False))

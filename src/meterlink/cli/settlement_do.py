@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import typer
-
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing import days
 from meterlink.cli.alone import own_name, people_of
@@ -17,6 +15,7 @@ from meterlink.cli.desk import DaemonAway, Desk, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.cli.waiting import waiting_bar
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir, load_settings
@@ -74,10 +73,10 @@ class Settling:
         except (Refusal, DaemonAway) as error:
             leave(error, as_json=self._as_json, lang=self._lang)
         if self._as_json:
-            typer.echo(json.dumps({"day": day, "dry_run": dry_run, "areas": answers}, ensure_ascii=False))
+            say(json.dumps({"day": day, "dry_run": dry_run, "areas": answers}, ensure_ascii=False))
         else:
             for one in answers:
-                typer.echo(self._line(one, dry_run))
+                say(self._line(one, dry_run))
         return ExitCode.OK
 
     def _answers(self, day: str, area: str | None, dry_run: bool, tell: Tell) -> Answers:

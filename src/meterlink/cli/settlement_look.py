@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import typer
 from rich.table import Table
 
 from meterlink.billing import days
@@ -16,6 +15,7 @@ from meterlink.billing.verify import Verified, verified
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.explained import explained
 from meterlink.cli.language import Lang, chosen
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 from meterlink.cli.waiting import waiting_bar
 from meterlink.config import data_dir, load_settings
@@ -60,10 +60,10 @@ class SettlementLook:
                 only = days.parsed(day) if day else None
                 found = settlements_of(settings, data_dir(settings)).list(only)
         except SettlementBroken as error:
-            typer.echo(str(error), err=True)
+            say(str(error), err=True)
             return ExitCode.FAILURE
         if self._as_json:
-            typer.echo(json.dumps([_listed(one) for one in found], ensure_ascii=False))
+            say(json.dumps([_listed(one) for one in found], ensure_ascii=False))
         else:
             self._show_table(found)
         return ExitCode.OK
@@ -73,16 +73,16 @@ class SettlementLook:
         try:
             found = sealed(folder)
         except SettlementBroken as error:
-            typer.echo(str(error), err=True)
+            say(str(error), err=True)
             return ExitCode.FAILURE
         if self._as_json:
-            typer.echo(json.dumps(found.manifest.as_json(), ensure_ascii=False))
+            say(json.dumps(found.manifest.as_json(), ensure_ascii=False))
             return ExitCode.OK
         self._show_table([found])
         for file in found.manifest.files:
-            typer.echo(f"{file.name}  {file.rows}  {file.octets}  {file.sha256}")
+            say(f"{file.name}  {file.rows}  {file.octets}  {file.sha256}")
         for one in found.manifest.missing:
-            typer.echo(f"{one.meter}  {one.zh if self._lang == 'zh' else one.en}")
+            say(f"{one.meter}  {one.zh if self._lang == 'zh' else one.en}")
         return ExitCode.OK
 
     def verify(self, folder: Path, given: Sequence[str]) -> int:
@@ -93,18 +93,18 @@ class SettlementLook:
         with waiting_bar("verify") as tell:
             found = verified(folder, keys, tell)
         if self._as_json:
-            typer.echo(json.dumps(_verified(found, has_key=bool(keys)), ensure_ascii=False))
+            say(json.dumps(_verified(found, has_key=bool(keys)), ensure_ascii=False))
         else:
             self._tell_verified(found, bool(keys))
         return ExitCode.TAMPERED if found.faults else ExitCode.OK
 
     def _tell_verified(self, found: Verified, has_key: bool) -> None:
         lang = self._lang
-        typer.echo(_CHANGED[lang] if found.faults else _WHOLE[lang].format(count=len(found.sealed)))
+        say(_CHANGED[lang] if found.faults else _WHOLE[lang].format(count=len(found.sealed)))
         for fault in found.faults:
-            typer.echo(f"{fault.path}: {fault.zh if lang == 'zh' else fault.en}")
+            say(f"{fault.path}: {fault.zh if lang == 'zh' else fault.en}")
         if found.keys and not has_key:
-            typer.echo(_ANY_KEY[lang].format(keys=", ".join(found.keys)))
+            say(_ANY_KEY[lang].format(keys=", ".join(found.keys)))
 
     def _show_table(self, found: Sequence[Sealed]) -> None:
         table = Table(box=None, pad_edge=False)

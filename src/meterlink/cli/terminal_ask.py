@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import typer
-
 from meterlink.cli.asking import Asking
 from meterlink.cli.desk import DaemonAway, Refusal, leave
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.saying import say
 
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
@@ -106,18 +105,18 @@ class TerminalAsking(Asking):
 
     def _tell_clock(self, result: Mapping[str, Any]) -> None:
         words = _WORDS[self._lang]
-        typer.echo(words["no_time" if result["shows"] is None else "clock"].format(**result))
+        say(words["no_time" if result["shows"] is None else "clock"].format(**result))
         if result.get("is_set"):
-            typer.echo(words["set"])
+            say(words["set"])
         elif result["against"] and ("dry_run" in result or _is_right(result)):
             for one in result["against"]:
-                typer.echo(words[one])
+                say(words[one])
         elif "dry_run" in result:
-            typer.echo(words["would_set"])
+            say(words["would_set"])
         if result["settings"]:
-            typer.echo(words["settings"].format(**result))
+            say(words["settings"].format(**result))
         if result["is_broken"]:
-            typer.echo(words["is_broken"])
+            say(words["is_broken"])
 
     def _told(self, result: Mapping[str, Any]) -> int:
         self._show(result, self._tell_archive)
@@ -126,21 +125,21 @@ class TerminalAsking(Asking):
     def _tell_archive(self, result: Mapping[str, Any]) -> None:
         words = _WORDS[self._lang]
         count = len(result["meters"])
-        typer.echo(words["head"].format(terminal=result["terminal"], line=result["line"], count=count))
+        say(words["head"].format(terminal=result["terminal"], line=result["line"], count=count))
         for one in result["meters"]:
             where = one["port"] if one["point"] is None else f"{one['port']} pn {one['point']}"
             whose = one["meter"] or words["nobody"]
-            typer.echo(f"  {one['number']:>4}  {one['address']}  {one['protocol']:<12}  {where}  {whose}")
+            say(f"  {one['number']:>4}  {one['address']}  {one['protocol']:<12}  {where}  {whose}")
         for kind in _KINDS:
             if result[kind]:
-                typer.echo(f"{words[kind]}: {', '.join(map(_named, result[kind]))}")
+                say(f"{words[kind]}: {', '.join(map(_named, result[kind]))}")
         if result["unreadable"]:
-            typer.echo(words["unreadable"].format(count=result["unreadable"]))
+            say(words["unreadable"].format(count=result["unreadable"]))
         if "dry_run" in result:
             what, done = ("would", "to_enter") if result["dry_run"] else ("entered", "entered")
-            typer.echo(words[what].format(count=len(result[done])))
+            say(words[what].format(count=len(result[done])))
         if result["agrees"]:
-            typer.echo(words["agrees"])
+            say(words["agrees"])
 
 
 def _is_right(result: Mapping[str, Any]) -> bool:

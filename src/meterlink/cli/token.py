@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -12,16 +12,41 @@ import typer
 
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import folder_of
-from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
+from meterlink.cli.language import Lang, chosen
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
+from meterlink.cli.saying import say
 
 if TYPE_CHECKING:
     from meterlink.accounts.token_file import TokenFile
+    from meterlink.errors import MeterlinkError
 
 app = typer.Typer(no_args_is_help=True, help="Who may pull from the daemon's API, and what. 接口令牌。")
 
 DAYS_MAX: Final = 3_660
 """Longest life of a token: ten years."""
 DAYS: Final = 365
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "scope": "scope {scope!r}: there are {there}",
+        "made": "token {id} of {name}, until {until}; shown this once:",
+        "revoked_now": "token {id} of {name} is revoked",
+        "no_folder": "{folder}: cannot be made: {why}",
+        "heads": "id|name|state|until|good for",
+        "good": "good",
+        "expired": "expired",
+        "revoked": "revoked",
+    },
+    "zh": {
+        "scope": "没有权限 {scope!r},可选:{there}",
+        "made": "{name}的令牌{id},有效期至{until};仅显示这一次:",
+        "revoked_now": "{name}的令牌{id}已吊销",
+        "no_folder": "{folder}:无法创建:{why}",
+        "heads": "编号|名称|状态|有效期至|权限",
+        "good": "有效",
+        "expired": "已过期",
+        "revoked": "已吊销",
+    },
+}
 
 
 @app.command()
@@ -38,6 +63,7 @@ def create(
     days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="Days until it expires.")] = DAYS,
     config: Config = FIRST_CONFIG,
     as_json: AsJson = False,
+    lang: Language = None,
 ) -> None:
     """Make a token and print it: it is shown this once, and only a hash of it is kept. 新建。
 
@@ -46,7 +72,7 @@ def create(
     \b
     Examples:
       meterlink token create billing --scope freeze:read --scope settlement:read
-      meterlink token create auditors --scope completeness:read --days 30
+      meterlink token create auditors --scope completeness:read --days 30 --lang zh
 
     \b
     Exit codes: 0 made; 1 the file of tokens cannot be used; 2 wrong arguments or configuration.
@@ -56,12 +82,13 @@ def create(
 
     from meterlink.accounts.tokens import Scope
 
+    words = _WORDS[chosen(lang)]
     known = {one.value: one for one in Scope}
     if wrong := [one for one in scope if one not in known]:
-        typer.echo(f"scope {wrong[0]!r}: there are {', '.join(known)}", err=True)
+        say(words["scope"].format(scope=wrong[0], there=", ".join(known)), err=True)
         raise typer.Exit(ExitCode.USAGE)
     now = datetime.now(UTC)
-    with _tokens(config) as file:
+    with _tokens(config, lang) as file:
         token, shown = file.create(
             name,
             [known[one] for one in scope],
@@ -70,21 +97,20 @@ def create(
             entropy=secrets.token_bytes,
         )
     if as_json:
-        print(json.dumps({**_told(token.as_json()), "token": shown}, ensure_ascii=False))
+        say(json.dumps({**_told(token.as_json()), "token": shown}, ensure_ascii=False))
         return
-    typer.echo(
-        f"token {token.id} of {token.name}, until {token.expires_at:%Y-%m-%d}; shown this once:", err=True
-    )
-    print(shown)
+    until = f"{token.expires_at:%Y-%m-%d}"
+    say(words["made"].format(id=token.id, name=token.name, until=until), err=True)
+    say(shown)
 
 
 @app.command("list")
-def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
+def show(config: Config = FIRST_CONFIG, as_json: AsJson = False, lang: Language = None) -> None:
     """Show the tokens that there are, without their secrets. 列出。
 
     \b
     Example:
-      meterlink token list
+      meterlink token list --lang zh
 
     \b
     Exit codes: 0 shown; 1 the file of tokens cannot be used; 2 wrong configuration.
@@ -96,16 +122,17 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
     from meterlink.cli.tables import print_table
 
     now = datetime.now(UTC)
-    with _tokens(config) as file:
+    with _tokens(config, lang) as file:
         tokens = file.tokens()
     if as_json:
         told = [{**_told(one.as_json()), "state": one.state(now)} for one in tokens]
-        print(json.dumps({"tokens": told}, ensure_ascii=False))
+        say(json.dumps({"tokens": told}, ensure_ascii=False))
         return
-    table = Table("id", "name", "state", "until", "good for", box=None, pad_edge=False)
+    words = _WORDS[chosen(lang)]
+    table = Table(*words["heads"].split("|"), box=None, pad_edge=False)
     for one in tokens:
         scopes = " ".join(sorted(scope.value for scope in one.scopes))
-        table.add_row(one.id, one.name, one.state(now), f"{one.expires_at:%Y-%m-%d}", scopes)
+        table.add_row(one.id, one.name, words[one.state(now)], f"{one.expires_at:%Y-%m-%d}", scopes)
     print_table(table)
 
 
@@ -113,6 +140,7 @@ def show(config: Config = FIRST_CONFIG, as_json: AsJson = False) -> None:
 def revoke(
     token: Annotated[str, typer.Argument(help="Its id, or the name of the one that is good.")],
     config: Config = FIRST_CONFIG,
+    lang: Language = None,
 ) -> None:
     """Let a token be good no more, from the next request on. 吊销。
 
@@ -125,13 +153,13 @@ def revoke(
     """
     from datetime import UTC, datetime
 
-    with _tokens(config) as file:
+    with _tokens(config, lang) as file:
         revoked = file.revoke(token, datetime.now(UTC))
-    typer.echo(f"token {revoked.id} of {revoked.name} is revoked", err=True)
+    say(_WORDS[chosen(lang)]["revoked_now"].format(id=revoked.id, name=revoked.name), err=True)
 
 
 @contextmanager
-def _tokens(config: Path) -> Iterator[TokenFile]:
+def _tokens(config: Path, lang: Lang | None) -> Iterator[TokenFile]:
     """The file of a configuration; ends the command where it cannot do what is asked."""
     from meterlink.accounts.token_file import TokenFile
     from meterlink.errors import BadRequest, TokensUnusable, Unknown
@@ -141,14 +169,21 @@ def _tokens(config: Path) -> Iterator[TokenFile]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         yield TokenFile(folder)
     except BadRequest as error:
-        typer.echo(str(error), err=True)
+        say(_told_of(error, lang), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except (TokensUnusable, Unknown) as error:
-        typer.echo(str(error), err=True)
+        say(_told_of(error, lang), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
     except OSError as error:
-        typer.echo(f"{folder}: cannot be made: {error.strerror}", err=True)
+        words = _WORDS[chosen(lang)]["no_folder"]
+        say(words.format(folder=folder, why=error.strerror), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
+
+
+def _told_of(error: MeterlinkError, lang: Lang | None) -> str:
+    if chosen(lang) == "en":
+        return str(error)
+    return error.zh or f"令牌文件无法使用:{error}"
 
 
 def _told(document: dict[str, object]) -> dict[str, object]:

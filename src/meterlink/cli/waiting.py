@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -14,6 +13,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from meterlink.cli.console import stderr
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def waiting_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def waiting_bars() -> Iterator[Callable[[str, int, int], None]]:
     """The same for several things, one after the other: a bar each."""
-    console = Console(stderr=True)
+    console = stderr(soft_wrap=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

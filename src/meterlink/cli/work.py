@@ -11,6 +11,7 @@ from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.options import FIRST_CONFIG, AsJsonLines, Config, Language
+from meterlink.cli.saying import say
 
 app = typer.Typer(no_args_is_help=True, help="What waits for a person: work items and alarms. 待办与告警。")
 
@@ -69,7 +70,7 @@ def show_one(
     with looking_into(journal, config) as reader:
         is_there = show(reader, item, as_json=as_json, lang=chosen(lang))
     if not is_there:
-        typer.echo(f"there is no work item and no alarm {item!r}", err=True)
+        say(f"there is no work item and no alarm {item!r}", err=True)
         raise typer.Exit(ExitCode.FAILURE)
 
 

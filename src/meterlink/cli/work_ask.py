@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import typer
-
 from meterlink.cli.asking import Asking
+from meterlink.cli.saying import say
 
 _DONE: Final = {
     "open": {"en": "{id}: open", "zh": "{id}:未结"},
@@ -25,7 +24,7 @@ class WorkAsking(Asking):
 
     def _tell(self, result: Mapping[str, Any]) -> None:
         words = _DONE[_stands(result)][self._lang]
-        typer.echo(words.format(id=result["id"], by=result.get("proposed_by")))
+        say(words.format(id=result["id"], by=result.get("proposed_by")))
 
 
 def _stands(result: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from rich.table import Table
 from rich.text import Text
 
+from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 from meterlink.journal.acts import READ_MAX
 from meterlink.journal.reader import JournalReader
@@ -39,10 +40,10 @@ def show_all(reader: JournalReader, *, everything: bool, meter: str, as_json: bo
     found = [one for one in _all(reader, everything=everything) if not meter or _meter_of(one) == meter]
     if as_json:
         for one in found:
-            print(json.dumps(one.as_json(), ensure_ascii=False))
+            say(json.dumps(one.as_json(), ensure_ascii=False))
         return
     if not found:
-        print(_NOBODY[lang])
+        say(_NOBODY[lang])
         return
     table = Table(*_HEADS[lang], box=None, pad_edge=False)
     for one in found:
@@ -61,12 +62,12 @@ def show(reader: JournalReader, name: str, *, as_json: bool, lang: _Language) ->
     if one is None:
         return False
     if as_json:
-        print(json.dumps(one.as_json(), ensure_ascii=False))
+        say(json.dumps(one.as_json(), ensure_ascii=False))
         return True
     for head, cell in zip(_HEADS[lang], _row(one, lang), strict=True):
-        print(f"{head}: {cell}")
+        say(f"{head}: {cell}")
     for line in _story(reader, one):
-        print(f"  {line}")
+        say(f"  {line}")
     return True
 
 

@@ -13,6 +13,7 @@ FIXED: Final = (
     "gateway.data_dir",
     "gateway.zone",
     "gateway.clock_trusted",
+    "gateway.event_loop",
     "control",
     "billing",
     "security_providers",

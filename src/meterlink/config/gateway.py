@@ -43,6 +43,11 @@ class GatewaySettings(Table):
         description="Tell terminals that dial in that our clock is right: they may set theirs by it. "
         "Only where this machine's clock is kept right (NTP).",
     )
+    event_loop: Literal["asyncio", "uvloop"] = Field(
+        "asyncio",
+        description="What the daemon and the ingest run on: asyncio, Python's own; "
+        "uvloop, which may be faster with many lines of TCP and needs the extra `uvloop`.",
+    )
 
     @property
     def plant_time(self) -> timezone:

@@ -68,6 +68,7 @@ class BrakeRequests:
             "control.freeze": self._freeze,
             "control.lift": self._lift,
             "control.grant": self._grant,
+            "control.revoke": self._revoke,
             "control.unlock": self._unlock,
             "control.trust": self._trust,
         }
@@ -139,6 +140,13 @@ class BrakeRequests:
         life = await self._book.read(text(args, "id"))
         await self._brakes.grant(life, self._people.actor(text(args, "person")), actor)
         return {"id": life.order.id, "person": text(args, "person")}
+
+    async def _revoke(self, actor: Actor, args: Args) -> Answer:
+        life = await self._book.read(text(args, "id"))
+        with _reasoned():
+            person = await self._brakes.revoke(life, actor, text(args, "reason"))
+        sent = life.transmissions
+        return {"id": life.order.id, "person": person, "revoked": True, "transmissions": sent}
 
     async def _unlock(self, actor: Actor, args: Args) -> Answer:
         with _reasoned():

@@ -87,11 +87,13 @@ class CarrierPart:
             async with asyncio.TaskGroup() as group:
                 owning = f"carrier[{self.name}]"
                 owner = group.create_task(supervised(owning, self.owner.run), name=owning)
-                async with asyncio.TaskGroup() as lanes:
-                    for number, lane in enumerate(self._lanes):
-                        name = f"line[{self.name}].lane{number}"
-                        lanes.create_task(supervised(name, lane.run), name=name)
-                await self.owner.leave()
+                try:
+                    async with asyncio.TaskGroup() as lanes:
+                        for number, lane in enumerate(self._lanes):
+                            name = f"line[{self.name}].lane{number}"
+                            lanes.create_task(supervised(name, lane.run), name=name)
+                finally:  # also where a meter took longer than a stop waits, and we are cancelled
+                    await self.owner.leave()
                 owner.cancel()
         finally:
             self.is_at_work = False

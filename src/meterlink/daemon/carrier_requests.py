@@ -82,8 +82,8 @@ class CarrierDesk:
 
     async def _follow(self, _: str, args: Args) -> Answer:
         owner = self._owner(args)
-        if owner.syncing is not None:
-            await asyncio.wait([owner.syncing], timeout=number(args, "wait_s", 0, FOLLOW_MAX_S))
+        if owner.in_step.asked is not None:
+            await asyncio.wait([owner.in_step.asked], timeout=number(args, "wait_s", 0, FOLLOW_MAX_S))
         return self._view(owner)
 
     def _owner(self, args: Args) -> CarrierOwner:
@@ -120,7 +120,7 @@ def view_of(owner: CarrierOwner, ids: Mapping[str, str]) -> Answer:
         ids: our id of a meter, by address.
 
     """
-    facts, table, window = owner.facts, owner.table, owner.window
+    facts, table, window = owner.facts, owner.in_step.table, owner.window
     found = Difference() if table is None else table.difference
     nodes = () if table is None else table.nodes
     counts = owner.counts
@@ -139,7 +139,7 @@ def view_of(owner: CarrierOwner, ids: Mapping[str, str]) -> Answer:
             "used": window.used if window else 0,
             "most": owner.settings.window,
         },
-        "table_at": None if owner.table_at is None else time_out(owner.table_at),
+        "table_at": None if owner.in_step.table_at is None else time_out(owner.in_step.table_at),
         "missing": [{"address": one, "meter": ids.get(one, "")} for one, _ in found.missing],
         "strangers": list(found.strangers),
         "other_protocol": [{"address": one, "meter": ids.get(one, "")} for one, _ in found.other],
@@ -157,8 +157,8 @@ def view_of(owner: CarrierOwner, ids: Mapping[str, str]) -> Answer:
                 for code, count in sorted(counts.denied.items())
             ],
         },
-        "syncing": owner.syncing is not None and not owner.syncing.done(),
-        "sync_trouble": owner.sync_trouble,
+        "syncing": owner.in_step.is_asked,
+        "sync_trouble": owner.in_step.trouble,
         "changed": 0 if table is None else table.changed,
     }
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meterlink.daemon.refusals import told
+from meterlink.daemon.sending import send
 from meterlink.errors import BadRequest, BusFull
 from meterlink.model.plain import read_json
 from meterlink.transports.unix_listener import unix_listener
@@ -278,8 +279,7 @@ def _encoded(document: object) -> bytes:
 
 
 async def _send(writer: asyncio.StreamWriter, answer: bytes) -> None:
-    writer.write(answer + b"\n")
-    await writer.drain()
+    await send(writer, answer + b"\n")
 
 
 def uid_of(peer: socket.socket) -> int:

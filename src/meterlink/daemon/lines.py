@@ -378,7 +378,8 @@ class LinePart:
         if items != plan.items:
             lacking = ", ".join(item for item in plan.items if item not in items)
             _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name, items=lacking)
-        return replace(plan, items=items) if items else None
+            return replace(plan, items=items) if items else None
+        return plan
 
     def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
         """Who looks at the meters of the line beside their values."""

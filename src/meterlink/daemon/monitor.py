@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import structlog
 
+from meterlink.daemon.sending import send
 from meterlink.errors import LineBusy
 
 LOOPBACK: Final = "127.0.0.1"
@@ -106,8 +107,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
     with suppress(OSError, TimeoutError), closing(writer):
         async with asyncio.timeout(REQUEST_S_MAX):
             page = await _page(reader, pages) if pages else _refused(503, "too many ask at one time")
-            writer.write(_response(page))
-            await writer.drain()
+            await send(writer, _response(page))
 
 
 async def _page(reader: asyncio.StreamReader, pages: Pages) -> Page:

@@ -41,6 +41,7 @@ from meterlink.orders.limits.caps import Limits
 from meterlink.orders.people import People, PeopleOfFile
 from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
+from meterlink.orders.reconciliation.punctuality import Punctuality
 from meterlink.orders.reconciliation.reconciler import PurseOf, Reconciler
 from meterlink.orders.service import OrderService
 from meterlink.orders.strays import Strays
@@ -207,6 +208,7 @@ class Aftercare:
         attention: work items and alarms.
         strays: ends orders whose meter has left the configuration.
         reconciler: compares payments, log and meters.
+        punctuality: counts who had current in time.
         reminder: of those who have not pressed the key.
         left_open: of those whom a qualification has left in the dark.
         held: of the places that an inspector holds.
@@ -216,6 +218,7 @@ class Aftercare:
     attention: Attention
     strays: Strays
     reconciler: Reconciler
+    punctuality: Punctuality
     reminder: Reminder
     left_open: LeftOpen
     held: Held
@@ -227,6 +230,7 @@ class Aftercare:
         work = WorkItems(ground.acts, ground.clock)
         held = Held(book, evidence, ground.roster, ground.zone)
         evidence.companions.append(held)
+        book.holds = work.holds = held
         reconciler = Reconciler(
             book,
             evidence,
@@ -241,8 +245,9 @@ class Aftercare:
             attention=Attention(work=work, alarms=alarms),
             strays=Strays(book, ground.roster, work),
             reconciler=reconciler,
-            reminder=Reminder(book, work, held),
-            left_open=LeftOpen(book, alarms, work, held),
+            punctuality=Punctuality(book, alarms, ground.clock, ground.zone),
+            reminder=Reminder(book, work),
+            left_open=LeftOpen(book, alarms, work),
             held=held,
         )
 

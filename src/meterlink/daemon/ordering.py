@@ -37,6 +37,7 @@ from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.arrived import Arrived
+from meterlink.orders.paid.held_money import HeldMoney
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import THE_DAEMON
@@ -117,8 +118,7 @@ class Ordering:
         self._rules = Rules.of(ground, self._models)
         self._senders = Senders.of(ground, self.book, self._rules)
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
-        held = self._aftercare.held
-        aftermath = Aftermath(self.book, self.roster, self._closing_for, held, ground.zone)
+        aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
         attention = self._aftercare.attention
@@ -126,7 +126,8 @@ class Ordering:
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
-        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume, held)
+        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
@@ -153,11 +154,13 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._held_money.run(), name="orders.held_money")
             group.create_task(self._protecting.run(), name="orders.protecting")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")
             group.create_task(self._aftercare.left_open.run(), name="orders.left_open")
             group.create_task(self._payments.run(), name="orders.payments")
             group.create_task(self._aftercare.reconciler.run(), name="orders.reconciler")
+            group.create_task(self._aftercare.punctuality.run(), name="orders.punctuality")
             group.create_task(self._desk.rounds.run(), name="orders.cases")
             group.create_task(self._end_strays(), name="orders.strays")
             group.create_task(self._rules.restored.run(), name="orders.mark")
@@ -312,6 +315,7 @@ class Ordering:
             attention=self._aftercare.attention,
             qualifier=qualifier,
             reconciler=self._aftercare.reconciler,
+            punctuality=self._aftercare.punctuality,
             clock=self._clock,
         )
 

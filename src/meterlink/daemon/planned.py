@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
+from typing import Final
 
 from meterlink.acquisition.calendars import Calendar
 from meterlink.acquisition.plans import Plan, StoredPlan, merged
@@ -13,6 +15,7 @@ from meterlink.model.data_classes import CURVE, MONTHLY_FREEZE
 from meterlink.model.slot import DAY_S, MONTH_S, PASSING
 
 _DAY = timedelta(days=1)
+_CONFIGURATIONS_KEPT: Final = 4
 
 
 def plans_of(plans: Sequence[PlanSettings], zone: tzinfo) -> tuple[list[Plan], list[StoredPlan]]:
@@ -26,8 +29,18 @@ def plans_of(plans: Sequence[PlanSettings], zone: tzinfo) -> tuple[list[Plan], l
         ConfigError: two of one class and interval have different calendars.
 
     """
+    passing, stored = _plans_of(tuple(plans), zone)
+    return list(passing), list(stored)
+
+
+@functools.lru_cache(_CONFIGURATIONS_KEPT)
+def _plans_of(
+    plans: tuple[PlanSettings, ...], zone: tzinfo
+) -> tuple[tuple[Plan, ...], tuple[StoredPlan, ...]]:
+    """As they are shared by all lines: a carrier module that leads has as many as it has meters."""
     passing = merged(_passing(plan, zone) for plan in plans if plan.data_class in PASSING)
-    return passing, merged(_stored(plan, zone) for plan in plans if plan.data_class not in PASSING)
+    stored = merged(_stored(plan, zone) for plan in plans if plan.data_class not in PASSING)
+    return tuple(passing), tuple(stored)
 
 
 def calendar_of(plan: PlanSettings, zone: tzinfo) -> Calendar:

@@ -20,6 +20,7 @@ from meterlink.clock import SystemClock
 from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, data_dir
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
+from meterlink.daemon.event_loop import LoopMaker, loop_maker, running_loop
 from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
 from meterlink.daemon.notify import READY, STOPPING, Notifier, status
@@ -56,7 +57,7 @@ def run_daemon(
         relog: sets the log up anew.
 
     Raises:
-        ConfigError, UnknownItem: found before a port opens.
+        ConfigError, UnknownItem: found before a port opens; the event loop is not installed.
         JournalError: the journal, or its folder, cannot be opened or made.
         KeyUnusable: the gateway's key cannot be used.
         LineBusy, LineLost: a port that terminals dial cannot be opened.
@@ -76,9 +77,9 @@ def run_daemon(
 
     async def program(stop: asyncio.Event) -> None:
         with hearing({signal.SIGHUP: daemon.ask_reload}):
-            await daemon.run(stop, tell_ready)
+            await daemon.run(stop, lambda facts: tell_ready({**facts, "event_loop": running_loop()}))
 
-    until_signal(program)
+    until_signal(program, loop_maker(settings.gateway.event_loop))
 
 
 def run_ingest(settings: Settings, tell_ready: Tell) -> None:
@@ -101,7 +102,7 @@ def run_ingest(settings: Settings, tell_ready: Tell) -> None:
     async def program(stop: asyncio.Event) -> None:
         async with ingesting(settings, outside, connector) as (_, ingest), asyncio.TaskGroup() as group:
             running = group.create_task(supervised("ingest", ingest.run), name="ingest")
-            tell_ready({"gateway": settings.gateway.id})
+            tell_ready({"gateway": settings.gateway.id, "event_loop": running_loop()})
             notifier.tell(READY, status("taking readings from the broker"))
             feeding = group.create_task(feeding_alone(notifier), name="watchdog")
             await stop.wait()
@@ -109,7 +110,7 @@ def run_ingest(settings: Settings, tell_ready: Tell) -> None:
             running.cancel()
             feeding.cancel()
 
-    until_signal(program)
+    until_signal(program, loop_maker(settings.gateway.event_loop))
 
 
 def connector_of(mqtt: MqttSettings) -> MessageConnector:
@@ -175,8 +176,12 @@ def _make(folder: Path) -> None:
         raise JournalError(f"{folder}: the data directory cannot be made: {error.strerror}") from None
 
 
-def until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
+def until_signal(program: Callable[[asyncio.Event], Awaitable[None]], make_loop: LoopMaker = None) -> None:
     """Run a program until SIGINT or SIGTERM comes; it is given the event that they set.
+
+    Args:
+        program: is given the event.
+        make_loop: makes the event loop that it runs on; ``None``: Python's own.
 
     Raises:
         MeterlinkError: the one that ended it.
@@ -186,13 +191,15 @@ def until_signal(program: Callable[[asyncio.Event], Awaitable[None]]) -> None:
     async def run() -> None:
         stop = asyncio.Event()
         ends = (signal.SIGINT, signal.SIGTERM)
+        _log.info("event_loop", name=running_loop())
         with hearing({number: partial(_note_signal, number, stop) for number in ends}):
             await program(stop)
 
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(LOOP_BACK_S)
     try:
-        asyncio.run(run())
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            runner.run(run())
     except BaseExceptionGroup as group:
         if (failure := _only_failure(group)) is None:
             raise

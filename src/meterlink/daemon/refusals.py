@@ -42,8 +42,9 @@ def told(error: Exception) -> dict[str, str]:
     """What a caller is told of an error; of a bug of ours no more than that there was one."""
     for kind, (code, zh) in _CODES.items():
         if isinstance(error, kind):
-            if isinstance(error, Stopped):
-                return {"code": code, "en": str(error), "zh": error.zh}
+            said = error.zh if isinstance(error, MeterlinkError) else ""
+            if said:
+                return {"code": code, "en": str(error), "zh": said}
             return {"code": code, "en": str(error), "zh": f"{zh}：{error}"}
     _log.error("request_failed", exc_info=error)
     return {"code": "bug", "en": "an error of the daemon's own; its log has it", "zh": "程序内部错误，见日志"}

@@ -27,6 +27,7 @@ from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, Deed, People
 from meterlink.orders.protecting import Protecting
 from meterlink.orders.qualifying.desk import Qualifier
+from meterlink.orders.reconciliation.punctuality import Punctuality
 from meterlink.orders.reconciliation.reconciler import Reconciler
 from meterlink.orders.service import OrderService
 
@@ -58,6 +59,7 @@ class Requests:
         attention: work items and alarms.
         qualifier: walks people through the probes.
         reconciler: compares payments, log and meters.
+        punctuality: counts who had current in time.
         clock: the time.
 
     """
@@ -80,17 +82,20 @@ class Requests:
         attention: Attention,
         qualifier: Qualifier,
         reconciler: Reconciler,
+        punctuality: Punctuality,
         clock: Clock,
     ) -> None:
         self._people = people
         self._attention = attention
         self._reconciler = reconciler
+        self._punctuality = punctuality
         told = EvidenceRequests(evidence, payments, cases, protecting=protecting, held=held, people=people)
         self._table: dict[str, _Ask] = {
             **OrderRequests(service, book, clock).table,
             **CaseRequests(cases).table,
             **told.table,
             "reconcile": self._reconcile,
+            "reconnections": self._reconnections,
             **BrakeRequests(brakes, watch, book, service, people, macs, restored).table,
             **QualificationRequests(qualifier).table,
         }
@@ -114,11 +119,20 @@ class Requests:
         return await self._table[op](actor, args)
 
     async def _reconcile(self, actor: Actor, args: Args) -> Answer:
-        try:
-            day = date.fromisoformat(text(args, "day"))
-        except ValueError:
-            raise BadRequest("day must be a date, e.g. 2026-11-22") from None
-        return (await self._reconciler.compare(day, actor)).body
+        return (await self._reconciler.compare(_day(args), actor)).body
+
+    async def _reconnections(self, _: Actor, args: Args) -> Answer:
+        days = args.get("days", 1)
+        if not isinstance(days, int) or isinstance(days, bool):
+            raise BadRequest("days must be a whole number")
+        return (await self._punctuality.count(_day(args), days)).body
+
+
+def _day(args: Args) -> date:
+    try:
+        return date.fromisoformat(text(args, "day"))
+    except ValueError:
+        raise BadRequest("day must be a date, e.g. 2026-11-22") from None
 
 
 async def no_control(user: str, op: str, args: Args) -> Answer:

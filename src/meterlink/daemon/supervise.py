@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -28,7 +27,7 @@ async def supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
 
     """
     loop = asyncio.get_running_loop()
-    crashes: deque[float] = deque(maxlen=RESTARTS_MAX)
+    crashes: list[float] = []  # of the last ones
     while True:
         try:
             await start()
@@ -36,7 +35,7 @@ async def supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
             now = loop.time()
             full = len(crashes) == RESTARTS_MAX and now - crashes[0] < RESTART_WINDOW_S
             pause_s = RESTART_WINDOW_S if full else RESTART_PAUSE_S
-            crashes.append(now)
+            crashes = [*crashes[1 - RESTARTS_MAX :], now]
             _log.error("part_crashed", part=name, pause_s=pause_s, exc_info=error)
             await asyncio.sleep(pause_s)
         else:

@@ -7,17 +7,14 @@ and for a day when that happens twice though it answers single questions: one lo
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from meterlink.bus.line import Exchanging
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Brought, MeterAnswer, Window
+from meterlink.drivers.base import Brought, MeterAnswer
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 
 DOUBTS_MAX: Final = 4_096
@@ -124,31 +121,3 @@ async def each_alone(items: Sequence[str], read: Callable[[str], Awaitable[Meter
         except (Refused, BadAnswer) as error:
             found[item] = error
     return found
-
-
-class EachAlone(ABC):
-    """A driver that asks for each item in an exchange of its own: each may have to take another way."""
-
-    @abstractmethod
-    async def read(
-        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
-    ) -> MeterAnswer:
-        """See ``Driver.read``."""
-
-    @abstractmethod
-    async def read_status(
-        self, line: Exchanging, address: str, item: str, *, priority: Priority
-    ) -> MeterAnswer:
-        """See ``Driver.read_status``."""
-
-    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
-        """See ``Driver.group``."""
-        del address
-        return tuple(items[:1])
-
-    async def read_group(
-        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
-    ) -> Brought:
-        """See ``Driver.read_group``."""
-        read = self.read_status if as_status else self.read
-        return await each_alone(items, lambda item: read(line, address, item, priority=priority))

@@ -1,4 +1,4 @@
-"""Envelopes into InfluxDB's line protocol: the only place where a value becomes a ``float``.
+"""Envelopes into InfluxDB's line protocol: the only place where a value becomes the text of a ``float``.
 
 One point a (meter, slot): ``instant,gateway=g,meter=m,site=s voltage_a=230.1 1795305600``. An event is one
 point of measurement ``event`` at the second at which it occurred, and its kind stands before all its fields,
@@ -28,6 +28,8 @@ from meterlink.model.reading import Reading
 MARKS_FIELD = "marks"
 NAMES_KEPT = 32_768
 """Names kept as they stand in a line: those of all meters of a large plant, and of what is read of them."""
+_PLAIN_CHARS_MAX = 18
+"""A number of so many characters, none of them an exponent, is one that each server reads alike."""
 
 _MEASUREMENT = str.maketrans({",": "\\,", " ": "\\ "})
 _ITEM_MARKS = "_marks"
@@ -49,8 +51,11 @@ def lines_of(envelope: Envelope, *, site: str, area: str | None = None) -> list[
     """
     record = envelope.record
     head = _head(record.data_class, gateway=envelope.gateway, meter=record.meter, site=site, area=area)
-    points = [(_fields(group), int(slot.timestamp())) for slot, group in _by_slot(record.readings)]
-    return [f"{head} {fields} {seconds}" for fields, seconds in points if fields]
+    return [
+        f"{head} {fields} {int(slot.timestamp())}"
+        for slot, group in _by_slot(record.readings)
+        if (fields := _fields(group))
+    ]
 
 
 def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = None) -> list[str]:
@@ -68,7 +73,7 @@ def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = Non
     """
     event = envelope.event
     if event.meter == GATEWAY:
-        area = next((one.content for one in event.values if one.item == AREA), area)
+        area = next((str(one.content) for one in event.values if one.item == AREA), area)
     head = _head(event.data_class, gateway=envelope.gateway, meter=event.meter, site=site, area=area)
     kind = _checked(event.kind, "kind")
     contents: dict[str, EventContent] = {kind: Decimal(1)}
@@ -76,7 +81,7 @@ def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = Non
         contents[f"{kind}_ended_at"] = event.ended_at
     contents |= {f"{kind}_{_checked(value.item, 'item')}": value.content for value in event.values}
     fields = {
-        name.translate(_EVENT_FIELD).translate(_KEY): repr(_number(name, content))
+        name.translate(_EVENT_FIELD).translate(_KEY): _number(name, content)
         for name, content in contents.items()
         if not isinstance(content, str)
     }
@@ -111,10 +116,11 @@ def order_lines_of(envelope: ActEnvelope, *, site: str, area: str | None = None)
     cents = order.get("amount_cents") if isinstance(order, Mapping) else None
     if isinstance(cents, int) and not isinstance(cents, bool):
         numbers[f"{name}_amount_cents"] = Decimal(cents)
-    written = ",".join(f"{field}={_number(field, number)!r}" for field, number in numbers.items())
+    written = ",".join(f"{field}={_number(field, number)}" for field, number in numbers.items())
     return [f"{head} {written} {int(act.at.timestamp())}"]
 
 
+@lru_cache(NAMES_KEPT)
 def _head(measurement: str, *, gateway: str, meter: str, site: str, area: str | None) -> str:
     """Measurement and tags."""
     if measurement.startswith("#"):
@@ -163,20 +169,26 @@ def _fields(readings: Iterable[Reading]) -> str:
             marks |= reading.marks
             fields[name + _ITEM_MARKS] = f"{int(reading.marks)}i"
         if reading.value is not None:
-            fields[name] = repr(_number(reading.item, reading.value))
+            fields[name] = _number(reading.item, reading.value)
     if marks:
         fields[MARKS_FIELD] = f"{int(marks)}i"
     return ",".join([f"{name}={value}" for name, value in fields.items()])
 
 
-def _number(item: str, content: Decimal | datetime) -> float:
-    """A number, or a time as seconds since 1970."""
+def _number(item: str, content: Decimal | datetime) -> str:
+    """A number, or a time as seconds since 1970.
+
+    The digits of a decimal are those of the float that a database makes of them.
+    """
     if isinstance(content, datetime):
-        return content.timestamp()
+        return repr(content.timestamp())
+    text = str(content)
+    if len(text) <= _PLAIN_CHARS_MAX and "." in text and "E" not in text:
+        return text
     value = float(content)
     if not isfinite(value):
         raise EnvelopeError(f"item {item!r}: {content} is beyond the range of a float")
-    return value
+    return repr(value)
 
 
 def _checked(text: str, what: str) -> str:

@@ -65,7 +65,7 @@ _BETWEEN: Final = """
 _OVERTAKES: Final = """
     SELECT 1 FROM act WHERE number > ? AND (
         +topic IN (SELECT value FROM json_each(?))
-        OR +topic IN (SELECT value FROM json_each(?)) AND meter IN (?, '')
+        OR +topic IN (SELECT value FROM json_each(?)) AND meter IN (SELECT value FROM json_each(?))
         OR +topic IN (SELECT value FROM json_each(?)) AND NOT is_open
     ) LIMIT 1
     """
@@ -300,7 +300,8 @@ def _insert_one(db: sqlite3.Connection, boot: int, act: Act, number: int, hashed
 
 
 def _is_overtaken(db: sqlite3.Connection, basis: Basis) -> bool:
-    named = (_named_topics(basis.anywhere), _named_topics(basis.here), basis.meter, _named_topics(basis.ends))
+    meters = json.dumps(["", basis.meter, *basis.others])
+    named = (_named_topics(basis.anywhere), _named_topics(basis.here), meters, _named_topics(basis.ends))
     return db.execute(_OVERTAKES, (basis.number, *named)).fetchone() is not None
 
 

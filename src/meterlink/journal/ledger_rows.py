@@ -45,6 +45,8 @@ _WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
     Reason.NO_ROOM: (Reason.LINE_DOWN, Reason.NOT_RUNNING, Reason.LINE_SLOW),
 }
 """What it no longer is: whoever was not there has come back meanwhile, and found something else."""
+TAKEN_AFTER: Final = timedelta(hours=6)
+"""What was not taken so long ago would have been since: whoever is silent now is why it is missing."""
 
 
 MADE_UP_MAX: Final = timedelta(days=31)
@@ -182,11 +184,13 @@ def blame(
 ) -> int:
     """Say why open slots are not read; those due in [since, until) whose reason is weaker. How many."""
     weaker = json.dumps([Reason.WAITING, *_WEAKER.get(reason, ())])
+    stale = until - int(TAKEN_AFTER.total_seconds()) if reason is Reason.SILENT else 0
+    said = (int(reason), _note(note), tries, until)
     return db.executemany(
         "UPDATE slot SET reason = ?, note = ?, tries = tries + ?, changed_at = ?"
         " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?"
-        " AND reason IN (SELECT value FROM json_each(?))",
-        ((int(reason), _note(note), tries, until, number, since, until, weaker) for number in series),
+        " AND (reason IN (SELECT value FROM json_each(?)) OR reason = ? AND changed_at < ?)",
+        ((*said, number, since, until, weaker, int(Reason.NOT_TAKEN), stale) for number in series),
     ).rowcount
 
 

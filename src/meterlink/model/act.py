@@ -105,7 +105,8 @@ class Basis:
     Args:
         number: of the newest act that was in the log when the look began.
         meter: our id of the meter that it is about.
-        here: topics of which acts of that meter, or of none, count.
+        others: meters that stood in its place before it or do now: what is told of them counts the same.
+        here: topics of which acts of those meters, or of none, count.
         anywhere: topics of which every act counts.
         ends: topics of which an act counts that ends its subject, wherever that is.
 
@@ -113,6 +114,7 @@ class Basis:
 
     number: int
     meter: str
+    others: frozenset[str] = frozenset()
     here: frozenset[Topic] = frozenset()
     anywhere: frozenset[Topic] = frozenset()
     ends: frozenset[Topic] = frozenset()

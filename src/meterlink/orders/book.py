@@ -9,7 +9,7 @@ log; the next step of that order finds out the same way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.errors import BusFull, JournalError, NotAllowed, StepTaken, Unknown
+from meterlink.errors import BusFull, JournalError, NotAllowed, Overtaken, StepTaken, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.model.order import Order, Origin
@@ -27,6 +27,7 @@ from meterlink.orders.life.history import History
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.timeline import Timeline
+from meterlink.orders.under_holds import Holds, both, under_holds
 
 OPEN_MAX: Final = 10_000
 """Orders that are open at one time; one more is refused."""
@@ -34,6 +35,9 @@ PAID_OPEN_MAX: Final = 10_000
 """The same of those that payments brought: they have room of their own, and wait behind nobody's trips."""
 INSIST_MAX: Final = 8
 """Tries to write a step down; marks of others (a payment) may come between, and they are few."""
+
+LOOKED_MAX: Final = 8
+"""Looks at the holds of a meter beside one step, while others tell of it."""
 
 _log = structlog.get_logger(__name__)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -84,6 +88,9 @@ class Book:
         companions: go with every step.
         timeline: how long ago that was; ``None``: one of its own.
 
+    Attributes:
+        holds: of inspectors, for the work that companions open; ``None``: nobody holds anything back here.
+
     """
 
     def __init__(
@@ -96,6 +103,7 @@ class Book:
         self.acts = acts
         self.companions = list(companions)
         self.timeline = timeline or Timeline(clock)
+        self.holds: Holds | None = None
         self._open: dict[str, Life] = {}
         self._paid: set[str] = set()
         self._meters: dict[str, set[str]] = {}
@@ -194,16 +202,22 @@ class Book:
 
         Raises:
             StepTaken: there is an order of that id, or another has moved on.
+            Overtaken: the holds of the meter did not come to rest.
             BusFull: too many are open.
             JournalError: nothing was written.
 
         """
         self._check_room(order)
-        first = Life.begin(order, at=self.timeline.stamp(), actor=actor, body=body)
-        life, acts = await self._continued(Life.of([first]), steps)
-        others = [await self._continued(other, [step]) for other, step in ending]
-        await self._append(first, *acts, *(act for _, taken in others for act in taken), *beside)
-        for other, _ in others:
+
+        async def look() -> tuple[list[Life], list[Act]]:
+            first = Life.begin(order, at=self.timeline.stamp(), actor=actor, body=body)
+            life, acts = await self._continued(Life.of([first]), steps)
+            others = [await self._continued(other, [step]) for other, step in ending]
+            taken = [act for _, each in others for act in each]
+            return [life, *(other for other, _ in others)], [first, *acts, *taken, *beside]
+
+        life, *others = await self._written(look)
+        for other in others:
             self._keep(other)
         return self._keep(life)
 
@@ -230,13 +244,17 @@ class Book:
         Raises:
             NotAllowed: it takes no such step now.
             StepTaken: somebody else was first; ``read`` it.
-            Overtaken: that has changed; decide again.
+            Overtaken: that has changed; decide again. Or the holds of the meter did not come to rest.
             JournalError: nothing was written.
 
         """
-        after, acts = await self._continued(life, steps)
+
+        async def look() -> tuple[list[Life], list[Act]]:
+            after, acts = await self._continued(life, steps)
+            return [after], acts
+
         try:
-            await self._append(*acts, basis=basis)
+            (after,) = await self._written(look, basis)
         except StepTaken:
             await self.read(life.order.id)
             raise
@@ -269,7 +287,7 @@ class Book:
         for _ in range(INSIST_MAX):
             try:
                 return await self.step(life, signal, actor=actor, body=body)
-            except StepTaken:
+            except (StepTaken, Overtaken):
                 life = await self.read(life.order.id)
             except NotAllowed:
                 break
@@ -291,6 +309,22 @@ class Book:
                 raise BusFull(f"{PAID_OPEN_MAX} orders of payments are open; no more is taken")
         elif len(self._open) - len(self._paid) >= OPEN_MAX:
             raise BusFull(f"{OPEN_MAX} orders are open; no more is taken")
+
+    async def _written(
+        self, look: Callable[[], Awaitable[tuple[list[Life], list[Act]]]], basis: Basis | None = None
+    ) -> list[Life]:
+        """Append what a look makes; looked at anew where a hold came between the look and the disk."""
+        for left in reversed(range(LOOKED_MAX)):
+            lives, plain = await look()
+            acts, rests_on = await under_holds(plain, self.acts, self.holds)
+            try:
+                await self._append(*acts, basis=both(basis, rests_on))
+            except Overtaken:
+                if basis is not None or not left:
+                    raise
+            else:
+                return lives
+        raise AssertionError("it has returned or raised")
 
     async def _append(self, *acts: Act, basis: Basis | None = None) -> None:
         await self.acts.append(*acts, basis=basis)

@@ -4,31 +4,33 @@ A hold stops every closing that has not been sent (HOLD-01). What a meter has go
 frame that withdraws a permit is known of any meter, so whoever presses the key brings current back. So when a
 hold comes, what stands against it is written in its own transaction: an alarm and a work item for the place,
 the words of the hold on every field order that sends somebody there to close, and an end to what asks
-somebody to tell the customer about the key. When the last hold is released, all that is undone.
+somebody to tell the customer about the key. When the last hold is released, all that is undone. Work that is
+opened while a hold stands says so from its first word on (``under_holds``).
 
 Source: HOLD-01; business-rules 2.2, HELD; decision 35.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any, Final, NamedTuple
 
 from meterlink.errors import EvidenceRefused
-from meterlink.model.act import Act, Topic
+from meterlink.model.act import Act, Basis, Topic
 from meterlink.model.order import CLOSES, OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
-from meterlink.orders.attention.work import WorkKind, closing, opening
+from meterlink.orders.attention.work import closing, opening
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Evidence, SafetyHold
 from meterlink.orders.evidence.told import Kept
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
-from meterlink.roster.roster import Roster
+from meterlink.roster.roster import Roster, RosterMeter
 
 ITEMS_MAX: Final = 40
 """Open work items of one meter that a hold marks, the newest."""
@@ -37,6 +39,8 @@ STANDING_MAX: Final = 8
 CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
 """Alarm: supply may come back where an inspector forbids it."""
 UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
+CONCERNED: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.REMINDER})
+"""Work that may end with a closing: of a hold it says so, or is not opened at all."""
 _UNMARKED: Final = "unmarked"
 """In the body of an opening: the words without those of the hold."""
 HELD: Final = "held"
@@ -74,13 +78,34 @@ class Held:
             JournalError: the log cannot be read.
 
         """
-        entry = self._roster.meter(meter)
+        entry = self._now_at(meter)
         if entry is None:
             return ""
         try:
             return _words((await self._evidence.of_meter(entry)).holds())
         except EvidenceRefused:
             return UNREADABLE
+
+    def concerns(self, act: Act) -> bool:
+        """See ``Holds.concerns``."""
+        is_opened = act.topic is Topic.WORK and act.verb == "open" and bool(act.meter)
+        return is_opened and act.body["kind"] in CONCERNED
+
+    async def on(self, opening: Act) -> Act | None:
+        """See ``Holds.on``: nobody is asked to have a key pressed there, and who goes there reads why not."""
+        why = await self.why(opening.meter)
+        if not why:
+            return opening
+        if opening.body["kind"] == WorkKind.REMINDER:
+            return None
+        return replace(opening, body={**opening.body, **_marked(opening.body, why)})
+
+    def basis(self, meters: Collection[str], number: int) -> Basis:
+        """See ``Holds.basis``: a hold is told of the meter that stands at the place now."""
+        named = {name for meter in meters for name in self._also(meter)}
+        meter = min(meters)
+        here = frozenset({Topic.EVIDENCE})
+        return Basis(number=number, meter=meter, others=frozenset(named - {meter}), here=here)
 
     async def standing(self, meter: str) -> list[Life]:
         """The orders by which current may still come back at a meter, the newest first.
@@ -96,6 +121,15 @@ class Held:
             if may_bring_current(life):
                 found.append(life)
         return found
+
+    def _now_at(self, meter: str) -> RosterMeter | None:
+        """The meter, or the one that was put in its place."""
+        return self._roster.meter(meter) or self._roster.heir_of(meter)
+
+    def _also(self, meter: str) -> tuple[str, ...]:
+        """The ids under which something may be told of the place of a meter."""
+        entry = self._now_at(meter)
+        return (meter,) if entry is None else (meter, entry.id, *entry.predecessors)
 
     async def beside(self, record: Evidence, act: Act) -> Sequence[Act]:
         """What is written in the transaction of a hold, or of its release."""
@@ -220,15 +254,14 @@ def _retold(item: _Item, why: str, at: datetime) -> Act | None:
     return None
 
 
-def marked(act: Act, why: str) -> Act:
-    """The opening of work that may end with a closing, with the words of the hold that forbids it in front.
+def was_held(acts: Iterable[Act]) -> bool:
+    """Whether a work item was ever opened with the words of a hold.
 
     Args:
-        act: opens it.
-        why: of the hold; empty: none stands.
+        acts: of the item.
 
     """
-    return replace(act, body=_marked(act.body, why)) if why else act
+    return any(_UNMARKED in act.body for act in acts)
 
 
 def _marked(body: Mapping[str, Any], why: str) -> dict[str, Any]:

@@ -13,8 +13,16 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import BusFull, EvidenceRefused, NotAllowed, OrderClash, StepTaken, Unknown
-from meterlink.model.act import Act
+from meterlink.errors import (
+    BusFull,
+    EvidenceRefused,
+    NoSuchCase,
+    NotAllowed,
+    OrderClash,
+    StepTaken,
+    Unknown,
+)
+from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
@@ -34,6 +42,8 @@ TRIES_MAX: Final = 4
 """Tries of one request when the order moves on meanwhile."""
 LISTED_MAX: Final = 1_000
 """Orders in one list."""
+CASES_TOLD_MAX: Final = 5
+"""Cases that whoever names none of them is told of, the newest."""
 STATE: Final = "STATE"
 """Where the id of a rule stands: that not a rule but the state of the order forbids a step."""
 
@@ -82,7 +92,7 @@ class OrderService:
 
         Raises:
             OrderClash: an order of that id wants something else.
-            Unknown: no such meter.
+            Unknown: no such meter, or no such case of it.
             NotAllowed: that person creates no orders.
             Stopped: a rule forbids it; there is no order.
             BusFull: too many requests or orders.
@@ -93,8 +103,7 @@ class OrderService:
         async with self._turn():
             if (life := await self._told_before(order)) is not None:
                 return life
-            if self._roster.meter(order.meter) is None:
-                raise Unknown(f"there is no meter {order.meter!r}")
+            await self._check_names(order)
             verdicts = await self._judge.judge(Stage.CREATE, order, None, actor)
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, order.id, order.meter, "create", written(verdicts))
@@ -194,14 +203,13 @@ class OrderService:
 
         Raises:
             OrderClash: an order of that id wants something else.
-            Unknown: no such meter.
+            Unknown: no such meter, or no such case of it.
             JournalError: the log cannot be read.
 
         """
         if await self._told_before(order) is not None:
             return ()
-        if self._roster.meter(order.meter) is None:
-            raise Unknown(f"there is no meter {order.meter!r}")
+        await self._check_names(order)
         return await self._judge.judge(Stage.CREATE, order, None, actor)
 
     async def check(self, actor: Actor, order_id: str, stage: Stage) -> Sequence[Verdict]:
@@ -258,6 +266,24 @@ class OrderService:
         ]
         body = {"rules": written(verdicts), **actor.noted}
         return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
+
+    async def _check_names(self, order: Order) -> None:
+        """Refuse an order of a meter or a case that there is not: nobody could follow why it was given.
+
+        Raises:
+            Unknown: there is none.
+
+        """
+        meter = self._roster.meter(order.meter)
+        if meter is None:
+            raise Unknown(f"there is no meter {order.meter!r}")
+        if not order.case:
+            return
+        acts, names = self._book.acts, (*meter.predecessors, meter.id)
+        last = await acts.last_of(Topic.CASE, order.case)
+        if last is None or last.act.meter not in names:
+            there = [kept.act.subject for name in names async for kept in acts.all_of_meter(name, Topic.CASE)]
+            raise NoSuchCase(order.case, meter.id, list(dict.fromkeys(there))[-CASES_TOLD_MAX:])
 
     async def _told_before(self, order: Order) -> Life | None:
         try:

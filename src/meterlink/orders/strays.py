@@ -12,7 +12,8 @@ from typing import Final
 
 from meterlink.errors import StepTaken
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reading_back import watched_since
 from meterlink.orders.dispatch.schedule import is_given_up

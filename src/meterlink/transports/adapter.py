@@ -100,6 +100,8 @@ class _ProcessStream:
         """See ``ByteStream.send``."""
         self._check()
         try:
+            if self._input.is_closing():  # asyncio says so when it is written to, uvloop breaks over that
+                raise BrokenPipeError
             self._input.write(octets)
             await self._input.drain()
         except OSError:

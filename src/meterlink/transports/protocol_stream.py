@@ -8,6 +8,7 @@ the heap, the system takes it back and gives it anew each time, and a read costs
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from meterlink.errors import LineClosed, LineLost
 
@@ -44,8 +45,7 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport; reading begins at once."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # those of uvloop are none by their class
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where a socket puts what has arrived."""

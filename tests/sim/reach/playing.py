@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.sim.reach.draft import Draft
+from tests.sim.reach.draft import CURVE_S, DAY_S, Draft
+from tests.sim.reach.progress import Look, Progress, kept_in
 from tests.sim.reach.verdict import Verdict, judge
 from tests.sim.reach.world import World
 
@@ -29,7 +32,7 @@ class Played(NamedTuple):
     struck: dict[str, int]
 
 
-def play(seed: int, folder: Path, *, days: int, meters: int) -> Played:
+def play(seed: int, folder: Path, *, days: int, meters: int, is_told: bool = False) -> Played:
     """Play a seed.
 
     Args:
@@ -37,12 +40,25 @@ def play(seed: int, folder: Path, *, days: int, meters: int) -> Played:
         folder: of the gateway; empty.
         days: of which the slots are looked at, 1 or more.
         meters: 40 or more.
+        is_told: how far it is, a line each minute.
 
     """
     draft = Draft(seed, days=days, meters=meters)
     world = World(draft, folder)
-    world.play()
-    return Played(judge(draft, world), struck(draft, world))
+    with progress_of(draft, world).told() if is_told else contextlib.nullcontext():
+        world.play()
+        verdict = judge(draft, world)
+    return Played(verdict, struck(draft, world))
+
+
+def progress_of(draft: Draft, world: World) -> Progress:
+    """How far a world is that is being played; the quiet time at its end has slots too."""
+    days, points = math.ceil(draft.ends_at / DAY_S), int(draft.ends_at / CURVE_S)
+    return Progress(
+        ends_at_s=draft.ends_at,
+        due=len(draft.meters) * (days + points),
+        look=lambda: Look(world.sim.clock.monotonic_s(), kept_in(world.journal)),
+    )
 
 
 def struck(draft: Draft, world: World) -> dict[str, int]:

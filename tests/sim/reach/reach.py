@@ -20,11 +20,12 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--days", type=int, default=DAYS)
     parser.add_argument("--meters", type=int, default=METERS)
+    parser.add_argument("--quiet", action="store_true", help="do not say each minute how far it is")
     asked = parser.parse_args()
     quiet()
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
-        played = play(asked.seed, Path(folder), days=asked.days, meters=asked.meters)
+        played = play(asked.seed, Path(folder), days=asked.days, meters=asked.meters, is_told=not asked.quiet)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(played.verdict.words())
     print("  befell: " + ", ".join(f"{name} {count}" for name, count in played.struck.items()))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.daemon.audited import JOURNAL_FILE
 from tests.sim.reach.draft import Draft
 from tests.sim.reach.playing import CHECKED_DAYS, CHECKED_METERS, DAYS, METERS, play, replay_of
+from tests.sim.reach.progress import kept_in
 from tests.sim.soak.playing import quiet
 
 SEED = 1
@@ -23,6 +25,7 @@ def test_a_day_of_meters_that_are_reached_by_every_way(tmp_path: Path) -> None:
     quiet()
     verdict, struck = play(SEED, tmp_path, days=CHECKED_DAYS, meters=CHECKED_METERS)
     assert verdict.is_good, f"{verdict.words()}\n{replay_of(SEED, CHECKED_DAYS, CHECKED_METERS)}"
+    assert verdict.kept <= kept_in(tmp_path / JOURNAL_FILE), "how far a run is would be told wrong"
     ways = {(way, route) for way, _, route in verdict.routes}
     assert {
         ("cable", "line"),

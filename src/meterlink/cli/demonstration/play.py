@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.live import Live
 
+from meterlink.cli.console import SeenConsole, stderr
 from meterlink.cli.demonstration.processes import DemoFailed, Program, started
 from meterlink.cli.demonstration.stations import Files, Journal, Simulator, Station
 from meterlink.cli.demonstration.table import draw
@@ -43,14 +44,14 @@ def play(folder: Path, *, meters: int, seed: int, once: bool) -> ExitCode:
         once: end by itself with a verdict; otherwise go on until Ctrl-C.
 
     """
-    console = Console(highlight=False)
+    console = SeenConsole(highlight=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     try:
         _make_folder(folder)
         return asyncio.run(_Demonstration(folder.resolve(), console, meters, seed, once).run())
     except (MeterlinkError, OSError) as error:
-        Console(stderr=True).print(f"demo: {error}", markup=False, soft_wrap=True)
+        stderr().print(f"demo: {error}", markup=False)
         return ExitCode.FAILURE
 
 

@@ -18,14 +18,13 @@ from typing import Final, TypeVar
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
+from meterlink.drivers.base import Brought, Depth, Driver, MeterAnswer, StoredAnswer, Wanted, Window
 from meterlink.drivers.behind698.store import TerminalStore
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.behind698.ways import Behind, Way
 from meterlink.drivers.dlt698.items import PROTOCOL
 from meterlink.drivers.events import EventCounts, EventRecords
 from meterlink.drivers.joined import Joined
-from meterlink.drivers.together import EachAlone
 from meterlink.errors import (
     BadAnswer,
     BusFull,
@@ -41,12 +40,13 @@ from meterlink.model.data_classes import CURVE, DataClass
 from meterprofiles import Profile
 
 _T = TypeVar("_T")
+_Outcome = TypeVar("_Outcome", MeterAnswer, MeterAnswer | Refused | BadAnswer)
 _NEXT_WAY: Final = (Refused, NoRecord, NoFreeze, BadAnswer, UnknownItem)
 """After these another way may do better: a concentrator knows not each meter, and translates as it can."""
 _ENDINGS: Final = (ReplyTimeout, LineError, BusFull, *_NEXT_WAY)
 
 
-class BehindDriver(EachAlone):
+class BehindDriver:
     """Driver of the meters of one profile behind one concentrator.
 
     Args:
@@ -117,7 +117,61 @@ class BehindDriver(EachAlone):
         if address == self._behind.terminal:
             return await by(self._own, line)
         answer, way = await self._by_the_first_way(line, by)
-        return answer._replace(values=self._behind.routed(answer.values, way))
+        return self._routed(answer, way)
+
+    def group(self, address: str, items: Sequence[str]) -> tuple[str, ...]:
+        """See ``Driver.group``: as the first way takes them that knows the first one."""
+        if address == self._behind.terminal:
+            return self._own.group(address, items)
+        known = [item for item in items if self._goes_by_proxy(item)]
+        if items[0] in known:
+            return self._proxied.group(address, known)
+        if "forward" in self._behind.ways:
+            return self._own.group(address, [item for item in items if item not in known])
+        return tuple(items[:1])
+
+    async def read_group(
+        self, line: Exchanging, address: str, items: Sequence[str], *, as_status: bool, priority: Priority
+    ) -> Brought:
+        """See ``Driver.read_group``: what the first way lacks goes by the next one, each item alone."""
+        if address == self._behind.terminal:
+            return await self._own.read_group(line, address, items, as_status=as_status, priority=priority)
+        way: Way = "proxy" if self._goes_by_proxy(items[0]) else "forward"
+        driver, way_line = self._taken(way, line)
+        brought = await driver.read_group(way_line, address, items, as_status=as_status, priority=priority)
+        found = {item: self._routed(one, way) for item, one in brought.items()}
+        if way == "proxy" and "forward" in self._behind.ways:
+            for item in [item for item, one in found.items() if not isinstance(one, MeterAnswer)]:
+                found[item] = await self._forwarded(line, address, item, as_status, priority)
+        return found
+
+    async def _forwarded(
+        self, line: Exchanging, address: str, item: str, as_status: bool, priority: Priority
+    ) -> MeterAnswer | Refused | BadAnswer:
+        """One item of a meter that answered for others of a group, by its own frame."""
+        driver, way_line = self._taken("forward", line)
+        read = driver.read_status if as_status else driver.read
+        try:
+            return self._routed(await read(way_line, address, item, priority=priority), "forward")
+        except (Refused, BadAnswer) as error:
+            return error
+        except ReplyTimeout as error:  # it has just answered: what came is not lost for this
+            return BadAnswer(str(error))
+
+    def _routed(self, one: _Outcome, way: Way) -> _Outcome:
+        if isinstance(one, MeterAnswer):
+            return one._replace(values=self._behind.routed(one.values, way))
+        return one
+
+    def _goes_by_proxy(self, item: str) -> bool:
+        """Whether the concentrator can be asked for it, in the words of DL/T 698.45."""
+        if "proxy" not in self._behind.ways:
+            return False
+        try:
+            self._proxied.check_item(item)
+        except UnknownItem:
+            return False
+        return True
 
     # --- events ---
 

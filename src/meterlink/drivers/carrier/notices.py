@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -20,20 +20,25 @@ TOLD_MAX: Final = 100
 _SOURCE: Final = "gdw1376.2 10-F2"
 
 
-def notices(line: str, table: Table, main_node: str, at: datetime) -> Iterator[Report]:
-    """Meters that a module lacks after all, and strangers in it; nothing where there are none.
+def notices(
+    line: str, table: Table, main_node: str, at: datetime, lost: Sequence[str] = ()
+) -> Iterator[Report]:
+    """Meters that a module lacks after all or had lost, and strangers in it; nothing where there are none.
 
     Args:
         line: name of the line.
         table: as it stands.
         main_node: of the module.
         at: aware, UTC.
+        lost: meters that it had when it was looked at last, and then no more.
 
     """
     found = table.difference
-    parts = [*_parts(NODE_MISSING, [one for one, _ in found.missing]), *_parts(NODE_STRANGE, found.strangers)]
+    missing = list(dict.fromkeys([*lost, *(one for one, _ in found.missing)]))
+    parts = [*_parts(NODE_MISSING, missing), *_parts(NODE_STRANGE, found.strangers)]
     if parts:
-        yield _report(line, main_node, parts, f"nodes {_digest(found)}", at)
+        again = f" lost {at.isoformat()}" if lost else ""  # the same one may be lost once more
+        yield _report(line, main_node, parts, f"nodes {_digest(found)}{again}", at)
 
 
 def notice_of_reset(line: str, main_node: str, at: datetime) -> Report:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from contextlib import suppress
+from datetime import tzinfo
 from typing import Any, Final
 
 import structlog
@@ -23,15 +24,14 @@ from meterlink.config.carriers import MODULE_LEADS, READ_TIMEOUT_MAX_S, CarrierS
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.counts import Counts
 from meterlink.drivers.carrier.hearing import ModuleHearing
+from meterlink.drivers.carrier.in_step import InStep
 from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.leading import Leading
 from meterlink.drivers.carrier.led import Led
-from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.payload import CODES, Outgoing
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.carrier.reading import MeterCall, Reader
-from meterlink.drivers.carrier.routes import Difference
-from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting, Table
+from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting
 from meterlink.drivers.carrier.window import Window
 from meterlink.drivers.reports import Report
 from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkError, ReplyTimeout
@@ -41,10 +41,6 @@ from meterwire.errors import LocalProtocolError
 
 READY_WAIT_S: Final = 60.0
 """So long a lane waits for a module that is being started, before its meters are told why not."""
-RESYNC_MIN_S: Final = 3_600.0
-"""A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
-RESTART_MIN_S: Final = 3_600.0
-"""Its route is restarted no more often than this: a module that forgets its list would never read."""
 _log = structlog.get_logger(__name__)
 
 
@@ -65,12 +61,9 @@ class CarrierOwner:
     Attributes:
         counts: what happened.
         facts: what is known of the module; ``None``: nothing yet.
-        table: its table of nodes, as it was read last; ``None``: not yet.
-        table_at: when; aware, UTC.
+        in_step: its table of nodes, and how it compares with the roster.
         stage: what is being done with it, for people; empty: meters are read.
         latencies: how long its nodes take.
-        syncing: the comparison that somebody asked for last, or ``None``.
-        sync_trouble: why it came to nothing; empty: it did not.
 
     """
 
@@ -91,8 +84,6 @@ class CarrierOwner:
         self.settings = settings
         self.counts = Counts()
         self.facts: ModuleFacts | None = None
-        self.table: Table | None = None
-        self.table_at: datetime | None = None
         self.stage = "not opened yet"
         self.latencies = Latencies(first_s=settings.read_timeout_s, most_s=READ_TIMEOUT_MAX_S)
         self.roster = {
@@ -100,10 +91,9 @@ class CarrierOwner:
             for address, protocol in meters.items()
             if protocol in CODES
         }
+        self.in_step = InStep(name, settings, self.roster, clock=clock, report=report)
         self._dialling = Dialling(name, opener, rng)
-        self._clock = clock
         self._character_s = character_s
-        self._report = report
         self._hearing = ModuleHearing(
             name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
         )
@@ -115,13 +105,8 @@ class CarrierOwner:
         self._group: asyncio.TaskGroup | None = None
         self._wanted = asyncio.Event()
         self._is_reset = False
-        self._resync = False
         self._leading: Leading | None = None
-        self._resynced_s = self._restarted_s = float("-inf")
         self._carrying: set[asyncio.Task[None]] = set()
-        self._told = Difference()
-        self.syncing: asyncio.Task[None] | None = None
-        self.sync_trouble = ""
 
     # --- for lanes -----------------------------------------------------------------------------
 
@@ -285,16 +270,21 @@ class CarrierOwner:
                 await asyncio.wait([one])
                 watch.cancel()
             while not self._is_reset:
-                await self._wanted.wait()
-                self._wanted.clear()
-                if self._resync and not self._is_reset:
-                    self._resync = False
+                await self._until_wanted()
+                if not self._is_reset and self.in_step.takes_turn():
                     await self._compare(asking)
             self._ready.clear()
             self._reader = None
             for task in self._carrying:
                 task.cancel()
             port.fail(LineLost(f"{self.name}: the carrier module began anew; what was under way is lost"))
+
+    async def _until_wanted(self) -> None:
+        """Until something is to be done; a comparison is, once a day."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self.in_step.due_s):
+                await self._wanted.wait()
+        self._wanted.clear()
 
     async def _until_reset(self, starting: asyncio.Task[None]) -> None:
         while not self._is_reset:
@@ -315,7 +305,7 @@ class CarrierOwner:
             async with asyncio.timeout(START_MAX_S):
                 self.facts = await begun.facts()
                 self._hearing.main_node = self.facts.main_node
-                await self._sync(begun, self.facts)
+                await self.in_step.bring(begun, self.facts.main_node)
                 troubles = await begun.begin(self.facts)
         except TimeoutError:
             why = f"the carrier module was not started within {START_MAX_S:g} s: {self.stage}"
@@ -349,29 +339,10 @@ class CarrierOwner:
             unknown=self._lacks,
         )
 
-    async def _sync(self, begun: Starting, facts: ModuleFacts) -> None:
-        """Bring the table of nodes in step; a module without one is read all the same."""
-        loop = asyncio.get_running_loop()
-        self._resynced_s = loop.time()
-        try:
-            table = await begun.table()
-            self._has_table(table)
-            table = await begun.synced(table)
-            self._has_table(table)
-            if table.changed and loop.time() - self._restarted_s >= RESTART_MIN_S:
-                self._restarted_s = loop.time()
-                await begun.restart_route()
-        except (ModuleDenied, ReplyTimeout, BusFull) as error:
-            _log.warning("carrier_table", line=self.name, reason=str(error))
-            return
-        if table.difference != self._told:  # once, for as long as it stays so
-            self._told = table.difference
-            for notice in notices(self.name, table, facts.main_node, self._clock.utc_now()):
-                self._report(notice)
-
     async def _compare(self, asking: Asking) -> None:
         assert self.facts is not None
-        await self._sync(Starting(asking, self.settings, self.roster, self._at_stage), self.facts)
+        begun = Starting(asking, self.settings, self.roster, self._at_stage)
+        await self.in_step.bring(begun, self.facts.main_node)
         self._at_stage("")
 
     def begin_sync(self, *, dry_run: bool) -> None:
@@ -384,20 +355,11 @@ class CarrierOwner:
             LineLost: the module is not ready.
 
         """
-        if self.syncing is not None and not self.syncing.done():
+        if self.in_step.is_asked:
             return
-        if self._group is None or not self._ready.is_set():
+        if self._group is None or self._asking is None or not self._ready.is_set():
             raise LineLost(self._why_not())
-        self.sync_trouble = ""
-        self.syncing = self._group.create_task(
-            self._synced(dry_run=dry_run), name=f"carrier[{self.name}].sync"
-        )
-
-    async def _synced(self, *, dry_run: bool) -> None:
-        try:
-            await (self.compared() if dry_run else self.sync())
-        except MeterlinkError as error:
-            self.sync_trouble = str(error)
+        self.in_step.begin(self._group, self._asking, dry_run=dry_run)
 
     async def leave(self) -> None:
         """Before ``run`` is cancelled: a module that was paused goes on by itself."""
@@ -408,52 +370,12 @@ class CarrierOwner:
         self._is_reset = True
         self._wanted.set()
 
-    async def compared(self) -> Difference:
-        """Read the module's table now, and change nothing.
-
-        Raises:
-            LineLost: it is not ready.
-            ModuleDenied, ReplyTimeout, LineClosed, BusFull: from the module.
-
-        """
-        asking = self._asking
-        if asking is None or not self._ready.is_set():
-            raise LineLost(self._why_not())
-        table = await Starting(asking, self.settings, self.roster, lambda _: None).table()
-        self._has_table(table)
-        return table.difference
-
-    async def sync(self) -> Difference:
-        """Bring the module's table in step now; what is left.
-
-        Raises:
-            LineLost: it is not ready.
-            ModuleDenied, ReplyTimeout, LineClosed, BusFull: from the module.
-
-        """
-        await self.compared()
-        asking, table = self._asking, self.table
-        assert asking is not None
-        assert table is not None
-        begun = Starting(asking, self.settings, self.roster, lambda _: None)
-        after = await begun.synced(table)
-        self._has_table(after)
-        if after.changed:
-            await begun.restart_route()
-        return after.difference
-
-    def _has_table(self, table: Table) -> None:
-        self.table, self.table_at = table, self._clock.utc_now()
-
     def _at_stage(self, stage: str) -> None:
         self.stage = stage
 
     def _lacks(self, address: str) -> None:
-        """The module does not know a meter: it may have forgotten its list."""
-        now_s = asyncio.get_running_loop().time()
-        if address in self.roster and now_s - self._resynced_s >= RESYNC_MIN_S:
-            self._resynced_s = now_s
-            self._resync = True
+        """The module does not know a meter."""
+        if self.in_step.lacks(address):
             self._wanted.set()
 
 

@@ -8,7 +8,7 @@ without that nothing is read; and adding one twice is denied without harm (6).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -92,6 +92,19 @@ def difference(roster: Mapping[str, int], nodes: Iterable[Node], main_node: str)
             if one in there and there[one].protocol not in {0, code}
         ),
     )
+
+
+def lost_nodes(before: Iterable[Node], now: Iterable[Node], roster: Collection[str]) -> tuple[str, ...]:
+    """Meters of ours that a module had, and has no more, whether or not it can be given them again.
+
+    Args:
+        before: its table when it was looked at last.
+        now: its table.
+        roster: addresses of the meters of its line.
+
+    """
+    there = {node.address for node in now}
+    return tuple(one.address for one in before if one.address in roster and one.address not in there)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from meterlink.drivers.near import near
 from meterlink.drivers.status import each_with_bits, no_status, with_bits
 from meterlink.drivers.together import Together
 from meterlink.drivers.values import measured
-from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterlink.model.protocols import DEFAULT_PROTOCOL
 from meterlink.model.zone import CHINA_TIME
@@ -94,8 +94,11 @@ class Dlt645Driver:
         """See ``Driver.read``."""
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
-        with self._together.asked_alone((address, block_name(item))):
+        try:
             return await self._told(line, address, entry, selector, priority)
+        except ReplyTimeout:
+            self._together.silent_alone((address, block_name(item)))
+            raise
 
     async def _told(
         self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority

@@ -138,6 +138,8 @@ def _fitting(items: tuple[str, ...], most: int, scales: bool) -> tuple[str, ...]
         if found and (one.table or octets > ANSWER_OCTETS or len(oads) > most):
             break
         found.append(item)
+        if one.table:  # its records are asked for in another way
+            break
     return tuple(found)
 
 

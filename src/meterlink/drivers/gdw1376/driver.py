@@ -8,36 +8,36 @@ one of a night only where the terminal's clock is right, for by it the night was
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from meterlink.bus.line import Exchanging, Holdable, Line
+import structlog
+
+from meterlink.bus.line import Exchanging, Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import (
     Depth,
     Driver,
-    MeterAnswer,
     StoredAnswer,
     StoredRecord,
     Wanted,
-    Window,
 )
 from meterlink.drivers.events import EventCounts, EventRecords
+from meterlink.drivers.gdw1376.moments import Moments1376, at_the_terminal
 from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.gdw1376.station import Station
-from meterlink.drivers.gdw1376.store import AHEAD_MAX, Found, Store, is_stored, now_items
+from meterlink.drivers.gdw1376.store import Found, Store, is_stored
 from meterlink.drivers.joined import Joined
-from meterlink.drivers.together import EachAlone
-from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, Refused, ReplyTimeout, UnknownItem
+from meterlink.errors import BadAnswer, BusFull, LineError, NoFreeze, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import FREEZES, DataClass
 from meterwire.gdw1376.functions.classes import choices
 
+_log = structlog.get_logger(__name__)
 _ENDINGS = (ReplyTimeout, LineError, BusFull, BadAnswer, NoFreeze)
 
 
-class Gdw1376Driver(EachAlone):
+class Gdw1376Driver:
     """Driver of the meters of one profile behind one terminal.
 
     Args:
@@ -54,6 +54,9 @@ class Gdw1376Driver(EachAlone):
         self._store = Store(station, line)
         self._route = f"terminal {station.name} forward"
         self._offer = offer = TerminalOffer(inner, tells_now=station.settings.fresh_s > 0)
+        moments = Moments1376(inner, station, line, offer, self._route)
+        self.read, self.read_status = moments.read, moments.read_status
+        self.group, self.read_group = moments.group, moments.read_group
         self.check_item = offer.check_item
         self.check_instant = offer.check_instant
         self.check_stored = offer.check_stored
@@ -61,49 +64,6 @@ class Gdw1376Driver(EachAlone):
         self.check_window = inner.check_window
         self.association_lost = inner.association_lost
         self.event_kinds = inner.event_kinds
-
-    # --- values of the moment --------------------------------------------------------------
-
-    async def read(
-        self, line: Exchanging, address: str, item: str, *, window: Window | None = None, priority: Priority
-    ) -> MeterAnswer:
-        """See ``Driver.read``."""
-        self.check_item(item)
-        if window is None and now_items(item) and self._station.settings.fresh_s > 0:
-            answer = await self._now(line, address, item, priority)
-            if answer is not None:
-                return answer
-        if self._offer.is_the_terminals(item):
-            why = f"terminal {self._station.name} has not read {item} of meter {address} lately"
-            raise Refused(why, error_word=b"")
-        answer = await self._inner.read(line, address, item, window=window, priority=priority)
-        return self._routed(answer)
-
-    async def read_status(
-        self, line: Exchanging, address: str, item: str, *, priority: Priority
-    ) -> MeterAnswer:
-        """See ``Driver.read_status``: words of state are the meter's own affair."""
-        if now_items(item):
-            return await self.read(line, address, item, priority=priority)
-        return self._routed(await self._inner.read_status(line, address, item, priority=priority))
-
-    async def _now(self, line: Exchanging, address: str, item: str, priority: Priority) -> MeterAnswer | None:
-        """What the terminal has read lately; ``None``: nothing, or too long ago."""
-        async with self._terminal(line, priority):
-            entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
-            if entry is None:
-                return None
-            values, read_at = await self._store.now(entry, item, priority=priority)
-        now = self._station.clock.utc_now()
-        if not values or read_at is None or not self._is_fresh(read_at, now):
-            return None
-        return MeterAnswer(tuple(values), min(read_at, now))
-
-    def _is_fresh(self, read_at: datetime, now: datetime) -> bool:
-        return -AHEAD_MAX <= now - read_at <= timedelta(seconds=self._station.settings.fresh_s)
-
-    def _routed(self, answer: MeterAnswer) -> MeterAnswer:
-        return answer._replace(values=tuple(value._replace(route=self._route) for value in answer.values))
 
     # --- what is stored --------------------------------------------------------------------
 
@@ -147,7 +107,7 @@ class Gdw1376Driver(EachAlone):
         known = [item for item in wanted.items if is_stored(wanted.data_class, item)]
         if not known:
             return {}
-        async with self._terminal(line, priority):
+        async with at_the_terminal(line, priority):
             entry = await self._station.archive_for(self._terminal_line, address, priority=priority)
             if entry is None:
                 return {}
@@ -211,21 +171,6 @@ class Gdw1376Driver(EachAlone):
         except UnknownItem:
             return False
         return data_class in self._inner.stored
-
-    @asynccontextmanager
-    async def _terminal(self, line: Exchanging, priority: Priority) -> AsyncIterator[None]:
-        """The terminal is ours, by our priority among all that go to it or through it.
-
-        Raises:
-            LineLost: it is not there.
-            BusFull, LineClosed: of the line.
-
-        """
-        if isinstance(line, Holdable):
-            async with line.hold(priority=priority):
-                yield
-        else:  # somebody has it already, and asks through his hold
-            yield
 
     # --- events ----------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.gdw1376.ahead import Ahead
 from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, Archive, Entry, entries_of
+from meterlink.drivers.gdw1376.patience import Patience
 from meterlink.drivers.gdw1376.settings import TerminalSettings
 from meterlink.errors import BadAnswer, ReplyTimeout
 from meterlink.model.marks import NO_MARKS, Marks
@@ -111,6 +112,7 @@ class Station:
         many_work: a request of several data units has brought data.
         ahead: freezes that came along with those of other meters.
         roster: addresses of the meters that should be behind it.
+        patience: how long it is to wait for each of its meters.
         forwarding_until_s: until then its port may be at a frame whose answer was not waited for, monotonic.
 
     """
@@ -132,6 +134,7 @@ class Station:
         self.ahead = Ahead()
         self.roster: frozenset[str] = frozenset()
         self.forwarding_until_s = 0.0
+        self.patience = Patience(settings.frame_timeout_s, clock.monotonic_s)
         self.on_counts: Callable[[tuple[int, int]], None] = lambda _: None
         self.on_report: Callable[[Message, Callable[[], None]], None] = lambda _, __: None
         self.on_coming: Callable[[], None] = lambda: None

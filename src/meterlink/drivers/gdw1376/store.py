@@ -11,27 +11,23 @@ Date D is the end of day D, so its slot is 00:00 of D + 1. Source: spec gdw1376,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import Decimal
+from datetime import datetime, time, timedelta
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Measured
-from meterlink.drivers.freezes import is_part
 from meterlink.drivers.gdw1376.ahead import Coming
 from meterlink.drivers.gdw1376.archive import Entry
 from meterlink.drivers.gdw1376.station import Station
+from meterlink.drivers.gdw1376.units import read_at_of, values_of
 from meterlink.errors import LineLost
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, INSTANT, DataClass
-from meterlink.model.marks import NO_MARKS
-from meterwire.catalogue import quantities
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, DataClass
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
-from meterwire.gdw1376.functions.classes import NOW, choices, class_functions
+from meterwire.gdw1376.functions.classes import NOW, choices
 from meterwire.gdw1376.functions.function import Function
-from meterwire.gdw1376.functions.items import interval, item_values
 from meterwire.gdw1376.layouts.counts import MINUTES
 from meterwire.gdw1376.messages.terminal import Unit, unit
 
@@ -66,6 +62,19 @@ class Wish(NamedTuple):
         """Its day or month; ``None``: it names none."""
         found = dict(self.mark).get("date")
         return found if isinstance(found, Moment) else None
+
+
+class Told(NamedTuple):
+    """What a terminal tells of one item of the moment.
+
+    Args:
+        values: that it has.
+        times: when it read them, as far as it says so.
+
+    """
+
+    values: list[Measured]
+    times: list[datetime]
 
 
 Found = dict[datetime, dict[str, Measured]]
@@ -105,28 +114,38 @@ class Store:
         self._line = line
         self.route = f"terminal {station.name} store"
 
-    async def now(
-        self, entry: Entry, item: str, *, priority: Priority
-    ) -> tuple[list[Measured], datetime | None]:
-        """What the terminal read last of a meter, and when it did; nothing where it has nothing.
+    async def now(self, entry: Entry, items: Sequence[str], *, priority: Priority) -> Mapping[str, Told]:
+        """What the terminal read last of a meter, by item; nothing of those that it has not.
+
+        Args:
+            entry: the meter in its archive.
+            items: names; those that no function holds have nothing.
+            priority: who goes first.
 
         Raises:
             BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``Station.ask``.
 
         """
-        values: list[Measured] = []
-        times: list[datetime] = []
-        for among in choices(NOW, item):
-            for known in self._ordered(among):
-                units = await self._ask(table.CLASS_1, entry, [Wish(known.fn)], priority)
-                found = [told for one in units for told in values_of(one, None, self._station.zone, [item])]
-                if found:
-                    values += [self._taken_by(measured) for _, measured in found]
-                    times += [when for when, _ in found if when is not None]
-                    break
-                if (known.afn, known.fn) in self._station.works:
-                    break
-        return values, min(times, default=None)
+        told: dict[str, Told] = {item: Told([], []) for item in items}
+        open_ = [(item, self._ordered(among)) for item in items for among in choices(NOW, item)]
+        while open_:
+            wishes = list(dict.fromkeys(Wish(among[0].fn) for _, among in open_))
+            units = await self._ask(table.CLASS_1, entry, wishes, priority)
+            left = []
+            for item, among in open_:
+                if self._tells(told[item], item, [one for one in units if one.fn == among[0].fn]):
+                    continue
+                if (table.CLASS_1, among[0].fn) not in self._station.works and among[1:]:
+                    left.append((item, among[1:]))
+            open_ = left
+        return told
+
+    def _tells(self, told: Told, item: str, units: Sequence[Unit]) -> bool:
+        """Take what units say of an item; whether they say anything."""
+        found = [one for unit_ in units for one in values_of(unit_, None, self._station.zone, [item])]
+        told.values.extend(self._taken_by(measured) for _, measured in found)
+        told.times.extend(when for when, _ in found if when is not None)
+        return bool(found)
 
     async def stored(
         self,
@@ -319,71 +338,6 @@ class Store:
             return []
         shown = one.values.get("date") or one.values.get("start")
         return [wish for wish in wishes if wish.fn == one.fn and shown in dict(wish.mark).values()]
-
-
-def read_at_of(one: Unit, zone: tzinfo) -> datetime | None:
-    """When the terminal read the values of a unit, by its clock; ``None``: it does not say."""
-    return _instant(one.values.get("read_time"), zone)
-
-
-def class_of(known: Function) -> str | None:
-    """The class of what a function holds; ``None``: of a time that the terminal chose, or no values."""
-    for name, data_class in ((NOW, INSTANT), *((name, name) for name in (*FREEZES, CURVE))):
-        if known in class_functions(name):
-            return data_class
-    return None
-
-
-def values_of(
-    one: Unit, data_class: str | None, zone: tzinfo, items: Sequence[str] | None = None
-) -> Iterator[tuple[datetime | None, Measured]]:
-    """The values of a unit, each with the instant that it is of; what is no value stays out.
-
-    Args:
-        one: from a terminal.
-        data_class: the values' period; of values of the moment none, and their instant is that of reading.
-        zone: what the terminal's clock shows.
-        items: which; ``None``: all.
-
-    """
-    if one.function is None or one.fields is None:
-        return
-    period = "" if data_class in (None, INSTANT) else str(data_class)
-    first, step = _times(one.values, zone)
-    for value in item_values(one.function, one.values):
-        wanted = items is None or any(is_part(value.item, item) for item in items)
-        if wanted and isinstance(value.content, Decimal):
-            unit_ = quantities()[value.item.partition(".")[0]].unit
-            text = format(value.content, "f")
-            measured = Measured(value.item, period, value.content, text, unit_, NO_MARKS)
-            yield (first if step is None or first is None else first + value.interval * step), measured
-
-
-def _times(values: Mapping[str, Any], zone: tzinfo) -> tuple[datetime | None, timedelta | None]:
-    """The instant that a unit is of, and of a curve the time between its values."""
-    if "date" in values:
-        return _end_of(values["date"], zone), None
-    if "start" in values:
-        step = interval(values.get("density", 0))
-        return (None if step is None else _instant(values["start"], zone)), step
-    return _instant(values.get("read_time"), zone), None
-
-
-def _end_of(ended: Any, zone: tzinfo) -> datetime | None:
-    """The instant at which a day or month had ended."""
-    if not isinstance(ended, Moment) or (when := ended.when()) is None:
-        return None
-    first = when.date()
-    if ended.day is None:
-        after = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    else:
-        after = first + timedelta(days=1)
-    return datetime.combine(after, time(), zone).astimezone(UTC)
-
-
-def _instant(moment: Any, zone: tzinfo) -> datetime | None:
-    when = moment.when() if isinstance(moment, Moment) else None
-    return None if when is None else when.replace(tzinfo=zone).astimezone(UTC)
 
 
 def _curve_marks(local: Sequence[datetime], every: timedelta) -> Iterator[tuple[Mark, int]]:

@@ -18,7 +18,7 @@ from typing import Any, Final
 from meterlink.drivers.base import Measured
 from meterlink.drivers.events import ReportedEvent, aware
 from meterlink.drivers.gdw1376.archive import Archive
-from meterlink.drivers.gdw1376.store import class_of, read_at_of, values_of
+from meterlink.drivers.gdw1376.units import class_of, read_at_of, values_of
 from meterlink.drivers.reports import Part, Report, ReportedReadings
 from meterlink.model.data_classes import FREEZES
 from meterlink.model.event import EventValue

@@ -15,17 +15,19 @@ from typing import Final
 from meterlink.bus.dialling import Opener
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
-from meterlink.drivers.gdw1376.archive import Entry
-from meterlink.drivers.gdw1376.settings import CARRIER_PORT
+from meterlink.drivers.gdw1376.settings import CARRIER_PORT, FRAME_MARGIN_S
 from meterlink.drivers.gdw1376.station import FORWARD_FN, Station
-from meterlink.errors import BadAnswer, BusFull, ConfigError, LineBusy, LineClosed, LineLost
+from meterlink.errors import BadAnswer, BusFull, ConfigError, LineBusy, LineClosed, LineLost, ReplyTimeout
 from meterlink.transports.stream import ByteStream
 from meterwire.dlt645.link import frame as link645
 from meterwire.dlt645.link.deframer import Deframer as Deframer645
+from meterwire.dlt645.link.functions import READS
 from meterwire.dlt698.link.deframer import Deframer as Deframer698
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.messages.terminal import unit
 
+GET: Final = b"\x05"
+"""Tag of the requests of DL/T 698.45 that read, where they are not wrapped in a cipher."""
 BAUD_2400: Final = 3
 """Code of a port's rate; a carrier does not look at it."""
 
@@ -89,30 +91,41 @@ class Tunnel:
             raise LineClosed(f"{self._line.name}: we closed it")
 
     async def _forwarded(self, octets: bytes) -> bytes:
-        settings = self._station.settings
-        values = {**self._port(octets), "len": len(octets), "payload": octets}
         station, clock = self._station, self._station.clock
-        busy_until_s = station.forwarding_until_s
+        settings, meter = station.settings, address_in(octets)
+        wait_s = station.patience.wait_s(meter) if is_read(octets) else settings.frame_timeout_s
+        port = {**self._port(meter), "frame_timeout_ms": wait_s * 1000}
+        values = {**port, "len": len(octets), "payload": octets}
+        busy_until_s, begun_s = station.forwarding_until_s, clock.monotonic_s()
         # There it may have to wait for one of the terminal's own, which takes no longer than one of ours.
-        longest_s = settings.forward_timeout_s + settings.frame_timeout_s
-        station.forwarding_until_s = clock.monotonic_s() + longest_s
-        answer = await station.ask(
-            self._line,
-            table.FORWARD,
-            [unit(table.FORWARD, FORWARD_FN, values)],
-            priority=Priority.CONTROL,  # who goes first was decided on the line above
-            timeout_s=settings.forward_timeout_s,
-        )
+        station.forwarding_until_s = begun_s + settings.forward_timeout_s + settings.frame_timeout_s
+        try:
+            answer = await station.ask(
+                self._line,
+                table.FORWARD,
+                [unit(table.FORWARD, FORWARD_FN, values)],
+                priority=Priority.CONTROL,  # who goes first was decided on the line above
+                timeout_s=wait_s + FRAME_MARGIN_S,
+            )
+        except ReplyTimeout:
+            if meter is not None:
+                station.patience.nothing_said(meter, wait_s)
+            raise
         if answer.is_denied and clock.monotonic_s() < busy_until_s:
             station.forwarding_until_s = busy_until_s
             raise LineLost(f"{self._line.name}: terminal {station.name} is still at an earlier frame")
         station.forwarding_until_s = 0.0
-        found = [one.values.get("payload", b"") for one in answer.units if one.fn == FORWARD_FN]
-        return b"".join(found)
+        found = b"".join(one.values.get("payload", b"") for one in answer.units if one.fn == FORWARD_FN)
+        if meter is not None and found:
+            station.patience.answered(meter, clock.monotonic_s() - begun_s)
+        elif meter is not None:
+            station.patience.silent(meter, wait_s)
+        return found
 
-    def _port(self, octets: bytes) -> dict[str, object]:
+    def _port(self, meter: str | None) -> dict[str, object]:
         """Port and its settings: as configured, else as the archive says of the meter."""
-        settings, entry = self._station.settings, self._entry(octets)
+        settings = self._station.settings
+        entry = None if meter is None else self._station.last_entry(meter)
         port = settings.port or (entry.port if entry is not None and entry.port else CARRIER_PORT)
         baud = settings.baud_code
         if baud is None:
@@ -124,13 +137,8 @@ class Tunnel:
             "parity_on": settings.parity != "none",
             "parity": "odd" if settings.parity == "odd" else "even",
             "data_bits": 8,
-            "frame_timeout_ms": settings.frame_timeout_s * 1000,
             "byte_timeout_ms": settings.octet_timeout_ms,
         }
-
-    def _entry(self, octets: bytes) -> Entry | None:
-        address = address_in(octets)
-        return None if address is None else self._station.last_entry(address)
 
 
 def address_in(octets: bytes) -> str | None:
@@ -141,6 +149,13 @@ def address_in(octets: bytes) -> str | None:
         digits = frame698.server.device_digits.lstrip("0").zfill(12)
         return digits if digits.isdecimal() else None
     return None
+
+
+def is_read(octets: bytes) -> bool:
+    """Whether a frame changes nothing at its meter; ``False`` also where nobody can see that."""
+    for frame645 in Deframer645().feed(octets):
+        return frame645.function in READS
+    return any(frame698.user_data[:1] == GET for frame698 in Deframer698().feed(octets))
 
 
 def through(station: Station, line: Line) -> Opener:

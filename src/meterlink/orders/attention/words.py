@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol, TypeVar
 
-from meterlink.errors import BadRequest, NotAllowed, StepTaken
+from meterlink.errors import BadRequest, NotAllowed, Overtaken, StepTaken
 
 WORDS_MAX: Final = 500
 """Characters of a reason, a note, a cause."""
@@ -74,12 +74,12 @@ async def until_first(attempt: Callable[[], Awaitable[_T]]) -> _T:
     """Try again where somebody else was first, each time with a fresh look.
 
     Raises:
-        StepTaken: others were first each time.
+        StepTaken, Overtaken: others were first each time.
 
     """
     for _ in range(TRIES_MAX - 1):
         try:
             return await attempt()
-        except StepTaken:
+        except (StepTaken, Overtaken):
             continue
     return await attempt()

@@ -7,8 +7,7 @@ money may be lost, by two people. Source: decisions 21 and 35, CTRL-02, CTRL-17,
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -20,71 +19,14 @@ from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.payload import time_out
 from meterlink.orders.attention.words import Person, check_role, noted, until_first, words
+from meterlink.orders.attention.work_kinds import ASSIGNERS, CLOSERS, TWO_PERSONS, WORKERS, WorkKind
+from meterlink.orders.under_holds import Holds, under_holds
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 ACTS_MAX: Final = 200
 """Acts of one item; only closing it goes beyond."""
 ID_MAX: Final = 200
 """Characters of an item's id: a kind, and the id of an order or meter."""
-
-
-class WorkKind(enum.StrEnum):
-    """What is to be done."""
-
-    UNKNOWN_OUTCOME = "unknown_outcome"
-    """Look what an order did: nobody could tell for a day."""
-    RELAY_FAULT = "relay_fault"
-    """Look at a meter whose contact does not do what was commanded."""
-    FIELD_ORDER = "field_order"
-    """Go there and close by hand, with a one-time authorisation."""
-    HOLD = "hold"
-    """An inspector holds a reconnection back."""
-    SECURE = "secure"
-    """Secure a place that an inspector holds and where current may come back."""
-    MANUAL = "manual"
-    """A top-up that needs a decision about money."""
-    CONTACT = "contact"
-    """Reach a customer whom no warning reaches."""
-    REMINDER = "reminder"
-    """Tell a customer who may close once more to press the key."""
-    IDENTITY = "identity"
-    """Find out which meter this is."""
-    DRIFT = "drift"
-    """Payments, log and meter do not agree."""
-    SILENT = "silent"
-    """Look why a meter has not answered for a week."""
-    MISSING_HOUSEHOLD = "missing_household"
-    """Find out what became of a place whose meter has not answered for a month."""
-    MANUAL_READ = "manual_read"
-    """Read a meter by hand: the freeze that is billed has not come."""
-    OTHER = "other"
-
-
-CLOSERS: Final[Mapping[WorkKind, frozenset[str]]] = MappingProxyType(
-    {
-        WorkKind.UNKNOWN_OUTCOME: frozenset({"approver", "dispatcher", "inspector"}),
-        WorkKind.RELAY_FAULT: frozenset({"dispatcher", "inspector"}),
-        WorkKind.FIELD_ORDER: frozenset({"field", "dispatcher"}),
-        WorkKind.HOLD: frozenset({"inspector"}),
-        WorkKind.SECURE: frozenset({"dispatcher", "inspector"}),
-        WorkKind.MANUAL: frozenset({"approver", "dispatcher"}),
-        WorkKind.CONTACT: frozenset({"clerk", "operator", "dispatcher"}),
-        WorkKind.REMINDER: frozenset({"clerk", "operator", "dispatcher", "field"}),
-        WorkKind.IDENTITY: frozenset({"operator", "dispatcher", "inspector"}),
-        WorkKind.DRIFT: frozenset({"approver", "dispatcher"}),
-        WorkKind.SILENT: frozenset({"field", "operator", "dispatcher"}),
-        WorkKind.MISSING_HOUSEHOLD: frozenset({"operator", "dispatcher", "inspector"}),
-        WorkKind.MANUAL_READ: frozenset({"field", "operator", "dispatcher"}),
-        WorkKind.OTHER: frozenset({"operator", "dispatcher"}),
-    }
-)
-"""Who may close an item. Source: AUD-01; 2.2 for holds, 2.3 for money; FRZ-05, FRZ-06."""
-TWO_PERSONS: Final = frozenset({WorkKind.MANUAL})
-"""Closed when a second person says so too. Source: business-rules 2.3."""
-WORKERS: Final = frozenset({"operator", "clerk", "approver", "dispatcher", "field", "inspector", "security"})
-"""Who may write a note."""
-ASSIGNERS: Final = frozenset({"dispatcher", "operator", "inspector"})
-"""Who may say whose it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,11 +197,15 @@ class WorkItems:
         acts: the log.
         clock: the time.
 
+    Attributes:
+        holds: of inspectors; ``None``: nobody holds anything back here.
+
     """
 
     def __init__(self, acts: ActLog, clock: Clock) -> None:
         self._acts = acts
         self._clock = clock
+        self.holds: Holds | None = None
 
     async def open(
         self,
@@ -271,7 +217,6 @@ class WorkItems:
         order: str = "",
         about: str = "",
         beside: Mapping[str, Any] = _NOTHING,
-        marked: Callable[[Act], Act] = lambda act: act,
     ) -> WorkItem:
         """Open an item; one that is open already stays as it is, a closed one is opened again.
 
@@ -283,10 +228,11 @@ class WorkItems:
             order: id of the order that it comes from; empty: none.
             about: see ``opening``.
             beside: what its act keeps of a person who did: the roles held then.
-            marked: puts words in front that whoever goes there must read first.
 
         Raises:
             BadRequest: no reason, or an id that is too long.
+            NotAllowed: an inspector's hold forbids it now, see ``Holds.on``.
+            StepTaken, Overtaken: others were first each time, or the holds of the meter did not come to rest.
             JournalError: it was not kept.
 
         """
@@ -297,8 +243,11 @@ class WorkItems:
             kept = await self._acts.of_subject(Topic.WORK, first.subject)
             if kept and kept[-1].act.is_open:
                 return WorkItem.of(kept)
-            body = {**first.body, **beside}
-            await self._acts.append(marked(replace(first, step=len(kept) + 1, body=body)))
+            fresh = replace(first, step=len(kept) + 1, body={**first.body, **beside})
+            acts, basis = await under_holds([fresh], self._acts, self.holds)
+            if not acts:
+                raise NotAllowed(f"{first.subject}: a safety hold stands at meter {meter}", why="hold")
+            await self._acts.append(*acts, basis=basis)
             return await self.show(first.subject)
 
         return await until_first(attempt)

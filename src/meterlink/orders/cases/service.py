@@ -25,7 +25,8 @@ from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, REASON_MAX, Order
 from meterlink.orders.access import Accesses
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.attention.work import WorkKind, opening
+from meterlink.orders.attention.work import opening
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.cases.book import CaseBook
 from meterlink.orders.cases.machine import Case, CaseSignal, CaseState

@@ -10,18 +10,21 @@ Source: business-rules 2.2, WAIT_CUSTOMER; decision 35.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderState, Origin
 from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import WorkItems, WorkKind, closing, item_id
+from meterlink.orders.attention.work import WorkItems, closing, item_id
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.held import HELD, Held
+from meterlink.orders.held import HELD
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 
@@ -38,15 +41,13 @@ class Reminder:
 
     Args:
         book: the orders.
-        work: where somebody is told.
-        held: knows what an inspector holds: nobody is told to press the key there.
+        work: where somebody is told, unless an inspector holds the place.
 
     """
 
-    def __init__(self, book: Book, work: WorkItems, held: Held) -> None:
+    def __init__(self, book: Book, work: WorkItems) -> None:
         self._book = book
         self._work = work
-        self._held = held
         self._timeline = book.timeline
 
     async def run(self) -> None:
@@ -84,16 +85,15 @@ class Reminder:
         last = await self._book.acts.last_of(Topic.WORK, _item_of(life))
         if last is not None and (last.act.is_open or not last.act.body.get(HELD)):
             return  # somebody was told, and has closed it maybe: he has told the customer
-        if await self._held.why(life.order.meter):
-            return
         hours = REMINDED_AFTER // timedelta(hours=1)
         why = (
             f"tell the customer of meter {life.order.meter} to press the key for 3 s: order {life.order.id} "
             f"has permitted closing {hours} hours ago"
         )
-        await self._work.open(
-            WorkKind.REMINDER, why[:WORDS_MAX], actor=DAEMON, meter=life.order.meter, order=life.order.id
-        )
+        with suppress(NotAllowed):  # while an inspector holds the place; it is looked again
+            await self._work.open(
+                WorkKind.REMINDER, why[:WORDS_MAX], actor=DAEMON, meter=life.order.meter, order=life.order.id
+            )
 
 
 def _item_of(life: Life) -> str:

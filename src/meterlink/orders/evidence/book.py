@@ -247,7 +247,9 @@ class EvidenceBook:
         if act.body.get("kind") != "safety_hold":
             return None
         here = frozenset({Topic.ORDER, Topic.WORK})
-        return Basis(number=await self._acts.newest_number(), meter=act.meter, here=here)
+        meter = self._roster.meter(act.meter)
+        before = frozenset(meter.predecessors if meter else ())
+        return Basis(number=await self._acts.newest_number(), meter=act.meter, others=before, here=here)
 
     async def _follow(
         self, full_id: str, verb: str, actor: Actor, meter: str, body: Mapping[str, str]

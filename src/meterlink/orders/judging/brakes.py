@@ -225,6 +225,30 @@ class Brakes:
         body = {"person": person.name}
         await self._append(f"grant:{life.order.id}", Verb.GRANT, actor, body, meter=life.order.meter)
 
+    async def revoke(self, life: Life, actor: Actor, why: str) -> str:
+        """Take the authorisation of a reconnection back; who had it.
+
+        Whoever has it operates the order no more, and what it let him operate is not sent and not sent again;
+        a frame that has left stays where it is.
+
+        Raises:
+            NotEntitled: the actor may not.
+            NotAllowed: nobody has it (``not_granted``).
+            ValueError: no reason, or a long one.
+            StepTaken: somebody else gave or took it at the same moment; look again.
+            JournalError: it was not kept.
+
+        """
+        _entitled(actor, Deed.AUTHORISE_FIELD)
+        subject = f"grant:{life.order.id}"
+        last = await self._acts.last_of(Topic.POLICY, subject)
+        if last is None or last.act.verb != Verb.GRANT:
+            raise NotAllowed(f"nobody of the field staff was given order {life.order.id}", why="not_granted")
+        person = str(last.act.body["person"])
+        body = {"person": person, "why": _reason(why)}
+        await self._append(subject, Verb.REVOKE, actor, body, meter=life.order.meter)
+        return person
+
     async def _end_hold(
         self, life: Life, actor: Actor, verb: Verb, why: str, touched: Collection[str]
     ) -> None:

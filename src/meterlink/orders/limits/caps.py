@@ -8,7 +8,7 @@ or sent; at its turn on the line only what was really sent counts: then two hour
 broken line do not leave in a burst.
 
 Subjects of ``policy``: ``quarantine:ORDER`` (quarantine, release, delete), ``batch:NAME`` (release),
-``kill_switch`` (stop, ask, resume), ``freeze:AREA`` (freeze, lift), ``grant:ORDER`` (grant; see ``grants``).
+``kill_switch`` (stop, ask, resume), ``freeze:AREA`` (freeze, lift), ``grant:ORDER`` (grant, revoke).
 Source: decision 24, CTRL-10, CTRL-24.
 """
 
@@ -50,6 +50,7 @@ class Verb(enum.StrEnum):
     FREEZE = "freeze"
     LIFT = "lift"
     GRANT = "grant"
+    REVOKE = "revoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

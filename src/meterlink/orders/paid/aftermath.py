@@ -17,9 +17,9 @@ from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
-from meterlink.orders.attention.work import WorkKind, opening
+from meterlink.orders.attention.work import opening
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.held import Held, marked
 from meterlink.orders.life.history import last_cut
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -59,7 +59,6 @@ class Aftermath:
         book: the orders.
         roster: the meters, and those before them.
         closing_for: how supply comes back at the meter of an order.
-        held: knows what an inspector holds: whoever is sent there is told.
         zone: of the plant.
 
     """
@@ -69,12 +68,10 @@ class Aftermath:
         book: Book,
         roster: Roster,
         closing_for: Callable[[Order], Awaitable[OrderKind]],
-        held: Held,
         zone: timezone,
     ) -> None:
         self._book = book
         self._roster = roster
-        self._held = held
         self._closing_for = closing_for
         self._zone = zone
 
@@ -169,10 +166,7 @@ class Aftermath:
     async def _work(self, life: Life, act: Act) -> list[Act]:
         """The work that it leaves; an item that somebody has opened already stays as it is."""
         found = []
-        for plain in work_of(life, act):
-            fresh = plain
-            if plain.body["kind"] in (WorkKind.FIELD_ORDER, WorkKind.MANUAL):
-                fresh = marked(plain, await self._held.why(life.order.meter))
+        for fresh in work_of(life, act):
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if last is None or not last.act.is_open:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))

@@ -14,7 +14,8 @@ from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import WorkKind, closing
+from meterlink.orders.attention.work import closing
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON

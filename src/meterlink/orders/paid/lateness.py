@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 import structlog
@@ -26,9 +25,9 @@ from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
+from meterlink.orders.attention.work import WorkItems, item_id
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.held import Held, marked
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
@@ -53,7 +52,6 @@ class Lateness:
         work: sends somebody there.
         roster: the meters.
         reconnect: opens the reconnection of somebody who waits, if none was opened and one may be.
-        held: knows what an inspector holds: whoever is sent there is told.
 
     """
 
@@ -64,14 +62,12 @@ class Lateness:
         work: WorkItems,
         roster: Roster,
         reconnect: Callable[[Wait], Awaitable[None]],
-        held: Held,
     ) -> None:
         self._book = book
         self._alarms = alarms
         self._work = work
         self._roster = roster
         self._reconnect = reconnect
-        self._held = held
         self._timeline = book.timeline
         self._read_to: int | None = None
         self._followed = -1
@@ -162,14 +158,8 @@ class Lateness:
                 f"{wait.told} more than {minutes} minutes ago, and order {life.order.id} "
                 f"({life.order.kind.value}) is still {life.state.value}"
             )
-            held = await self._held.why(wait.meter)
             await self._work.open(
-                WorkKind.FIELD_ORDER,
-                why[:WORDS_MAX],
-                actor=DAEMON,
-                meter=wait.meter,
-                order=life.order.id,
-                marked=partial(marked, why=held),
+                WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=wait.meter, order=life.order.id
             )
         told.add(item)
 

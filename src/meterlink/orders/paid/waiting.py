@@ -127,7 +127,7 @@ def is_cut_off(histories: Sequence[History]) -> bool:
 
 def _that_cut(histories: Sequence[History]) -> History | None:
     """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
-    closed_at = max((one.acts[-1].number for one in histories if _is_proved_closed(one)), default=0)
+    closed_at = max((one.acts[-1].number for one in histories if is_proved_closed(one)), default=0)
     trips = [one for one in histories if _may_have_cut(one)]
     return trips[-1] if trips and trips[-1].sent[-1].number > closed_at else None
 
@@ -138,7 +138,7 @@ def _may_have_cut(one: History) -> bool:
     return (is_sent_trip and life.state in _MAYBE_OPEN) or life.may_have_cut
 
 
-def _is_proved_closed(one: History) -> bool:
+def is_proved_closed(one: History) -> bool:
     """Whether a closing was proved, or needless because the meter showed itself closed."""
     if one.life.order.kind not in CLOSES:
         return False

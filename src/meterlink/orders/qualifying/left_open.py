@@ -9,7 +9,6 @@ Where a walk has ended so, the next one at that meter closes, and nothing else. 
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 import structlog
@@ -18,9 +17,9 @@ from meterlink.model.act import Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.attention.words import WORDS_MAX
-from meterlink.orders.attention.work import WorkItems, WorkKind, item_id
+from meterlink.orders.attention.work import WorkItems, item_id
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.held import Held, marked
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX
 from meterlink.orders.qualification.walk import SESSIONS, Walk
@@ -43,16 +42,14 @@ class LeftOpen:
         book: the orders.
         alarms: where it is told.
         work: sends somebody there.
-        held: knows what an inspector holds: whoever is sent there is told.
 
     """
 
-    def __init__(self, book: Book, alarms: Alarms, work: WorkItems, held: Held) -> None:
+    def __init__(self, book: Book, alarms: Alarms, work: WorkItems) -> None:
         self._book = book
         self._acts = book.acts
         self._alarms = alarms
         self._work = work
-        self._held = held
         self._timeline = book.timeline
         self._begun = -1
         self._names: list[str] | None = None
@@ -143,10 +140,5 @@ class LeftOpen:
 
     async def _send(self, walk: Walk, order_id: str, why: str) -> None:
         await self._work.open(
-            WorkKind.FIELD_ORDER,
-            why[:WORDS_MAX],
-            actor=DAEMON,
-            meter=walk.meter,
-            order=order_id,
-            marked=partial(marked, why=await self._held.why(walk.meter)),
+            WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=walk.meter, order=order_id
         )

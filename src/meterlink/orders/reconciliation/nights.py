@@ -15,7 +15,8 @@ from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.words import WORDS_MAX, as_words
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.people import DAEMON
 from meterlink.orders.reconciliation.compare import Channel, MeterMoney, Verdict
 

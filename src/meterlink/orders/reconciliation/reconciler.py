@@ -17,7 +17,8 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.model.act import Topic
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Alarms, Seen
-from meterlink.orders.attention.work import WorkItems, WorkKind
+from meterlink.orders.attention.work import WorkItems
+from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.admission import AHEAD_MAX, TIMES_FROM
 from meterlink.orders.evidence.book import EvidenceBook

@@ -100,7 +100,9 @@ _ALL: Final = (
         id="CTRL-08",
         says="A protected customer is never cut off.",
         checks=(_check(customers.not_protected, _ALWAYS, CUTS),),
-        lacks="a guarantee that puts itself on: people order it, where the meter has one (CTRL-22)",
+        lacks="a guarantee that puts itself on: it is a switching order of two persons (CTRL-22), because it "
+        "may close an open contact, and no rule names a policy that stands for them; whether a meter is "
+        "under guarantee is read before an order alone (04000503 bit 12, 8001 attribute 2)",
     ),
     Rule(
         id="CTRL-09",
@@ -135,8 +137,9 @@ _ALL: Final = (
             _check(live_meter.read_lately, frozenset({Stage.OPERATE, Stage.PAPER}), CUTS),
             _check(live_meter.right_meter, _LIVE),
         ),
-        lacks="the point of supply as the meter knows it: meters keep none; the customer number of a trip: "
-        "only a wallet tells one, behind a proof of its own (TOP-04)",
+        lacks="the point of supply as the meter knows it: meters keep none; the customer number of a trip: a "
+        "wallet tells it behind a proof of its own (TOP-04), 0400040E is an extension of one firmware, and "
+        "4003 is written by commissioning: no source says of which meters it is right without a wallet",
     ),
     Rule(
         id="CTRL-13",
@@ -168,9 +171,10 @@ _ALL: Final = (
         id="CTRL-16",
         says="A closing has a reason; after a payment the first command leaves within 5 minutes.",
         checks=(_not_of_probes(closing.has_a_reason, _ALWAYS, CLOSES),),
-        elsewhere="the clocks are watched by the service, with `rules.closing.late`",
-        lacks="a count of those who have current within 30 minutes (95 %): the steps of orders hold the "
-        "times; what a customer was told of a delay: nobody sends such a record",
+        elsewhere="the clocks are watched by the service, with `rules.closing.late`; the 95 % within 30 "
+        "minutes are counted over the log: `meterlink order punctual`, alarm RECONNECT_SHARE",
+        lacks="what a customer was told of a delay: no kind of record of what senders tell says so "
+        "(decision 25: no message leaves here), so who waits for over a day is told as late without it",
     ),
     Rule(
         id="CTRL-17",

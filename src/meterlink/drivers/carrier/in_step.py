@@ -1,0 +1,178 @@
+"""A module's table of nodes and the roster, kept in step: compared, told where they differ, brought together.
+
+That is done at each start of the module, once a day, when it denies a meter as unknown, and when somebody
+asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from meterlink.clock import Clock
+from meterlink.config.carriers import CarrierSettings
+from meterlink.drivers.carrier.asking import Asking, ModuleDenied
+from meterlink.drivers.carrier.notices import notices
+from meterlink.drivers.carrier.routes import Difference, lost_nodes
+from meterlink.drivers.carrier.starting import Starting, Table
+from meterlink.drivers.reports import Report
+from meterlink.errors import BusFull, MeterlinkError, ReplyTimeout
+
+RESYNC_MIN_S: Final = 3_600.0
+"""A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
+RESTART_MIN_S: Final = 3_600.0
+"""Its route is restarted no more often than this: a module that forgets its list would never read."""
+COMPARE_EVERY_S: Final = 86_400.0
+"""A module that runs for months is compared with the roster so often: it loses meters and takes in others."""
+_log = structlog.get_logger(__name__)
+
+
+class InStep:
+    """The table of one module, and how it compares; it outlives the openings of the port.
+
+    Args:
+        name: of the line.
+        settings: of the module.
+        roster: protocol octet by address of the meters of its line.
+        clock: wall time.
+        report: is told what differs.
+
+    Attributes:
+        table: as it was read last; ``None``: not yet.
+        table_at: when; aware, UTC.
+        asked: the comparison that somebody asked for last, or ``None``.
+        trouble: why it came to nothing; empty: it did not.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: CarrierSettings,
+        roster: Mapping[str, int],
+        *,
+        clock: Clock,
+        report: Callable[[Report], None],
+    ) -> None:
+        self.table: Table | None = None
+        self.table_at: datetime | None = None
+        self.asked: asyncio.Task[None] | None = None
+        self.trouble = ""
+        self._name = name
+        self._settings = settings
+        self._roster = roster
+        self._clock = clock
+        self._report = report
+        self._told = Difference()
+        self._is_wanted = False
+        self._brought_s = self._restarted_s = float("-inf")
+
+    # --- when ----------------------------------------------------------------------------------
+
+    @property
+    def due_s(self) -> float:
+        """Loop time of the next comparison of its own accord."""
+        return self._brought_s + COMPARE_EVERY_S
+
+    def lacks(self, address: str) -> bool:
+        """The module does not know a meter: it may have forgotten its list; whether it is to be compared."""
+        now_s = asyncio.get_running_loop().time()
+        if address not in self._roster or now_s - self._brought_s < RESYNC_MIN_S:
+            return False
+        self._brought_s = now_s
+        self._is_wanted = True
+        return True
+
+    def takes_turn(self) -> bool:
+        """Whether it is to be compared now; it counts as done from here on."""
+        is_due = self._is_wanted or asyncio.get_running_loop().time() >= self.due_s
+        self._is_wanted = False
+        return is_due
+
+    # --- how -----------------------------------------------------------------------------------
+
+    async def bring(self, begun: Starting, main_node: str) -> None:
+        """Bring the table in step, and tell what differs; a module without one is read all the same.
+
+        Args:
+            begun: of the module.
+            main_node: its address.
+
+        Raises:
+            LineLost, LineClosed: from the port.
+
+        """
+        loop = asyncio.get_running_loop()
+        self._brought_s = loop.time()
+        try:
+            table = await begun.table()
+            lost = lost_nodes(self.table.nodes if self.table else (), table.nodes, self._roster)
+            self._has(table)
+            table = await begun.synced(table)
+            self._has(table)
+            if table.changed and loop.time() - self._restarted_s >= RESTART_MIN_S:
+                self._restarted_s = loop.time()
+                await begun.restart_route()
+        except (ModuleDenied, ReplyTimeout, BusFull) as error:
+            _log.warning("carrier_table", line=self._name, reason=str(error))
+            return
+        if lost or table.difference != self._told:  # once, for as long as it stays so
+            self._told = table.difference
+            for notice in notices(self._name, table, main_node, self._clock.utc_now(), lost):
+                self._report(notice)
+
+    async def compared(self, asking: Asking) -> Difference:
+        """Read the table now, and change nothing.
+
+        Raises:
+            ModuleDenied, ReplyTimeout, LineLost, LineClosed, BusFull: from the module.
+
+        """
+        table = await self._quietly(asking).table()
+        self._has(table)
+        return table.difference
+
+    async def synced(self, asking: Asking) -> Difference:
+        """Bring the table in step now; what is left. Raises as ``compared``."""
+        begun = self._quietly(asking)
+        table = await begun.table()
+        self._has(table)
+        after = await begun.synced(table)
+        self._has(after)
+        if after.changed:
+            await begun.restart_route()
+        return after.difference
+
+    def begin(self, group: asyncio.TaskGroup, asking: Asking, *, dry_run: bool) -> None:
+        """Do that beside the reading; one at a time.
+
+        Args:
+            group: of the open port.
+            asking: gives commands to the module.
+            dry_run: change nothing.
+
+        """
+        self.trouble = ""
+        doing = self._begun(asking, dry_run=dry_run)
+        self.asked = group.create_task(doing, name=f"carrier[{self._name}].sync")
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody's comparison is being made."""
+        return self.asked is not None and not self.asked.done()
+
+    async def _begun(self, asking: Asking, *, dry_run: bool) -> None:
+        try:
+            await (self.compared(asking) if dry_run else self.synced(asking))
+        except MeterlinkError as error:
+            self.trouble = str(error)
+
+    def _quietly(self, asking: Asking) -> Starting:
+        return Starting(asking, self._settings, self._roster, lambda _: None)
+
+    def _has(self, table: Table) -> None:
+        self.table, self.table_at = table, self._clock.utc_now()

@@ -1,0 +1,189 @@
+"""Money that waited under an inspector's hold until its order had no time left: it goes on behind the hold.
+
+Such a top-up was never sent. It ends after a day and leaves a ``manual`` item, because two persons may want
+to give the money back. As long as no person has done anything to that item, the wish of whoever paid stands:
+the item and an alarm say that the top-up begins again by itself when the hold is released, and then it does,
+as a new order of the same payment, which every rule judges anew (TOP-01 lets no payment be sent twice). The
+item is closed in the transaction that creates the order. Whoever writes, proposes or assigns there first
+keeps it: then it is theirs. All of it follows from the log, so a restart forgets nobody.
+
+Source: HOLD-01, TOP-01, TOP-06; business-rules 2.2, HELD, and 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+import structlog
+
+from meterlink.errors import MeterlinkError, StepTaken
+from meterlink.model.act import Act, Topic
+from meterlink.model.order import OrderKind, OrderState, Origin
+from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.looking_after import looking_after
+from meterlink.orders.attention.work import ACTS_MAX, closing
+from meterlink.orders.attention.work_kinds import WorkKind
+from meterlink.orders.book import Book
+from meterlink.orders.held import Held, was_held
+from meterlink.orders.life.life import Life
+from meterlink.orders.paid.aftermath import order_id_of
+from meterlink.orders.people import DAEMON
+from meterlink.roster.roster import Roster
+
+TOP_UP_HELD: Final = "TOP_UP_HELD"
+"""The alarm that somebody's money waits for an inspector."""
+TOPPED_UP_WITHIN: Final = timedelta(hours=24)
+"""A top-up that did not get through for so long is a person's affair."""
+EVERY_S: Final = 60.0
+"""Between two looks."""
+ITEMS_AT_ONCE: Final = 1_000
+"""Open items that are read together."""
+_PREFIX: Final = f"{WorkKind.MANUAL.value}:"
+_TOLD: Final = (
+    "an inspector held the meter all the time, and nothing was sent. When the hold is released, the top-up "
+    "begins again by itself, once, unless somebody writes, assigns or proposes something here before"
+)
+
+_log = structlog.get_logger(__name__)
+
+
+class _Item(NamedTuple):
+    """An item about a top-up that never left, and nobody has touched since it was opened."""
+
+    last: Act
+    life: Life
+    is_told: bool
+
+
+class HeldMoney:
+    """Looks after top-ups that ended under a hold.
+
+    Args:
+        book: the orders.
+        alarms: where it is told.
+        held: knows what an inspector holds.
+        roster: the meters.
+
+    """
+
+    def __init__(self, book: Book, alarms: Alarms, held: Held, roster: Roster) -> None:
+        self._book = book
+        self._acts = book.acts
+        self._alarms = alarms
+        self._held = held
+        self._roster = roster
+        self._looked = -1
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        await looking_after(self.look, every_s=EVERY_S, trouble="held_money_unknown")
+
+    async def look(self) -> None:
+        """Tell of the money that waits, and begin again what may go on; nothing where the log has not grown.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        begun = self._acts.growth.begun
+        if begun == self._looked:
+            return
+        is_whole, after = True, _PREFIX
+        while names := await self._named(after):
+            for name in names:
+                is_whole &= await self._each(name)
+            after = names[-1]
+        if is_whole:
+            self._looked = begun
+
+    async def _named(self, after: str) -> list[str]:
+        names = await self._acts.subjects(Topic.WORK, only_open=True, after=after, limit=ITEMS_AT_ONCE)
+        return [name for name in names if name.startswith(_PREFIX)]
+
+    async def _each(self, name: str) -> bool:
+        """One meter whose money finds no room, or cannot be read, is not its neighbours' matter."""
+        try:
+            item = await self._item(name)
+            if item is not None:
+                await self._follow(item)
+        except MeterlinkError as error:
+            _log.error("held_money_unknown", item=name, reason=str(error))
+            return False
+        return True
+
+    async def _item(self, name: str) -> _Item | None:
+        kept = await self._acts.of_subject(Topic.WORK, name)
+        acts = [one.act for one in kept]
+        if not was_held(acts) or _is_somebodys(acts) or len(acts) >= ACTS_MAX:
+            return None
+        life = await self._book.read(name.removeprefix(_PREFIX))
+        if not _never_left(life) or self._roster.meter(life.order.meter) is None:
+            return None
+        is_told = any(act.verb == "note" and act.body["why"] == _TOLD for act in acts)
+        return _Item(acts[-1], life, is_told)
+
+    async def _follow(self, item: _Item) -> None:
+        is_held = bool(await self._held.why(item.life.order.meter))
+        if not is_held:
+            await self._begin_again(item)
+        elif not item.is_told:
+            await self._tell(item)
+
+    async def _tell(self, item: _Item) -> None:
+        order = item.life.order
+        seen = Seen(
+            rule=TOP_UP_HELD,
+            origin="HOLD-01",
+            meter=order.meter,
+            estimate_cents=order.amount_cents,
+            evidence=(f"order:{order.id}", f"evidence:{order.payment}"),
+        )
+        await self._alarms.raise_(seen, actor=DAEMON)
+        note = replace(
+            item.last,
+            step=item.last.step + 1,
+            verb="note",
+            at=self._book.timeline.stamp(),
+            actor=DAEMON,
+            body={"why": _TOLD},
+        )
+        await self._acts.append(note)
+
+    async def _begin_again(self, item: _Item) -> None:
+        """A new order of the same payment, unless there is one; the item ends in its transaction."""
+        order, at = item.life.order, self._book.timeline.stamp()
+        if await self._is_ordered_anew(item.life):
+            return
+        again = replace(
+            order,
+            id=order_id_of("top-up", order.meter, f"{order.payment}\0{order.id}"),
+            deadline_at=at.replace(microsecond=0) + TOPPED_UP_WITHIN,
+        )
+        why = f"the hold is released: order {again.id} brings the money of {order.payment}"
+        try:
+            await self._book.begin(again, DAEMON, beside=[closing(item.last, why, at=at, actor=DAEMON)])
+        except StepTaken:
+            _log.info("held_money_taken", order=order.id)  # a person was first; the next look sees it
+
+    async def _is_ordered_anew(self, ended: Life) -> bool:
+        """Whether anybody has ordered a top-up of that payment behind it."""
+        same = [
+            one.order.id
+            for one in await self._book.of_meter(ended.order.meter)
+            if one.order.kind is OrderKind.TOP_UP and one.order.payment == ended.order.payment
+        ]
+        return same[-1] != ended.order.id
+
+
+def _never_left(life: Life) -> bool:
+    """Whether it is a payment's top-up whose time was over before anything was sent."""
+    is_paid_in = life.order.kind is OrderKind.TOP_UP and life.order.origin is Origin.PAYMENT
+    return is_paid_in and life.state is OrderState.EXPIRED and not life.transmissions
+
+
+def _is_somebodys(acts: Sequence[Act]) -> bool:
+    """Whether a person has done anything to an item."""
+    return any(act.actor != DAEMON for act in acts)

@@ -1,0 +1,184 @@
+"""A top-up whose time was over while an inspector held its meter: who paid gets the money, and once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.model.payload import time_out
+from meterlink.orders.paid import held_money, payments
+from tests.sim.test_local_prepayment import Shop
+from tests.sim.test_orders_under_a_hold import dark_shop, tell_hold
+from tests.support.control_bench import ADDRESS
+from tests.support.order_gateway import TUESDAY, OrderGateway
+
+M = f"m{ADDRESS}"
+PAID_AT = time_out(TUESDAY)
+
+
+@pytest.fixture(autouse=True)
+def _an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A top-up has an hour instead of a day."""
+    for module in (payments, held_money):
+        monkeypatch.setattr(module, "TOPPED_UP_WITHIN", timedelta(hours=1))
+
+
+async def _expired_under_a_hold(shop: Shop) -> str:
+    """The meter is dark and held, somebody pays, and the hour of his order passes."""
+    gateway = shop.gateway
+    await gateway.up()
+    await asyncio.sleep(4 * 3600)  # the meter has opened for want of money
+    await tell_hold(gateway)
+    (top_up,) = (await gateway.paid(M, at=PAID_AT))["orders"]
+    order = await gateway.until(top_up)
+    assert ("expired", 0) == (order["state"], order["transmissions"])
+    await asyncio.sleep(120)
+    return str(top_up)
+
+
+async def _top_ups(gateway: OrderGateway) -> list[Mapping[str, Any]]:
+    """All that there are, the newest last."""
+    answer = await gateway.ask("clara", "order.list", meter=M, all=True)
+    return [one for one in answer["orders"] if one["kind"] == "top_up"]
+
+
+def _fed(gateway: OrderGateway) -> list[str]:
+    """The top-ups that the meter remembers; it opens and closes by itself besides."""
+    return [kind for kind in gateway.obeyed() if kind == "top_up"]
+
+
+async def _item(gateway: OrderGateway, order: str) -> Mapping[str, Any]:
+    return await gateway.ask("david", "work.show", item=f"manual:{order}")
+
+
+def test_the_money_goes_on_when_the_hold_is_released(tmp_path: Path) -> None:
+    """Who has paid would stay in the dark behind a hold that is over, until two persons find time."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        first = await _expired_under_a_hold(shop)
+        item = await _item(gateway, first)
+        assert "begins again by itself, once" in item["notes"][-1]["text"]
+        alarms = (await gateway.ask("david", "alarm.list"))["alarms"]
+        (alarm,) = [one for one in alarms if one["rule"] == "TOP_UP_HELD"]
+        assert (12_000, 1) == (alarm["estimate_cents"], alarm["count"])
+        await asyncio.sleep(3 * 3600)
+        assert item == await _item(gateway, first), "told once"
+        assert not gateway.press_key()
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(70)
+        (again,) = [one["id"] for one in await _top_ups(gateway) if one["id"] != first]
+        done = await gateway.until(again)
+        assert ("done", "billing:p1", 12_000) == (done["state"], done["payment"], done["amount_cents"])
+        assert gateway.press_key()
+        closed = await _item(gateway, first)
+        assert (False, True) == (closed["is_open"], again in closed["notes"][-1]["text"])
+        await gateway.paid(M, at=PAID_AT)  # told again
+        await tell_hold(gateway, "set", "h3")
+        await tell_hold(gateway, "released", "h4")
+        await asyncio.sleep(2 * 3600)
+        assert 2 == len(await _top_ups(gateway))
+
+    shop.run(14 * 3600, script)
+    assert ["top_up"] == _fed(gateway)
+
+
+async def _notes(gateway: OrderGateway, top_up: str) -> None:
+    await gateway.ask("anna", "work.note", item=f"manual:{top_up}", text="given back at the counter")
+
+
+async def _proposes(gateway: OrderGateway, top_up: str) -> None:
+    await gateway.ask("anna", "work.close", item=f"manual:{top_up}", why="given back at the counter")
+
+
+async def _closes(gateway: OrderGateway, top_up: str) -> None:
+    await _proposes(gateway, top_up)
+    await gateway.ask("david", "work.close", item=f"manual:{top_up}", why="given back, seen")
+
+
+@pytest.mark.parametrize("takes_it", [_notes, _proposes, _closes])
+def test_what_a_person_has_taken_up_does_not_begin_by_itself(
+    tmp_path: Path, takes_it: Callable[[OrderGateway, str], Awaitable[None]]
+) -> None:
+    """Money that was given back at the counter would be in the wallet as well."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        top_up = await _expired_under_a_hold(shop)
+        await takes_it(gateway, top_up)
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(2 * 3600)
+        assert [top_up] == [one["id"] for one in await _top_ups(gateway)]
+
+    shop.run(9 * 3600, script)
+    assert [] == _fed(gateway)
+
+
+def test_who_orders_it_anew_himself_has_it_once(tmp_path: Path) -> None:
+    """The clerk's order and the one that begins by itself would both bring the money of one payment."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await _expired_under_a_hold(shop)
+        await tell_hold(gateway, "released", "h2")
+        order = {**gateway.order("c-1", "top_up", M), "payment": "billing:p1", "amount_cents": 12_000}
+        await gateway.ask("clara", "order.create", order=order)
+        await gateway.operated("c-1")
+        assert "done" == (await gateway.until("c-1"))["state"]
+        await asyncio.sleep(2 * 3600)
+
+    shop.run(9 * 3600, script)
+    assert ["top_up"] == _fed(gateway)
+
+
+def test_money_that_is_held_is_not_forgotten_behind_a_restart(tmp_path: Path) -> None:
+    """A restart while the hold stands, or just behind its release, would leave the payer in the dark."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def released() -> None:
+        await gateway.up()
+        await tell_hold(gateway, "released", "h2")
+
+    async def script() -> None:
+        await gateway.up()
+        await asyncio.sleep(70)
+        assert "done" == (await gateway.until((await _top_ups(gateway))[-1]["id"]))["state"]
+
+    async def expired() -> None:
+        await _expired_under_a_hold(shop)
+
+    shop.run(7 * 3600, expired)
+    shop.gateway.run(seconds=5.5, meanwhile=released, kill=True)
+    shop.run(3600, script)
+    assert ["top_up"] == _fed(gateway)
+
+
+def test_a_hold_that_came_later_begins_no_top_up(tmp_path: Path) -> None:
+    """Money whose way was down for a day, and that two persons were asked about, would go by itself."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.up()
+        gateway.unplug()
+        (top_up,) = (await gateway.paid(M))["orders"]
+        assert "expired" == (await gateway.until(top_up))["state"]
+        gateway.plugged = True
+        await tell_hold(gateway)
+        await asyncio.sleep(120)
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(3600)
+        assert [top_up] == [one["id"] for one in await _top_ups(gateway)]
+        assert (await _item(gateway, top_up))["is_open"]
+
+    shop.run(5 * 3600, script)
+    assert [] == _fed(gateway)
