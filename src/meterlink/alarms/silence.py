@@ -59,18 +59,24 @@ class Silences:
         """
         meters, told = freezes.points.in_service(now), []
         for meter in meters:
-            since = self._heard.get(meter)
-            if since is None or now - since >= self._stages[0].days * _DAY:
-                since = _silent_since(freezes, meter, now)
-            if since is None:
-                self._heard.pop(meter, None)
+            if self._is_heard(meter, now):
                 continue
-            self._heard[meter] = since
+            last = _last_word(freezes, meter, now)
+            if last is None:
+                continue
+            self._heard[meter] = last
+            since = None if self._is_heard(meter, now) else _silent_since(freezes, meter, last, now)
+            if since is None:
+                continue
             reached = [stage for stage in self._stages if now - since >= stage.days * _DAY]
             if reached:
                 told.append(_finding(freezes, meter, since, reached[-1]))
         self._heard = {meter: self._heard[meter] for meter in meters if meter in self._heard}
         return told
+
+    def _is_heard(self, meter: str, now: datetime) -> bool:
+        heard = self._heard.get(meter)
+        return heard is not None and now - heard < self._stages[0].days * _DAY
 
 
 def heard_since(freezes: Freezes, meter: str, since: datetime, now: datetime) -> bool:
@@ -84,16 +90,19 @@ def heard_since(freezes: Freezes, meter: str, since: datetime, now: datetime) ->
     return heard is not None and heard > since
 
 
-def _silent_since(freezes: Freezes, meter: str, now: datetime) -> datetime | None:
-    """When a meter was last reached, or came; ``None``: nobody has asked it for anything since."""
+def _last_word(freezes: Freezes, meter: str, now: datetime) -> datetime | None:
+    """When a meter was last reached, or came to its place."""
     heard = freezes.journal.look(partial(contact_rows.heard_at, meter=meter, since=now - REFUSALS_SINCE))
     settings = freezes.points.settings(meter)
     came = None if settings is None else settings.in_service_since
     known = freezes.points.known_since(meter)
-    last = max((one for one in (heard, came or known) if one is not None), default=None)
-    if last is None:
-        return None
-    asked = freezes.journal.look(partial(contact_rows.asked_in_vain, meter=meter, since=last, now=now))
+    return max((one for one in (heard, came or known) if one is not None), default=None)
+
+
+def _silent_since(freezes: Freezes, meter: str, last: datetime, now: datetime) -> datetime | None:
+    """When the silence behind a last word began; ``None``: nobody has asked the meter for anything since."""
+    look = partial(contact_rows.asked_in_vain, meter=meter, since=last, now=now)
+    asked = freezes.journal.look(look)
     if asked is None:
         return None
     return last if asked - last <= _DAY else asked
