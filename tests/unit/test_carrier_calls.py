@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import hearing, leading
+from meterlink.drivers.carrier import leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
-from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL
+from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL, NODE_REFUSED
 from meterlink.model.zone import CHINA_TIME
 from tests.support.scripted_module import (
     MAIN,
@@ -99,27 +99,6 @@ def test_a_report_is_confirmed_only_when_it_has_been_kept() -> None:
     bench.run(story)
 
 
-def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
-    """A module gone mad would eat our memory, or its line."""
-    bench = bench_of()
-
-    async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        for number in range(3_000):
-            bench.module.server.give_up()
-            values = {
-                "device_type": 1,
-                "protocol": 4,
-                "len": 7,
-                "payload": b"\x01" + number.to_bytes(6, "big"),
-            }
-            await bench.module.report(0x06, 5, values)
-        assert energy(ONE) == await bench.octets(ONE)
-        assert hearing.CALLS_KEPT >= len(bench.reports)
-
-    bench.run(story)
-
-
 @pytest.mark.parametrize(
     ("values", "kind", "addresses"),
     [
@@ -132,7 +111,11 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
             [ONE],
         ),
         ({"device_type": 1, "protocol": 4, "payload": "01 0100"}, NODE_POWER_FAIL, []),
-        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, NODE_REFUSED, [ONE]),
+        ({"device_type": 2, "protocol": 5, "payload": "010000000000 010000000000"}, NODE_REFUSED, [ONE, ONE]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 0a0000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 02 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 6, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
         ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "reported_values", [ONE]),
         ({"device_type": 1, "protocol": 2, "payload": TRIP.hex()}, "passed_on_frames", [MAIN]),
     ],

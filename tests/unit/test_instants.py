@@ -51,7 +51,14 @@ def test_a_line_whose_queue_is_full_is_too_slow_and_no_try(tmp_path: Path) -> No
                 line=SimpleNamespace(name="line1"),
                 driver=driver,
                 keeper=journal,
-                looks=Looks({}, shown={}, tell_mixed=_nobody, clock=sim.clock, zone=CHINA_TIME),
+                looks=Looks(
+                    {},
+                    shown={},
+                    tell_mixed=_nobody,
+                    tell_settles_else=_nobody,
+                    clock=sim.clock,
+                    zone=CHINA_TIME,
+                ),
                 ledger=journal.ledger,
                 clock=sim.clock,
             )

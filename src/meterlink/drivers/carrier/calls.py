@@ -23,6 +23,7 @@ from meterlink.model.event_kinds import (
     NODE_JOINED,
     NODE_POWER_BACK,
     NODE_POWER_FAIL,
+    NODE_REFUSED,
     PASSED_ON_FRAMES,
     ROUTE_STATE,
     UNREAD_REPORT,
@@ -40,7 +41,7 @@ PARTS_MAX: Final = 500
 """Events that one report may bring; a report of more is kept as its octets."""
 _ROUTE_STATES: Final = {1: "reading finished", 2: "search finished", 3: "area recognition finished"}
 _POWER: Final = {1: NODE_POWER_FAIL, 2: NODE_POWER_BACK}
-_COLLECTOR, _POWER_EVENT, _DLT698 = 0, 4, 3
+_COLLECTOR, _POWER_EVENT, _REFUSED_EVENT, _DLT698 = 0, 4, 5, 3
 _ADDRESS_OCTETS: Final = 6
 
 
@@ -111,6 +112,8 @@ class Calls:
         is_power = protocol == _POWER_EVENT or (protocol == 0 and payload[:1] in (b"\x01", b"\x02"))
         if is_power and (found := list(_power(payload, is_collector=is_collector))):
             return found
+        if protocol == _REFUSED_EVENT and (found := list(_refused(payload))):
+            return found
         frames = incoming(payload, is_698=True)
         if protocol in (0, _DLT698) and (of_698 := self._of_698(frames, whose, received_at)):
             return of_698
@@ -145,6 +148,20 @@ def _nodes(rows: Sequence[dict[str, Any]]) -> Iterator[Part]:
                     EventValue(item="behind", content=row["addr"]),
                 ]
                 yield _event(child["addr"], NODE_JOINED, told, "06-F4")
+
+
+def _refused(payload: bytes) -> Iterator[Part]:
+    """Nodes that were refused after a change of the service area; nothing where the octets do not add up.
+
+    The layout is not published: addresses alone, or behind one octet as those of power events.
+    """
+    rows = payload[len(payload) % _ADDRESS_OCTETS :]
+    if len(payload) - len(rows) > 1:
+        return
+    addresses = [rows[at : at + _ADDRESS_OCTETS][::-1].hex() for at in range(0, len(rows), _ADDRESS_OCTETS)]
+    if all(address.isdecimal() for address in addresses):
+        for address in addresses:
+            yield _event(address, NODE_REFUSED, [], "06-F5")
 
 
 def _power(payload: bytes, *, is_collector: bool) -> Iterator[Part]:

@@ -20,6 +20,7 @@ from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.notices import notice_of_reset
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterwire.errors import LocalProtocolError
 from meterwire.gdw1376.functions import module
 from meterwire.gdw1376.messages.module import Message
@@ -27,7 +28,7 @@ from meterwire.gdw1376.messages.module import Message
 RESET_REPEAT_S: Final = 10.0
 """The same 03-F10 within this is a repeat whose confirmation was lost, and not another beginning."""
 RESET_TOLD_S: Final = 60.0
-"""One event in so long says that a module begins anew again and again."""
+"""One event and one line of the log in so long say that a module begins anew again and again."""
 CALLS_KEPT: Final = 1_000
 """Reports that wait for the journal; a repeat of one of them is not kept twice."""
 CALL_WAITS_S: Final = 60.0
@@ -77,7 +78,8 @@ class ModuleHearing:
         self._calls = Calls(name, zone)
         self._waiting: dict[str, float] = {}
         self._last_reset: tuple[float, bytes] | None = None
-        self._reset_told_s = float("-inf")
+        self._refused = Seldom(clock.monotonic_s)
+        self._resets = Seldom(clock.monotonic_s, RESET_TOLD_S)
 
     def forget(self) -> None:
         """The port was closed: what waits is told again."""
@@ -103,7 +105,8 @@ class ModuleHearing:
             elif (frame.afn, frame.fn) == (module.QUERY, 10):
                 self._began_anew(port, call)
         except LocalProtocolError as error:
-            _log.info("carrier_call_refused", line=self._name, call=known, reason=str(error))
+            if times := self._refused.times():
+                _log.info("carrier_call_refused", line=self._name, call=known, reason=str(error), times=times)
 
     def _asked_what_to_read(self, port: ModulePort, call: Message) -> None:
         """AFN 14: where we lead, what is due is read by us, so the module goes on to the next meter."""
@@ -154,9 +157,8 @@ class ModuleHearing:
             self._last_reset = last
             return
         self._counts.resets += 1
-        _log.warning("carrier_reset", line=self._name)
-        if now_s - self._reset_told_s >= RESET_TOLD_S:
-            self._reset_told_s = now_s
+        if times := self._resets.times():
+            _log.warning("carrier_reset", line=self._name, times=times)
             main_node = self.main_node or str(call.values.get("main_node", ""))
             self._report(notice_of_reset(self._name, main_node, self._clock.utc_now()))
         self._reset()

@@ -20,6 +20,7 @@ from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.routes import Difference, lost_nodes
 from meterlink.drivers.carrier.starting import Starting, Table
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BusFull, MeterlinkError, ReplyTimeout
 
 RESYNC_MIN_S: Final = 3_600.0
@@ -69,6 +70,7 @@ class InStep:
         self._report = report
         self._told = Difference()
         self._is_wanted = False
+        self._failed = Seldom(clock.monotonic_s)
         self._brought_s = self._restarted_s = float("-inf")
 
     # --- when ----------------------------------------------------------------------------------
@@ -118,7 +120,8 @@ class InStep:
                 self._restarted_s = loop.time()
                 await begun.restart_route()
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
-            _log.warning("carrier_table", line=self._name, reason=str(error))
+            if times := self._failed.times():
+                _log.warning("carrier_table", line=self._name, reason=str(error), times=times)
             return
         if lost or table.difference != self._told:  # once, for as long as it stays so
             self._told = table.difference
