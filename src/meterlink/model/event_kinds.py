@@ -88,7 +88,7 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
 EVENTS_GONE: Final = "event_records_gone"
 """Kind of event: a meter recorded more than its memory holds before anybody read it."""
 NODE_JOINED: Final = "node_joined"
-NODE_REFUSED: Final = "node_refused"
+NODE_REFUSED: Final = "carrier_node_refused"
 """Kind of event: a carrier module found a node in its network."""
 NODE_POWER_FAIL: Final = "node_power_fail"
 """Kind of event: a node told its carrier module, with its last breath, that its power failed."""
