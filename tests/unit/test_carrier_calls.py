@@ -12,6 +12,7 @@ from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
 from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL
 from meterlink.model.zone import CHINA_TIME
+from meterwire.gdw1376.sessions.module_server import ModuleServer
 from tests.support.scripted_module import (
     MAIN,
     METERS,
@@ -144,6 +145,49 @@ def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
         told = {value.item: str(value.content) for value in part.values if isinstance(value, EventValue)}
         assert {"forward_active_energy": "123456.78", "frame.1": energy(ONE).hex().upper()} == told
         assert ONE == part.address
+
+    bench.run(story)
+
+
+def test_numbers_begin_anew_with_the_module() -> None:
+    """A second failure of power after a reset would be taken for the first, confirmed and forgotten."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        for _ in range(2):
+            await bench.module.report(0x06, 5, failed)
+            await asyncio.sleep(1)
+            await bench.module.begin_anew()
+            await asyncio.sleep(60)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        assert first.key != second.key, "the journal keeps one of two with one key"
+
+    bench.run(story)
+
+
+def test_what_was_told_before_a_reset_confirms_nothing_after_it() -> None:
+    """The number of an old report is that of a new one, which would be confirmed before it is kept."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await bench.module.report(0x06, 5, failed)
+        await asyncio.sleep(1)
+        await bench.module.begin_anew()
+        await asyncio.sleep(60)
+        bench.module.server = ModuleServer()
+        await bench.module.report(0x06, 5, {**failed, "payload": b"\x02" + bytes.fromhex(ONE)})
+        await asyncio.sleep(1)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        first.acknowledge()
+        await asyncio.sleep(1)
+        assert 1 == bench.module.server.open_reports
+        second.acknowledge()
+        await asyncio.sleep(1)
+        assert 0 == bench.module.server.open_reports
 
     bench.run(story)
 

@@ -56,6 +56,16 @@ class Calls:
     def __init__(self, line: str, zone: tzinfo) -> None:
         self._line = line
         self._zone = zone
+        self._lives = ""
+
+    def begin_anew(self, at: datetime) -> None:
+        """The module began anew, and its numbers with it: what it tells from now on is no repeat.
+
+        Args:
+            at: when it said so; aware, UTC.
+
+        """
+        self._lives = f"since {at.isoformat()} "
 
     def report_of(
         self, call: Message, main_node: str, received_at: datetime, acknowledge: Callable[[], None]
@@ -75,7 +85,8 @@ class Calls:
             parts = [_unread(main_node, f"this program broke over it ({type(error).__name__})", call)]
         if not 1 <= len(parts) <= PARTS_MAX:
             parts = [_unread(main_node, f"{len(parts)} parts are too few or too many", call)]
-        told = f"{self._line} {call.frame.info.sequence} {call.frame.dt.hex()} ".encode() + call.frame.data
+        number = f"{self._lives}{call.frame.info.sequence}"
+        told = f"{self._line} {number} {call.frame.dt.hex()} ".encode() + call.frame.data
         return Report(
             terminal=main_node,
             parts=tuple(parts),

@@ -133,9 +133,12 @@ class ModuleHearing:
             return
         now_s = asyncio.get_running_loop().time()
 
+        life = self._counts.resets
+
         def kept() -> None:
             self._waiting.pop(report.key, None)
-            port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
+            if life == self._counts.resets:  # else its number is that of another report by now
+                port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
 
         report = self._calls.report_of(call, self.main_node or NOBODY, self._clock.utc_now(), kept)
         if now_s - self._waiting.get(report.key, float("-inf")) < CALL_WAITS_S:
@@ -157,6 +160,10 @@ class ModuleHearing:
             self._last_reset = last
             return
         self._counts.resets += 1
+        self._calls.begin_anew(self._clock.utc_now())
+        self._waiting.clear()
+        if self.led is not None:
+            self.led.begin_anew()
         if times := self._resets.times():
             _log.warning("carrier_reset", line=self._name, times=times)
             main_node = self.main_node or str(call.values.get("main_node", ""))
