@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import leading
+from meterlink.drivers.carrier import in_step, leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
-from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL
+from meterlink.model.event_kinds import NODE_JOINED, NODE_MISSING, NODE_POWER_FAIL, NODE_STRANGE
 from meterlink.model.zone import CHINA_TIME
 from meterwire.gdw1376.sessions.module_server import ModuleServer
 from tests.support.scripted_module import (
@@ -233,5 +233,68 @@ def test_a_request_for_everybody_is_refused_and_nothing_leaves() -> None:
             with pytest.raises(ReplyTimeout, match="not that of one meter"):
                 await bench.octets(ONE, 0, asked_for_energy(address))
         assert not bench.module.frames
+
+    bench.run(story)
+
+
+_STRANGER = "000000000777"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_nodes_that_move_are_told_and_brought_in_step_at_once(refused: bool) -> None:
+    """A stranger in the area, or a meter that the module lost, would be known a day later."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        bench.module.nodes.remove(ONE)
+        bench.module.nodes.append(_STRANGER)
+        if refused:
+            await bench.module.report(
+                0x06, 5, {"device_type": 1, "protocol": 5, "len": 1, "payload": b"\x01"}
+            )
+        else:
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+        await asyncio.sleep(10)
+        assert ([ONE], [_STRANGER]) == (told(NODE_MISSING, bench), told(NODE_STRANGE, bench))
+        assert ONE in bench.module.nodes
+        assert asked < bench.module.asked(0x10, 1)
+
+    bench.run(story)
+
+
+def test_nodes_that_move_all_the_time_are_compared_now_and_then() -> None:
+    """A module that reports nodes without end would read its table instead of meters."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        asked = bench.module.asked(0x10, 2)
+        pages = asked
+        for _ in range(120):
+            await asyncio.sleep(30)
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+            bench.module.server.give_up()
+        compared = (bench.module.asked(0x10, 2) - asked) // pages
+        assert 3600 // in_step.MOVED_MIN_S - 1 <= compared <= 3600 // in_step.MOVED_MIN_S
+
+    bench.run(story)
+
+
+def test_a_node_that_is_where_it_is_known_to_be_is_no_news() -> None:
+    """Each meter that comes back after a failure of power would have the whole table read."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        await bench.module.report(0x06, 1, {"count": 1, "nodes": [{"addr": ONE, "protocol": 2, "index": 1}]})
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        assert asked == bench.module.asked(0x10, 1)
 
     bench.run(story)
