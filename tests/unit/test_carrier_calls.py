@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import leading
+from meterlink.drivers.carrier import in_step, leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
-from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL, NODE_REFUSED
+from meterlink.model.event_kinds import NODE_JOINED, NODE_MISSING, NODE_POWER_FAIL, NODE_REFUSED, NODE_STRANGE
 from meterlink.model.zone import CHINA_TIME
+from meterwire.gdw1376.sessions.module_server import ModuleServer
 from tests.support.scripted_module import (
     MAIN,
     METERS,
@@ -152,6 +153,49 @@ def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
     bench.run(story)
 
 
+def test_numbers_begin_anew_with_the_module() -> None:
+    """A second failure of power after a reset would be taken for the first, confirmed and forgotten."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        for _ in range(2):
+            await bench.module.report(0x06, 5, failed)
+            await asyncio.sleep(1)
+            await bench.module.begin_anew()
+            await asyncio.sleep(60)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        assert first.key != second.key, "the journal keeps one of two with one key"
+
+    bench.run(story)
+
+
+def test_what_was_told_before_a_reset_confirms_nothing_after_it() -> None:
+    """The number of an old report is that of a new one, which would be confirmed before it is kept."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await bench.module.report(0x06, 5, failed)
+        await asyncio.sleep(1)
+        await bench.module.begin_anew()
+        await asyncio.sleep(60)
+        bench.module.server = ModuleServer()
+        await bench.module.report(0x06, 5, {**failed, "payload": b"\x02" + bytes.fromhex(ONE)})
+        await asyncio.sleep(1)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        first.acknowledge()
+        await asyncio.sleep(1)
+        assert 1 == bench.module.server.open_reports
+        second.acknowledge()
+        await asyncio.sleep(1)
+        assert 0 == bench.module.server.open_reports
+
+    bench.run(story)
+
+
 def test_a_report_that_nobody_understands_is_kept_and_confirmed() -> None:
     """A module would tell it for ever, or nobody would know that it told something."""
     bench = bench_of()
@@ -193,5 +237,68 @@ def test_a_request_for_everybody_is_refused_and_nothing_leaves() -> None:
             with pytest.raises(ReplyTimeout, match="not that of one meter"):
                 await bench.octets(ONE, 0, asked_for_energy(address))
         assert not bench.module.frames
+
+    bench.run(story)
+
+
+_STRANGER = "000000000777"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_nodes_that_move_are_told_and_brought_in_step_at_once(refused: bool) -> None:
+    """A stranger in the area, or a meter that the module lost, would be known a day later."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        bench.module.nodes.remove(ONE)
+        bench.module.nodes.append(_STRANGER)
+        if refused:
+            await bench.module.report(
+                0x06, 5, {"device_type": 1, "protocol": 5, "len": 1, "payload": b"\x01"}
+            )
+        else:
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+        await asyncio.sleep(10)
+        assert ([ONE], [_STRANGER]) == (told(NODE_MISSING, bench), told(NODE_STRANGE, bench))
+        assert ONE in bench.module.nodes
+        assert asked < bench.module.asked(0x10, 1)
+
+    bench.run(story)
+
+
+def test_nodes_that_move_all_the_time_are_compared_now_and_then() -> None:
+    """A module that reports nodes without end would read its table instead of meters."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        asked = bench.module.asked(0x10, 2)
+        pages = asked
+        for _ in range(120):
+            await asyncio.sleep(30)
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+            bench.module.server.give_up()
+        compared = (bench.module.asked(0x10, 2) - asked) // pages
+        assert 3600 // in_step.MOVED_MIN_S - 1 <= compared <= 3600 // in_step.MOVED_MIN_S
+
+    bench.run(story)
+
+
+def test_a_node_that_is_where_it_is_known_to_be_is_no_news() -> None:
+    """Each meter that comes back after a failure of power would have the whole table read."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        await bench.module.report(0x06, 1, {"count": 1, "nodes": [{"addr": ONE, "protocol": 2, "index": 1}]})
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        assert asked == bench.module.asked(0x10, 1)
 
     bench.run(story)

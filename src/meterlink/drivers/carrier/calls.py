@@ -43,6 +43,8 @@ _ROUTE_STATES: Final = {1: "reading finished", 2: "search finished", 3: "area re
 _POWER: Final = {1: NODE_POWER_FAIL, 2: NODE_POWER_BACK}
 _COLLECTOR, _POWER_EVENT, _REFUSED_EVENT, _DLT698 = 0, 4, 5, 3
 _ADDRESS_OCTETS: Final = 6
+_SLAVE_EVENT, _REFUSED = 5, 5
+_NO_NODE: Final = ""
 
 
 class Calls:
@@ -57,6 +59,16 @@ class Calls:
     def __init__(self, line: str, zone: tzinfo) -> None:
         self._line = line
         self._zone = zone
+        self._lives = ""
+
+    def begin_anew(self, at: datetime) -> None:
+        """The module began anew, and its numbers with it: what it tells from now on is no repeat.
+
+        Args:
+            at: when it said so; aware, UTC.
+
+        """
+        self._lives = f"since {at.isoformat()} "
 
     def report_of(
         self, call: Message, main_node: str, received_at: datetime, acknowledge: Callable[[], None]
@@ -76,7 +88,8 @@ class Calls:
             parts = [_unread(main_node, f"this program broke over it ({type(error).__name__})", call)]
         if not 1 <= len(parts) <= PARTS_MAX:
             parts = [_unread(main_node, f"{len(parts)} parts are too few or too many", call)]
-        told = f"{self._line} {call.frame.info.sequence} {call.frame.dt.hex()} ".encode() + call.frame.data
+        number = f"{self._lives}{call.frame.info.sequence}"
+        told = f"{self._line} {number} {call.frame.dt.hex()} ".encode() + call.frame.data
         return Report(
             terminal=main_node,
             parts=tuple(parts),
@@ -132,6 +145,22 @@ class Calls:
                 told = Told(heard, address=whose, zone=self._zone, received_at=received_at)
                 found += told.parts
         return found
+
+
+def nodes_of(call: Message) -> list[str]:
+    """Addresses of nodes that came or went, as a report (AFN 06) says; empty: it speaks of something else.
+
+    Nodes that were refused after the areas changed (06-F5, protocol 5) are told in octets of each maker's
+    own, so their main node stands for them.
+    """
+    if call.function is None or call.frame.afn != module.REPORT or not call.values:
+        return []
+    if call.frame.fn in (1, 4):
+        rows = call.values["nodes"]
+        behind = [child["addr"] for row in rows for more in row.get("more", ()) for child in more["children"]]
+        return [row["addr"] for row in rows] + behind
+    is_refusal = call.frame.fn == _SLAVE_EVENT and call.values["protocol"] == _REFUSED
+    return [_NO_NODE] if is_refusal else []
 
 
 def _nodes(rows: Sequence[dict[str, Any]]) -> Iterator[Part]:

@@ -7,14 +7,14 @@ confirmed again and kept once (its key says so). Source: spec gdw1376, A8 and A1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.drivers.carrier.calls import Calls
+from meterlink.drivers.carrier.calls import Calls, nodes_of
 from meterlink.drivers.carrier.counts import Counts
 from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.notices import notice_of_reset
@@ -50,6 +50,7 @@ class ModuleHearing:
         report: where reports go; each is confirmed when it has been kept.
         counts: what happened.
         reset: is called when the module says that it began anew.
+        moved: is called with the addresses of nodes that it says have come or gone.
 
     Attributes:
         main_node: address of the module; empty until it is known.
@@ -66,6 +67,7 @@ class ModuleHearing:
         report: Callable[[Report], None],
         counts: Counts,
         reset: Callable[[], None],
+        moved: Callable[[Sequence[str]], None],
     ) -> None:
         self.main_node = ""
         self._name = name
@@ -75,6 +77,7 @@ class ModuleHearing:
         self.led: Led | None = None
         self._counts = counts
         self._reset = reset
+        self._moved = moved
         self._calls = Calls(name, zone)
         self._waiting: dict[str, float] = {}
         self._last_reset: tuple[float, bytes] | None = None
@@ -133,9 +136,12 @@ class ModuleHearing:
             return
         now_s = asyncio.get_running_loop().time()
 
+        life = self._counts.resets
+
         def kept() -> None:
             self._waiting.pop(report.key, None)
-            port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
+            if life == self._counts.resets:  # else its number is that of another report by now
+                port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
 
         report = self._calls.report_of(call, self.main_node or NOBODY, self._clock.utc_now(), kept)
         if now_s - self._waiting.get(report.key, float("-inf")) < CALL_WAITS_S:
@@ -146,6 +152,8 @@ class ModuleHearing:
         if len(self._waiting) < CALLS_KEPT:
             self._waiting[report.key] = now_s
             self._report(report)
+            if nodes := nodes_of(call):
+                self._moved(nodes)
 
     def _began_anew(self, port: ModulePort, call: Message) -> None:
         """03-F10 by itself: it was reset, and all must be done again."""
@@ -157,6 +165,10 @@ class ModuleHearing:
             self._last_reset = last
             return
         self._counts.resets += 1
+        self._calls.begin_anew(self._clock.utc_now())
+        self._waiting.clear()
+        if self.led is not None:
+            self.led.begin_anew()
         if times := self._resets.times():
             _log.warning("carrier_reset", line=self._name, times=times)
             main_node = self.main_node or str(call.values.get("main_node", ""))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import tzinfo
 from typing import Any, Final
@@ -105,7 +105,13 @@ class CarrierOwner:
         self._not_led = Seldom(clock.monotonic_s)
         self._character_s = character_s
         self._hearing = ModuleHearing(
-            name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
+            name,
+            clock=clock,
+            zone=zone,
+            report=report,
+            counts=self.counts,
+            reset=self._began_anew,
+            moved=self._nodes_moved,
         )
         self._window: Window | None = None
         self._reader: Reader | None = None
@@ -391,6 +397,11 @@ class CarrierOwner:
 
     def _at_stage(self, stage: str) -> None:
         self.stage = stage
+
+    def _nodes_moved(self, addresses: Sequence[str]) -> None:
+        """The module reports nodes."""
+        if self.in_step.moved(addresses):
+            self._wanted.set()
 
     def _lacks(self, address: str) -> None:
         """The module does not know a meter."""
