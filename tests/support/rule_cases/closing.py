@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.model.payload import time_out
 from meterlink.orders.rules import (
@@ -183,6 +185,25 @@ CLOSING = (
         PAPER,
         made(PERMIT, others=_sent(PERMIT, "billing:p1")),
         made(PERMIT, others=(*_sent(PERMIT, "billing:p0"), *_sent(ALARM_OFF, "billing:p1"))),
+    ),
+    Case(
+        "CTRL-17",
+        "three frames of two closings of a dispute",
+        PAPER,
+        made(
+            PERMIT,
+            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
+            order_payment="",
+            order_reference="billing:d1",
+            others=tuple(replace(one, reference="billing:d1") for one in _sent(PERMIT, "")),
+        ),
+        made(
+            PERMIT,
+            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
+            order_payment="",
+            order_reference="billing:d1",
+            others=tuple(replace(one, reference="billing:d0") for one in _sent(PERMIT, "")),
+        ),
     ),
     Case(
         "CTRL-17",
