@@ -19,12 +19,13 @@ from typing import Any, Final, NamedTuple
 
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Basis, Topic
-from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import closing, opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
+from meterlink.orders.bringing import bringing, leaves_a_permit
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Evidence, SafetyHold
 from meterlink.orders.evidence.told import Kept
@@ -45,13 +46,7 @@ _UNMARKED: Final = "unmarked"
 """In the body of an opening: the words without those of the hold."""
 HELD: Final = "held"
 """In the body of a closing: that a hold closed it, and not whoever has told the customer."""
-_IN_FLIGHT: Final = frozenset(
-    {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
-)
-_MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
-"""Where a closing that was sent may still bring current, or has permitted it."""
 _GOES: Final = "has left work that sends somebody there to close"
-_BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
 
 
 class Held:
@@ -114,13 +109,7 @@ class Held:
             JournalError: the log cannot be read.
 
         """
-        found: list[Life] = []
-        for life in reversed(await self._book.of_meter(meter)):
-            if _ends_what_was_before(life):
-                break
-            if may_bring_current(life):
-                found.append(life)
-        return found
+        return bringing(await self._book.histories(meter))
 
     def _now_at(self, meter: str) -> RosterMeter | None:
         """The meter, or the one that was put in its place."""
@@ -214,23 +203,11 @@ def _threat(life: Life) -> str:
     """What an order can still do, for people."""
     if life.state is OrderState.WAITING_FOR_KEY:
         return "permits closing: whoever presses the key brings current back"
+    if leaves_a_permit(life):
+        return f"({life.order.kind.value}) is done and may permit closing: who presses the key closes"
     if life.order.kind is OrderKind.TOP_UP:
         return "brings money, by which the meter may close"
     return f"({life.order.kind.value}) is {life.state.value}, and may bring current back by itself"
-
-
-def may_bring_current(life: Life) -> bool:
-    """Whether an order that was sent may still bring current back, or has permitted it."""
-    kind, state = life.order.kind, life.state
-    if kind not in _BRINGING or not life.transmissions or life.finding_of_two == "not_done":
-        return False
-    return state in (_MAY_STAND if kind in CLOSES else _IN_FLIGHT)
-
-
-def _ends_what_was_before(life: Life) -> bool:
-    """Whether an order is proved that leaves nothing of the earlier ones: cut off, or closed already."""
-    is_done = life.state is OrderState.DONE or life.finding_of_two == "done"
-    return is_done and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
 
 
 def _words(holds: Sequence[SafetyHold]) -> str:
