@@ -40,7 +40,9 @@ STANDING_MAX: Final = 8
 CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
 """Alarm: supply may come back where an inspector forbids it."""
 UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
-CONCERNED: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.REMINDER})
+GOES_THERE: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.UNKNOWN_OUTCOME, WorkKind.RELAY_FAULT})
+"""Work that brings somebody to the meter, who may close it by hand."""
+CONCERNED: Final = GOES_THERE | {WorkKind.MANUAL, WorkKind.REMINDER}
 """Work that may end with a closing: of a hold it says so, or is not opened at all."""
 _UNMARKED: Final = "unmarked"
 """In the body of an opening: the words without those of the hold."""
@@ -216,7 +218,7 @@ def _words(holds: Sequence[SafetyHold]) -> str:
 
 def _retold(item: _Item, why: str, at: datetime) -> Act | None:
     """What becomes of an open item once a meter is held, or no more; ``None``: it stays as it is."""
-    if item.kind is WorkKind.FIELD_ORDER or (item.kind is WorkKind.MANUAL and not why):
+    if item.kind in GOES_THERE or (item.kind is WorkKind.MANUAL and not why):
         body = _marked(item.opened.body, why)
         if body == item.opened.body:
             return None
