@@ -10,8 +10,8 @@ import pytest
 from meterlink.drivers.control import Standing
 from meterlink.model.act import KeptAct
 from meterlink.model.order import OrderKind, OrderState
-from meterlink.orders.bringing import bringing
 from meterlink.orders.dispatch.looking import look_out
+from meterlink.orders.life.bringing import bringing
 from meterlink.orders.life.history import History
 from meterlink.orders.life.look import Look
 from meterlink.orders.life.machine import Signal

@@ -8,11 +8,11 @@ from typing import Any, Final
 from meterlink.daemon.order_requests import text
 from meterlink.errors import BadRequest, EvidenceRefused, NotAllowed, NotEntitled
 from meterlink.model.order import OrderState
-from meterlink.orders.bringing import leaves_a_permit
 from meterlink.orders.cases.service import CaseService
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Payment, SafetyHold, keeps_from_harm, parse
 from meterlink.orders.held import Held
+from meterlink.orders.life.bringing import leaves_a_permit
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, People

@@ -25,10 +25,10 @@ from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import closing, opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.bringing import bringing, leaves_a_permit
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Evidence, SafetyHold
 from meterlink.orders.evidence.told import Kept
+from meterlink.orders.life.bringing import bringing, leaves_a_permit
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster, RosterMeter

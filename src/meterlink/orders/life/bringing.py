@@ -15,12 +15,11 @@ from typing import Final
 
 from meterlink.drivers.control import Standing
 from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.dispatch.looking import look_in
-from meterlink.orders.life.history import History
+from meterlink.orders.life.history import NOT_NEEDED, History, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.transmission import Transmission
-from meterlink.orders.paid.arrived import NOT_NEEDED, stopped_by
+from meterlink.orders.life.written import seen_in
 
 _BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
 _IN_FLIGHT: Final = frozenset(
@@ -78,7 +77,7 @@ def _shown_open(one: History) -> bool | None:
     """How the contact stood when the meter was looked at last for an order; ``None``: that was not seen."""
     for act in (kept.act for kept in reversed(one.acts)):
         if "look" in act.body:
-            seen = look_in(act.body["look"]).seen
+            seen = seen_in(act.body["look"]["seen"])
             if isinstance(seen, Standing):
                 return seen.contact_open
         if act.verb == Signal.INTEND:
