@@ -59,7 +59,7 @@ def test_who_has_current_or_the_key_is_not_waited_for(kind: str) -> None:
 def test_who_closed_it_by_hand_is_not_waited_for() -> None:
     """Field staff would be sent to a meter that somebody has closed."""
     story = _paid(a_trip())
-    story.memory.moved(opened=False, at=at(30), came_by="key")
+    story.memory.moved(opened=False, at=at(30), came_by="key", operator="00000000", control=None)
     assert [] == _found(story)
 
 
