@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs import (
+    generate_alarms,
     generate_api,
     generate_control,
     generate_dlt645,
@@ -157,6 +158,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "web-problems": generate_web.problems,
     "marks": generate_marks.marks,
     "mark-rules": generate_marks.rules,
+    "collection-rules": generate_alarms.rules,
+    "collection-rules-zh": generate_alarms.rules_zh,
+    "collection-lacks": generate_alarms.lacks,
     "api-endpoints": generate_api.endpoints,
     "api-bodies": generate_api.bodies,
     "api-problems": generate_api.problems,

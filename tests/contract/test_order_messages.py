@@ -19,7 +19,8 @@ from meterlink.model.act_envelope import ActEnvelope
 from meterlink.model.alarm_event import event_of
 from meterlink.model.event_envelope import EventEnvelope
 from meterlink.model.topics import order_topic, parse_up_topic
-from meterlink.orders.attention.alarms import Alarm, AlarmState
+from meterlink.model.zone import CHINA_TIME
+from meterlink.orders.attention.alarms import Alarm, AlarmState, Seen, raising
 from tests.support.acts import act
 from tests.support.order_acts import ORDER, alarmed, cancelled, created
 from tests.support.project import ROOT
@@ -173,6 +174,19 @@ def test_an_alarm_is_an_event_that_counts_in_one_point() -> None:
             f"event,gateway=g,meter=m1,site=s alarm_relay_fault=1.0,alarm_relay_fault_count={count}.0,"
             f"alarm_relay_fault_estimate_cents=750.0,alarm_relay_fault_estimate_kwh=12.5 {seconds}"
         ] == event_lines_of(EventEnvelope.from_json(envelope.to_json()), site="s")
+
+
+def test_alarms_of_two_areas_in_one_second_are_two_points() -> None:
+    """Of a hundred areas that lack freezes at eight in the morning the database would keep one."""
+    heads = []
+    for area in ("east", "west"):
+        seen = Seen(rule="FRZ_LOW", origin="FRZ-01", area=area, day=EPOCH.date())
+        one = raising(seen, at=EPOCH, zone=CHINA_TIME, actor="meterlink")
+        assert f"FRZ_LOW:@{area}:{EPOCH.date()}" == one.subject
+        envelope = EventEnvelope(gateway="g", boot=1, seq=1, event=event_of(_kept(one)))
+        [line] = event_lines_of(EventEnvelope.from_json(envelope.to_json()), site="s")
+        heads.append(line.split(" ")[0])
+    assert [f"event,area={area},gateway=g,meter=_gateway,site=s" for area in ("east", "west")] == heads
 
 
 def test_an_alarm_ends_when_it_is_closed_and_the_gateways_own_has_a_place() -> None:

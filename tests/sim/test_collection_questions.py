@@ -137,6 +137,32 @@ def test_a_slot_that_is_to_come_is_not_missing(tmp_path: Path) -> None:
     assert "  curve 900 s  " in text and "  curve 3600 s  " in text
 
 
+def test_why_of_what_a_protocol_has_not(tmp_path: Path) -> None:
+    """Each night of a meter of 1997, which freezes none, would look as if it had come a day later."""
+    address = f"{1:012d}"
+    meters = (Meter(address, seed=7, protocol="dlt645-1997"), Meter(f"{2:012d}", seed=7))
+    gateway = SimulatedGateway(
+        tmp_path, [Station(meter=one) for one in meters], plans=_PLANS, protocols={address: "dlt645-1997"}
+    )
+    told: list[Mapping[str, Any]] = []
+
+    async def ask() -> None:
+        await asyncio.sleep(5)
+        told.append(await gateway.ask("anybody", "collection.why", meter="1", slot="2026-11-20"))
+
+    gateway.run(seconds=10, meanwhile=ask)
+    [answer] = told
+    assert [] == answer["found"]
+    assert answer["en"].endswith("its protocol has no such data as daily_freeze asks for"), answer["en"]
+    assert "其规约没有此类数据:daily_freeze" in answer["zh"]
+    _config(tmp_path)
+    path = tmp_path / "meterlink.toml"
+    first = 'id = "m000000000001"'
+    path.write_text(path.read_text().replace(first, f'{first}\nprotocol = "dlt645-1997"'))
+    code, text = _cli(path, "why", "m000000000001", "2026-11-20", "--lang", "en")
+    assert (0, True) == (code, answer["en"] in text), text
+
+
 def test_a_slot_that_is_none_is_refused(config: Path) -> None:
     """A slip of the pen would be looked up as some other slot."""
     code, text = _cli(config, "why", "m000000000001", "yesterday")

@@ -33,6 +33,7 @@ from meterlink.journal.journal import Journal
 from meterlink.model.line_url import ListenUrl
 from meterlink.transports.caller import IDENTIFY_OCTETS_MAX, IDENTIFY_TIMEOUT_S
 from meterlink.transports.hall import Hall
+from meterlink.transports.log_budget import CALLER_LINE_EACH_S, CALLER_LINES_MAX
 from meterlink.transports.memory_server import dial
 from meterlink.transports.stream import ByteStream
 from metersim import Line as Wires
@@ -381,6 +382,8 @@ def test_strangers_cost_nobody_anything(tmp_path: Path, quiet: Town) -> None:
     _check(quiet, visited)
     told = [line for line in visited.logs if line["event"] == "caller_turned_away"]
     assert len(visited.ends) == len(told)
+    for port, name in visited.ends:
+        assert 1 == len(_lines_about(visited, port, name)), "one line each"
     reasons = {(line["peer"].partition(":")[0]): line["reason"] for line in told}
     for (port, name), (kind, _) in visited.ends.items():
         assert (UNREGISTERED if port == PORT_SERIAL else kind.why) in reasons[f"hostile {name}"]
@@ -400,3 +403,56 @@ def test_terminals_that_have_gone_mad_cost_nobody_anything(tmp_path: Path, quiet
         assert kind.why in reasons[f"{port}-{name}"]
         lines = [line for line in told if line["line"] == f"{port}-{name}"]
         assert 1 == len(lines), "one line each"
+        assert len(_lines_about(visited, port, name)) <= COMING_LINES + 1, "and nothing besides"
+
+
+COMING_LINES = 2
+"""Of a terminal that comes: it has dialled in, and its line is up."""
+FLAPS = 2_000
+
+
+def _lines_about(visited: Visited, port: int, name: str) -> list[MutableMapping[str, Any]]:
+    """Every line of the log that a caller has caused."""
+    known = {f"{port}-{name}", name, f"hostile {name}"}
+    return [
+        line
+        for line in visited.logs
+        if known & {line.get("line"), line.get("terminal"), line.get("peer", "").partition(":")[0]}
+        and line.get("reason") != "the owner has stopped"
+        and line["event"] != "line_down"  # that is who asks, and finds nobody there
+    ]
+
+
+@pytest.mark.parametrize("port", [PORT_698, PORT_1376, PORT_SERIAL])
+def test_who_logs_in_and_hangs_up_again_and_again_fills_no_log(
+    tmp_path: Path, quiet: Town, port: int
+) -> None:
+    """A terminal with a loose plug, or whoever knows its name, would fill the disk with lines."""
+    town = Town(tmp_path)
+    name = NAMES[port](GOOD + 1)
+
+    async def flap(here: Town) -> None:
+        far = dial(here.halls[port], peer=f"hostile {name}")
+        with suppress(LineLost):
+            await far.send(SPEAKS[port].login(name))
+            await asyncio.sleep(0.005)
+        await far.aclose()
+
+    async def come(here: Town) -> None:
+        await asyncio.sleep(HOSTILE_AT_S)
+        for _ in range(FLAPS):
+            await flap(here)
+        await asyncio.sleep(2 * CALLER_LINE_EACH_S)
+        await flap(here)
+
+    with capture_logs() as logs:
+        town.run(come)
+    visited = Visited(town, {}, logs, 0)
+    _check(quiet, visited)
+    assert FLAPS + 1 + GOOD == town.halls[port].counts.logins
+    found = _lines_about(visited, port, name)
+    most = CALLER_LINES_MAX + FOR_S / CALLER_LINE_EACH_S + 1
+    assert CALLER_LINES_MAX <= len(found) <= 2 * most, "of its hall, and of its line"
+    closings = [line for line in found if line["event"] in {"line_closed", "terminal_left"}]
+    assert 0 < len(closings) <= most
+    assert 2 * FLAPS <= sum(1 + line.get("left_out", 0) for line in found), "what was left out is counted"

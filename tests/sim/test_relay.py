@@ -358,3 +358,38 @@ def test_names_that_cannot_stand_in_a_topic_are_refused(tmp_path: Path, name: st
                 Relay(journal, world.broker, site="s", gateway=name, random=world.sim.random)
 
     world.sim.run(body())
+
+
+def test_a_stop_in_the_moment_in_which_the_broker_goes_away(tmp_path: Path) -> None:
+    """The daemon would be stopped, and go on looking for its broker until it is killed."""
+    lost = []
+    for turn in range(12):
+        world = _World(tmp_path / f"j{turn}.db")
+
+        async def main(world: _World = world, turn: int = turn) -> bool:
+            loop = asyncio.get_running_loop()
+            async with Journal.open(world.path, clock=world.sim.clock) as journal:
+                relay = Relay(journal, world.broker, site="s", gateway="g", random=world.sim.random)
+                task = loop.create_task(relay.run())
+                await _keep(journal, 1)
+                await relay.drained()
+
+                def hop(left: int) -> None:
+                    if left:
+                        loop.call_soon(hop, left - 1)
+                    else:
+                        task.cancel()
+
+                await _keep(journal, 1)
+                world.broker.cut()
+                hop(turn)
+                await asyncio.sleep(1)
+                ended = task.done()
+                while not task.done():
+                    task.cancel()
+                    await asyncio.wait([task], timeout=1)
+                return ended
+
+        if not world.sim.run(main()):
+            lost.append(turn)
+    assert [] == lost

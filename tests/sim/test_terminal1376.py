@@ -11,13 +11,12 @@ import pytest
 
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Wanted
+from meterlink.drivers.gdw1376.archive_read import GAPS_MAX, INDEXES_MAX
 from meterlink.drivers.gdw1376.archivist import Archivist1376
 from meterlink.drivers.gdw1376.station import (
     ARCHIVE_KEPT_S,
     CLOCK_KEPT_S,
     EMPTY_KEPT_S,
-    GAPS_MAX,
-    INDEXES_MAX,
 )
 from meterlink.errors import BadAnswer, LineLost, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
@@ -399,6 +398,24 @@ def test_what_came_along_is_of_its_connection_and_of_its_time() -> None:
             priority=Priority.BILLING,
         )
         assert {"forward_active_energy": "7.0000"} == numbers(answer)[MIDNIGHT]
+
+    run(body, terminal)
+
+
+@pytest.mark.parametrize("is_changed", [True, False])
+def test_what_came_along_is_of_the_archive_of_its_time(is_changed: bool) -> None:
+    """The archive is read anew within minutes, and a neighbour's night would be billed."""
+    archive = [entry(1, 1, ADDRESS), entry(2, 2, OTHER)]
+    terminal = StockedTerminal(archive=archive, store={**freeze(FIVE), **freeze(FIVE, point=2)})
+
+    async def body(world: World) -> None:
+        world.station.roster = frozenset({ADDRESS, OTHER})
+        await world.stored([FORWARD], [MIDNIGHT])
+        assert 1 == len(world.station.ahead)
+        if is_changed:
+            terminal.archive[:] = [entry(1, 2, ADDRESS), entry(2, 1, OTHER)]
+        await world.station.known_archive(world.upper, priority=Priority.BILLING, anew=True)
+        assert (not is_changed) == len(world.station.ahead), "what did not change is not asked for again"
 
     run(body, terminal)
 

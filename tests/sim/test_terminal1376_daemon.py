@@ -263,6 +263,9 @@ def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> N
         assert left == [one["address"] for one in told["meters"]]
         told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=True)
         assert [gone] == told["to_enter"]
+        assert [(gone, 1, 1, None)] == [
+            (one["address"], one["number"], one["point"], one["stood_as"]) for one in told["places"]
+        ]
         assert gone not in {entry.addr for entry in gateway.terminal.archive.entries}
         told = await gateway.ask("otto", "terminal.download", line=NAME, dry_run=False)
         assert told["agrees"], told

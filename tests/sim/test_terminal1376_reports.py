@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from meterlink.bus.queue import Priority
 from meterlink.drivers.events import ReportedEvent
+from meterlink.drivers.gdw1376.counted import OLD_TRIES, TRIES
 from meterlink.drivers.gdw1376.reporter import WAITING_MAX
 from meterlink.drivers.reports import Report, ReportedReadings
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE
@@ -16,7 +20,7 @@ from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.marks import Marks
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
-from meterwire.gdw1376.messages.terminal import unit
+from meterwire.gdw1376.messages.terminal import Group, unit
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import ADDRESS, FIVE, MIDNIGHT, OTHER, YESTERDAY, World, run
 
@@ -205,7 +209,7 @@ def test_events_that_are_counted_are_fetched_once() -> None:
         terminal.server.event_counts = (20, 0)
         await looking(world)
         minutes = [event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"]
-        assert 16 == len(minutes) == len(set(minutes))
+        assert 20 == len(minutes) == len(set(minutes))
         terminal.events.append(power(40))
         terminal.server.event_counts = (21, 0)
         await world.station.ask(
@@ -213,7 +217,68 @@ def test_events_that_are_counted_are_fetched_once() -> None:
         )
         await asyncio.sleep(1)
         minutes = [event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"]
-        assert 17 == len(minutes) == len(set(minutes))
+        assert 21 == len(minutes) == len(set(minutes))
+
+    run(body, terminal)
+
+
+class _Sparing(StockedTerminal):
+    """Gives few events in one answer, and says so by its own pointer; and denies some requests for them."""
+
+    def __init__(self, events: int, *, most: int = 99, denials: int = 0) -> None:
+        super().__init__(archive=[entry(1, 1, ADDRESS)])
+        self.events = [power(minute) for minute in range(events)]
+        self.server.event_counts = (events, 0)
+        self.most, self.denials = most, denials
+
+    def _unit(self, afn: int, fn: int, point: int, values: Mapping[str, Any]) -> list[Group]:
+        if afn == table.EVENTS:
+            first, after = values["pm"], values["pn_ptr"] or 256
+            if self.denials and first < len(self.events):
+                self.denials -= 1
+                return []
+            values = {"pm": first, "pn_ptr": min(after, first + self.most)}
+        return super()._unit(afn, fn, point, values)
+
+    @property
+    def requests(self) -> int:
+        return len([one for one in self.asked if one.head.afn == table.EVENTS])
+
+
+def _minutes(world: World) -> set[Any]:
+    return {event.occurred_at for event in events(world.reports) if event.kind == "terminal_power"}
+
+
+@pytest.mark.parametrize("most", [1, 5, 12])
+def test_an_answer_of_fewer_events_than_were_asked_for_is_followed_by_the_rest(most: int) -> None:
+    """Events that a terminal did not fit into one frame would never be told to anybody."""
+    terminal = _Sparing(12, most=most)
+
+    async def body(world: World) -> None:
+        await looking(world)
+        assert 12 == len(_minutes(world))
+        terminal.events += [power(minute) for minute in range(12, 20)]
+        terminal.server.event_counts = (20, 0)
+        await world.station.ask(
+            world.upper, table.CLASS_1, [unit(table.CLASS_1, 2)], priority=Priority.BILLING
+        )
+        await asyncio.sleep(1)
+        assert 20 == len(_minutes(world)) == len(events(world.reports)), "each once"
+
+    run(body, terminal)
+
+
+@pytest.mark.parametrize(("denials", "told"), [(1, 12), (TRIES - 1, 12), (TRIES, 0)])
+def test_a_terminal_that_denies_its_events_is_asked_again(denials: int, told: int) -> None:
+    """What it was too busy to tell would be lost; one that never tells would be asked for ever."""
+    terminal = _Sparing(12, denials=denials)
+
+    async def body(world: World) -> None:
+        await looking(world)
+        assert 0 == len(_minutes(world))
+        await asyncio.sleep(3_600)
+        assert told == len(_minutes(world))
+        assert terminal.requests <= TRIES + 1 + 2 * OLD_TRIES + TRIES
 
     run(body, terminal)
 
@@ -228,5 +293,69 @@ def test_reports_that_wait_for_the_archive_and_one_more() -> None:
         assert 1 == world.reporter.dropped
         await looking(world)
         assert WAITING_MAX == len([event for event in events(world.reports) if event.address == ADDRESS])
+
+    run(body, terminal)
+
+
+def _curve(fn: int, points: int, value: str) -> Any:
+    start = Moment(year=26, month=11, day=22, hour=0, minute=0)
+    values = {"start": start, "density": 1, "points": points, "values": [Decimal(value)] * points}
+    return unit(table.CLASS_2, fn, values, point=7, way="up")
+
+
+CURVES = {
+    **dict.fromkeys(range(81, 89), "0.5000"),
+    **dict.fromkeys(range(89, 92), "220.0"),
+    **dict.fromkeys(range(92, 96), "1.000"),
+    **dict.fromkeys(range(105, 109), "99.0"),
+}
+"""Functions of the published report, and a value of each."""
+FULL = [_curve(89 + number % 3, 255, "220.0") for number in range(31)]
+"""Close to all that one frame can hold: a value of a voltage has two octets."""
+
+
+@pytest.mark.parametrize(
+    ("units", "count"),
+    [([_curve(fn, 96, value) for fn, value in CURVES.items()], 19 * 96), (FULL, 31 * 255)],
+    ids=["published", "full"],
+)
+def test_a_report_of_many_values_is_kept_whole_before_it_is_confirmed(units: list[Any], count: int) -> None:
+    """Its terminal would forget what was cut off, and nobody would have it."""
+    terminal = StockedTerminal(archive=[entry(1, 7, ADDRESS)])
+
+    async def body(world: World) -> None:
+        await looking(world)
+        world.reports.clear()
+        await report(world, table.CLASS_2, *units)
+        [found] = world.reports
+        readings = [part for part in found.parts if isinstance(part, ReportedReadings)]
+        assert count == sum(len(part.values) for part in readings)
+        assert {ADDRESS} == {part.address for part in readings}
+        found.acknowledge()
+        await asyncio.sleep(1)
+        assert terminal.server.confirmed
+
+    run(body, terminal)
+
+
+def test_a_report_that_cannot_be_kept_whole_is_told_and_not_confirmed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of it would be kept, and the other half be forgotten by its terminal."""
+    terminal = StockedTerminal(archive=[entry(1, 7, ADDRESS)])
+
+    async def body(world: World) -> None:
+        await looking(world)
+        for most, is_kept in ((96, True), (95, False)):
+            monkeypatch.setattr("meterlink.drivers.gdw1376.told.PARTS_MAX", most)
+            world.reports.clear()
+            terminal.server.confirmed = None
+            await report(world, table.CLASS_2, _curve(89, 96, "220.0"))
+            [found] = world.reports
+            assert is_kept == (96 == len(found.parts))
+            assert is_kept == (not any(one.kind == UNREAD_REPORT for one in events(world.reports)))
+            found.acknowledge()
+            await asyncio.sleep(1)
+            assert is_kept == bool(terminal.server.confirmed)
 
     run(body, terminal)

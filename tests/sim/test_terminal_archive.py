@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.cli.language import Lang
+from meterlink.cli.terminal_ask import TerminalAsking
 from meterlink.daemon.control_socket import owners
 from meterlink.drivers.behind698.archive import Archivist698
 from meterlink.drivers.behind698.watch import RETRY_S
@@ -213,3 +215,38 @@ def test_a_terminal_that_logs_in_again_and_again_is_not_asked_each_time(
     town.run(story, seconds=3 * 3600)
     assert len(looks) in {3, 4}, "again after each hour, for it may be another terminal"
     assert all(later - earlier >= RETRY_S for earlier, later in pairwise(looks))
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"),
+    [
+        (Lang.EN, "m2: stands there as not read, and becomes dlt645-2007"),
+        (Lang.ZH, "m2: 原为 不采集,改为 dlt645-2007"),
+    ],
+)
+def test_where_each_meter_would_go_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], lang: Lang, told: str
+) -> None:
+    """Who fills an archive could not see beforehand what becomes of it."""
+    place = {
+        "address": A645,
+        "meter": "m1",
+        "protocol": "dlt645-2007",
+        "number": 3,
+        "point": 12,
+        "stood_as": None,
+    }
+    changed = {**place, "address": B698, "meter": "m2", "number": 5, "point": None, "stood_as": "-"}
+    kinds: dict[str, list[str]] = {
+        "missing": [],
+        "strange": [],
+        "doubled": [],
+        "other_protocol": [],
+        "meters": [],
+    }
+    result = {"terminal": ADDRESS, "line": "l", "unreadable": 0, "agrees": False, **kinds}
+    asking = TerminalAsking(tmp_path, as_json=False, lang=lang)
+    asking._tell_archive({**result, "dry_run": True, "to_enter": [A645, B698], "places": [place, changed]})
+    *_, new, other = capsys.readouterr().out.splitlines()
+    assert f"     3  {A645}  pn 12  m1: " in new
+    assert other.startswith(f"     5  {B698}  {told}")

@@ -102,6 +102,7 @@ class ScriptedModule:
         most_reads: most of these at one time.
         denies: denial by AFN and Fn.
         silent: it answers nothing.
+        said_last: octets of its last answer.
 
     """
 
@@ -119,6 +120,7 @@ class ScriptedModule:
         self.open_reads = self.most_reads = self.opened = 0
         self.denies: dict[tuple[int, int], int] = {}
         self.silent = False
+        self.said_last = b""
         self.server = ModuleServer()
         self.has_f1 = has_f1
         self._reading = reading
@@ -158,7 +160,8 @@ class ScriptedModule:
     async def give(self, frame: Frame) -> None:
         """Answer."""
         self.server.answer(frame)
-        await self.say(self.server.octets_to_send())
+        self.said_last = self.server.octets_to_send()
+        await self.say(self.said_last)
 
     def cut(self) -> None:
         """End the connection."""
@@ -270,9 +273,8 @@ class Bench:
 
         self.sim.run(told())
 
-    @asynccontextmanager
-    async def working(self) -> AsyncIterator[None]:
-        """The owner at work."""
+    def make_owner(self) -> None:
+        """The owner, not yet at work."""
         self.owner = CarrierOwner(
             "plc1",
             self._settings,
@@ -284,6 +286,11 @@ class Bench:
             character_s=0.0,
             report=self.reports.append,
         )
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """The owner at work."""
+        self.make_owner()
         async with asyncio.TaskGroup() as group:
             working = group.create_task(self.owner.run())
             try:

@@ -104,9 +104,7 @@ class StockedTerminal:
             told = {"port": values["port"], "len": len(answer), "payload": answer}
             return [unit(afn, fn, told, way="up")]
         if afn == table.EVENTS:
-            some = self.events[values["pm"] : values["pn_ptr"]]
-            counts = list(self.server.event_counts or (0, 0))
-            return [unit(afn, fn, {"ec": counts, **values, "events": some}, way="up")]
+            return self._told_events(fn, values)
         if afn == table.CONTROL:
             return [unit(table.CONFIRM, ALL_CONFIRMED, way="up")]
         mark = values.get("date") or values.get("start")
@@ -116,6 +114,13 @@ class StockedTerminal:
         if found is None:
             return []
         return [unit(afn, fn, {**values, **found}, point=point, way="up")]
+
+    def _told_events(self, fn: int, values: Mapping[str, Any]) -> list[Group]:
+        some = self.events[values["pm"] : values["pn_ptr"] or 256]
+        if len(some) != (values["pn_ptr"] - values["pm"]) % 256:
+            return []
+        counts = list(self.server.event_counts or (0, 0))
+        return [unit(table.EVENTS, fn, {"ec": counts, **values, "events": some}, way="up")]
 
     async def serve(self, stream: ByteStream, *, login: bool = True) -> None:
         """Log in, and answer until the connection ends."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.carrier import hearing, leading
+from meterlink.drivers.carrier import in_step, leading
 from meterlink.errors import ReplyTimeout
 from meterlink.model.event import EventValue
-from meterlink.model.event_kinds import NODE_JOINED, NODE_POWER_FAIL
+from meterlink.model.event_kinds import NODE_JOINED, NODE_MISSING, NODE_POWER_FAIL, NODE_REFUSED, NODE_STRANGE
 from meterlink.model.zone import CHINA_TIME
+from meterwire.gdw1376.sessions.module_server import ModuleServer
 from tests.support.scripted_module import (
     MAIN,
     METERS,
@@ -99,27 +100,6 @@ def test_a_report_is_confirmed_only_when_it_has_been_kept() -> None:
     bench.run(story)
 
 
-def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
-    """A module gone mad would eat our memory, or its line."""
-    bench = bench_of()
-
-    async def story(bench: Bench) -> None:
-        await bench.owner.until_ready()
-        for number in range(3_000):
-            bench.module.server.give_up()
-            values = {
-                "device_type": 1,
-                "protocol": 4,
-                "len": 7,
-                "payload": b"\x01" + number.to_bytes(6, "big"),
-            }
-            await bench.module.report(0x06, 5, values)
-        assert energy(ONE) == await bench.octets(ONE)
-        assert hearing.CALLS_KEPT >= len(bench.reports)
-
-    bench.run(story)
-
-
 @pytest.mark.parametrize(
     ("values", "kind", "addresses"),
     [
@@ -132,7 +112,11 @@ def test_a_flood_of_reports_is_bounded_and_costs_the_reads_nothing() -> None:
             [ONE],
         ),
         ({"device_type": 1, "protocol": 4, "payload": "01 0100"}, NODE_POWER_FAIL, []),
-        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 010000000000"}, NODE_REFUSED, [ONE]),
+        ({"device_type": 2, "protocol": 5, "payload": "010000000000 010000000000"}, NODE_REFUSED, [ONE, ONE]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 0a0000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 5, "payload": "01 02 010000000000"}, "passed_on_frames", [MAIN]),
+        ({"device_type": 1, "protocol": 6, "payload": "01 010000000000"}, "passed_on_frames", [MAIN]),
         ({"device_type": 1, "protocol": 2, "payload": energy(ONE).hex()}, "reported_values", [ONE]),
         ({"device_type": 1, "protocol": 2, "payload": TRIP.hex()}, "passed_on_frames", [MAIN]),
     ],
@@ -165,6 +149,49 @@ def test_what_a_meter_told_its_module_stands_beside_its_frame() -> None:
         told = {value.item: str(value.content) for value in part.values if isinstance(value, EventValue)}
         assert {"forward_active_energy": "123456.78", "frame.1": energy(ONE).hex().upper()} == told
         assert ONE == part.address
+
+    bench.run(story)
+
+
+def test_numbers_begin_anew_with_the_module() -> None:
+    """A second failure of power after a reset would be taken for the first, confirmed and forgotten."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        for _ in range(2):
+            await bench.module.report(0x06, 5, failed)
+            await asyncio.sleep(1)
+            await bench.module.begin_anew()
+            await asyncio.sleep(60)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        assert first.key != second.key, "the journal keeps one of two with one key"
+
+    bench.run(story)
+
+
+def test_what_was_told_before_a_reset_confirms_nothing_after_it() -> None:
+    """The number of an old report is that of a new one, which would be confirmed before it is kept."""
+    bench = bench_of()
+    failed = {"device_type": 1, "protocol": 4, "len": 7, "payload": b"\x01" + bytes.fromhex(ONE)}
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await bench.module.report(0x06, 5, failed)
+        await asyncio.sleep(1)
+        await bench.module.begin_anew()
+        await asyncio.sleep(60)
+        bench.module.server = ModuleServer()
+        await bench.module.report(0x06, 5, {**failed, "payload": b"\x02" + bytes.fromhex(ONE)})
+        await asyncio.sleep(1)
+        first, second = (one for one in bench.reports if "06-F5" in one.summary)
+        first.acknowledge()
+        await asyncio.sleep(1)
+        assert 1 == bench.module.server.open_reports
+        second.acknowledge()
+        await asyncio.sleep(1)
+        assert 0 == bench.module.server.open_reports
 
     bench.run(story)
 
@@ -210,5 +237,68 @@ def test_a_request_for_everybody_is_refused_and_nothing_leaves() -> None:
             with pytest.raises(ReplyTimeout, match="not that of one meter"):
                 await bench.octets(ONE, 0, asked_for_energy(address))
         assert not bench.module.frames
+
+    bench.run(story)
+
+
+_STRANGER = "000000000777"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_nodes_that_move_are_told_and_brought_in_step_at_once(refused: bool) -> None:
+    """A stranger in the area, or a meter that the module lost, would be known a day later."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        bench.module.nodes.remove(ONE)
+        bench.module.nodes.append(_STRANGER)
+        if refused:
+            await bench.module.report(
+                0x06, 5, {"device_type": 1, "protocol": 5, "len": 1, "payload": b"\x01"}
+            )
+        else:
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+        await asyncio.sleep(10)
+        assert ([ONE], [_STRANGER]) == (told(NODE_MISSING, bench), told(NODE_STRANGE, bench))
+        assert ONE in bench.module.nodes
+        assert asked < bench.module.asked(0x10, 1)
+
+    bench.run(story)
+
+
+def test_nodes_that_move_all_the_time_are_compared_now_and_then() -> None:
+    """A module that reports nodes without end would read its table instead of meters."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        asked = bench.module.asked(0x10, 2)
+        pages = asked
+        for _ in range(120):
+            await asyncio.sleep(30)
+            nodes = {"count": 1, "nodes": [{"addr": _STRANGER, "protocol": 2, "index": 1}]}
+            await bench.module.report(0x06, 1, nodes)
+            bench.module.server.give_up()
+        compared = (bench.module.asked(0x10, 2) - asked) // pages
+        assert 3600 // in_step.MOVED_MIN_S - 1 <= compared <= 3600 // in_step.MOVED_MIN_S
+
+    bench.run(story)
+
+
+def test_a_node_that_is_where_it_is_known_to_be_is_no_news() -> None:
+    """Each meter that comes back after a failure of power would have the whole table read."""
+    bench = bench_of()
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        asked = bench.module.asked(0x10, 1)
+        await bench.module.report(0x06, 1, {"count": 1, "nodes": [{"addr": ONE, "protocol": 2, "index": 1}]})
+        await asyncio.sleep(in_step.MOVED_MIN_S)
+        assert asked == bench.module.asked(0x10, 1)
 
     bench.run(story)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,7 @@ from meterlink.bus.endurance import (
     UNASKED_OCTETS_PER_S,
     Endurance,
 )
+from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import Report, ReportQueue
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -66,6 +68,11 @@ def test_an_answer_may_be_long() -> None:
     assert "answers" in _heard(endurance, 16_384, frames=1, answers=True)
 
 
+EVENT = ReportedEvent(
+    address="1", kind="unread_report", occurred_at=None, ended_at=None, values=(), source="test"
+)
+
+
 def _report(terminal: str, number: int) -> Report:
     return Report(
         terminal=terminal,
@@ -107,3 +114,27 @@ def test_who_has_most_waiting_makes_room() -> None:
         return found
 
     assert ["mad/0", "good/0", "mad/1"] == asyncio.run(story())
+
+
+def test_long_reports_have_a_limit_of_their_own() -> None:
+    """A thousand reports of thousands of values each would fill the memory."""
+
+    def long(terminal: str, number: int, parts: int) -> Report:
+        return replace(_report(terminal, number), parts=(EVENT,) * parts)
+
+    async def story() -> list[str]:
+        queue = ReportQueue(parts_max=10)
+        for number in range(2):
+            queue.put(long("mad", number, 4))
+        queue.put(long("good", 0, 2))
+        assert 0 == queue.dropped
+        queue.put(long("good", 1, 1))
+        assert 1 == queue.dropped
+        found = [(await queue.take()).key for _ in range(3)]
+        queue.put(long("mad", 2, 11))
+        assert 1 == queue.dropped, "it is alone"
+        queue.put(long("good", 2, 1))
+        assert 2 == queue.dropped
+        return [*found, (await queue.take()).key]
+
+    assert ["mad/0", "good/0", "good/1", "good/2"] == asyncio.run(story())

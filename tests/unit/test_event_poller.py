@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from meterlink.acquisition.event_poller import COUNT_AGAIN_MAX, EventPoller
-from meterlink.acquisition.looks import Looks, Mixed
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.drivers.events import EventCounts, EventRecords, ReportedEvent, kinds_of
 from meterlink.errors import Refused, ReplyTimeout
@@ -27,8 +27,8 @@ _MINUTE = timedelta(minutes=1)
 _KINDS = ("event_clear", "cover_open", "power_down")
 
 
-async def _nobody(mixed: Mixed) -> None:
-    raise AssertionError(f"no meter is looked at beside its events: {mixed}")
+async def _nobody(found: object) -> None:
+    raise AssertionError(f"no meter is looked at beside its events: {found}")
 
 
 class _Memory:
@@ -108,7 +108,14 @@ class _Bench:
                     line=SimpleNamespace(name="line1"),  # type: ignore[arg-type]
                     driver=self.memory,  # type: ignore[arg-type]
                     keeper=journal,
-                    looks=Looks({}, shown={}, tell_mixed=_nobody, clock=self.sim.clock, zone=CHINA_TIME),
+                    looks=Looks(
+                        {},
+                        shown={},
+                        tell_mixed=_nobody,
+                        tell_settles_else=_nobody,
+                        clock=self.sim.clock,
+                        zone=CHINA_TIME,
+                    ),
                     events=journal.events,
                     ledger=journal.ledger,
                     clock=self.sim.clock,

@@ -118,7 +118,7 @@ def test_f24_what_is_stuck_is_named_and_feeds_nobody(tmp_path: Path, part: str) 
     simulation.run(program())
 
 
-def test_f25_a_day_of_readings_needs_no_more_memory_than_an_hour(tmp_path: Path) -> None:
+def test_f25_the_journal_takes_thousands_of_readings_in_256_mb(tmp_path: Path) -> None:
     """F25: what grows with the journal would end at the limit of the service, on a gateway of 256 MB."""
     program = f"""
 import asyncio, resource, sys

@@ -13,7 +13,7 @@ from meterlink.journal import ledger as ledger_module
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Due, Ledger, Planned, Series
 from meterlink.journal.ledger_rows import TAKEN_AFTER
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, INSTANT
 from meterlink.model.reading import Record
 from meterlink.model.slot import (
     DAY_S,
@@ -306,6 +306,29 @@ async def test_who_lived_until_when(tmp_path: Path) -> None:
     clock.advance(3600)
     async with Journal.open(tmp_path / "j", clock=clock) as journal:
         assert EPOCH + timedelta(hours=12, seconds=60) == await journal.ledger.lived_until()
+
+
+@pytest.mark.asyncio
+async def test_what_is_open_of_the_moment_is_lost_when_its_slot_has_ended(tmp_path: Path) -> None:
+    """A slot that a stopped daemon left open would be to come for ever, or a day be lost in its morning."""
+    async with Journal.open(tmp_path / "j", clock=_clock()) as journal:
+        ledger, day = journal.ledger, Series("m1", INSTANT, 86_400)
+        event, other = Series("m1", EVENT, 60), Series("m2", INSTANT, 60)
+        keys = [one.key(EPOCH) for one in (_MOMENT, day, event, other)]
+        await ledger.put_off(keys, Reason.SILENT, tries=2)
+        await ledger.put_off(keys[:1], Reason.BAD_DATA, note="no", tries=1)
+        await ledger.over([_MOMENT], EPOCH + timedelta(seconds=59))
+        found = [await _standing(ledger, one, EPOCH) for one in (_MOMENT, day, event, other)]
+        assert {State.DUE} == {one.state for one in found if one}
+        await ledger.over([Series("m1", INSTANT, 900)], EPOCH + timedelta(seconds=60))
+        found = [await _standing(ledger, one, EPOCH) for one in (_MOMENT, day, event, other)]
+        assert [State.EXPIRED, State.DUE, State.DUE, State.DUE] == [one.state for one in found if one]
+        lost = found[0]
+        assert lost is not None
+        assert (Reason.BAD_DATA, 3, "no") == (lost.reason, lost.tries, lost.note), "what was said of it stays"
+        await ledger.kept(keys[:1])
+        late = await _standing(ledger, _MOMENT, EPOCH)
+        assert late is not None and late.state is State.KEPT
 
 
 @pytest.mark.asyncio

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import pytest
 
-from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, Sight
+from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, SettlesElse, Sight
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -17,7 +18,7 @@ from meterlink.drivers.choose import driver_for
 from meterlink.drivers.looks import Looker
 from meterlink.errors import BusFull, LineLost, MeterlinkError, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, MONTHLY_FREEZE, DataClass
-from meterlink.model.look import NOT_LOOKED, Look
+from meterlink.model.look import NOT_LOOKED, Look, SettlementDay
 from meterlink.model.protocols import MeterProtocol
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.memory import memory_line
@@ -34,6 +35,7 @@ from meterwire.dlt645.link.functions import EDITIONS
 from tests.support.simulated import Duplex
 
 _ADDRESS = "000000000161"
+_T = TypeVar("_T")
 _NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 
 
@@ -56,7 +58,13 @@ class _Looker:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails: MeterlinkError | None = None
+        self.fails_at = ""
         self.number = _ADDRESS
+        self.settles: SettlementDay | None = SettlementDay(1, 0)
+
+    async def settles_on(self, address: str, priority: Priority) -> SettlementDay | None:
+        self._note("settlement")
+        return self.settles
 
     async def meter_number(self, address: str, priority: Priority) -> str | None:
         self._note("number")
@@ -72,25 +80,39 @@ class _Looker:
 
     def _note(self, what: str) -> None:
         self.asked.append(what)
-        if self.fails is not None:
+        if self.fails is not None and what.startswith(self.fails_at):
             raise self.fails
 
 
 class _Bench:
-    def __init__(self, numbered: Sequence[str] = ("m1",)) -> None:
+    def __init__(self, numbered: Sequence[str] = ("m1",), reading_day: int | None = None) -> None:
         self.clock, self.looker = _Clock(), _Looker()
+        self.settles_else: list[SettlesElse] = []
         self.shown: dict[str, Look] = {}
         self.mixed: list[Mixed] = []
         sights = {
-            name: Sight(address=_ADDRESS, looker=self.looker, number=_ADDRESS if name in numbered else "")
+            name: Sight(
+                address=_ADDRESS,
+                looker=self.looker,
+                number=_ADDRESS if name in numbered else "",
+                reading_day=reading_day,
+            )
             for name in ("m1", "m2")
         }
         self.looks = Looks(
-            sights, shown=self.shown, tell_mixed=self._tell_mixed, clock=self.clock, zone=CHINA_TIME
+            sights,
+            shown=self.shown,
+            tell_mixed=self._tell_mixed,
+            tell_settles_else=self._tell_settles_else,
+            clock=self.clock,
+            zone=CHINA_TIME,
         )
 
     async def _tell_mixed(self, mixed: Mixed) -> None:
         self.mixed.append(mixed)
+
+    async def _tell_settles_else(self, found: SettlesElse) -> None:
+        self.settles_else.append(found)
 
     async def asked(self, data_class: DataClass = DAILY_FREEZE, meter: str = "m1") -> list[str]:
         self.looker.asked.clear()
@@ -112,6 +134,31 @@ async def test_once_a_day_and_the_number_once_a_week() -> None:
     look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=at, status_word=4)
     assert {"m1": look} == bench.shown
     assert [] == bench.mixed
+
+
+@pytest.mark.asyncio
+async def test_the_settlement_day_is_looked_at_each_week_behind_a_freeze() -> None:
+    """SCH-02: a meter that settles on another day than its account would be billed by the wrong register."""
+    bench, settlement = _Bench(reading_day=5), []
+    assert [] == await bench.asked(INSTANT, "m2")
+    for passed in range(15):
+        bench.clock.passed = timedelta(days=passed)
+        settlement.append((await bench.asked(meter="m2")).count("settlement"))
+    assert [0, 7, 14] == [passed for passed, asked in enumerate(settlement) if asked]
+    told = SettlesElse(meter="m2", shown=SettlementDay(1, 0), expected=SettlementDay(5, 0))
+    assert [told] * 3 == bench.settles_else
+    for settles, is_told in ((SettlementDay(5, 0), False), (SettlementDay(5, 8), True), (None, False)):
+        bench.looks.forget()
+        bench.settles_else.clear()
+        bench.looker.settles = settles
+        assert "settlement" in await bench.asked(meter="m2")
+        assert is_told == bool(bench.settles_else)
+    bench.looks.forget()
+    bench.looker.fails, bench.looker.fails_at = ReplyTimeout("nothing"), "settlement"
+    assert ["clock", "word", "settlement"] == await bench.asked(meter="m2")
+    bench.looker.fails = None
+    bench.clock.passed += timedelta(seconds=AGAIN_S)
+    assert ["settlement"] == await bench.asked(meter="m2"), "what was not answered is asked again"
 
 
 @pytest.mark.asyncio
@@ -180,9 +227,31 @@ async def test_a_look_that_fails_costs_no_reading(error: MeterlinkError) -> None
 
 def _looked(meter: Meter | Meter698, protocol: MeterProtocol, start: datetime = _NOON) -> Look:
     """What a simulated meter tells."""
+
+    async def look(looker: Looker) -> Look:
+        return Look(
+            meter_number=await looker.meter_number(_ADDRESS, Priority.BILLING),
+            clock_ahead=await looker.clock_ahead(_ADDRESS, Priority.BILLING),
+            status_word=await looker.status_word(_ADDRESS, Priority.BILLING),
+        )
+
+    return _told(meter, protocol, start, look)
+
+
+def _settles_on(meter: Meter | Meter698, protocol: MeterProtocol) -> SettlementDay | None:
+    return _told(meter, protocol, _NOON, lambda looker: looker.settles_on(_ADDRESS, Priority.CURVE))
+
+
+def _told(
+    meter: Meter | Meter698,
+    protocol: MeterProtocol,
+    start: datetime,
+    look: Callable[[Looker], Awaitable[_T]],
+) -> _T:
+    """What somebody finds who looks at a simulated meter."""
     simulation = Simulation(start=start)
 
-    async def program() -> Look:
+    async def program() -> _T:
         near, far = memory_line()
 
         async def opener() -> ByteStream:
@@ -196,14 +265,10 @@ def _looked(meter: Meter | Meter698, protocol: MeterProtocol, start: datetime = 
         looker = Looker(driver=driver, line=line, clock=simulation.clock, zone=CHINA_TIME)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(line.run()), group.create_task(meters.serve(Duplex(far)))]
-            look = Look(
-                meter_number=await looker.meter_number(_ADDRESS, Priority.BILLING),
-                clock_ahead=await looker.clock_ahead(_ADDRESS, Priority.BILLING),
-                status_word=await looker.status_word(_ADDRESS, Priority.BILLING),
-            )
+            found = await look(looker)
             for task in tasks:
                 task.cancel()
-        return look
+        return found
 
     return simulation.run(program())
 
@@ -257,6 +322,18 @@ class _Mute(Meter):
             return said._replace(frame=said.frame._replace(data=b"\x02", abnormal=True))
         data = said.frame.data[:4] + bytes([self._fill]) * len(said.frame.data[4:])
         return said._replace(frame=said.frame._replace(data=data))
+
+
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt645-1997", "dlt698.45"])
+def test_each_protocol_tells_when_it_settles(protocol: MeterProtocol) -> None:
+    """SCH-02: meters of one protocol would all be taken for right, or all for wrong."""
+    assert SettlementDay(1, 0) == _settles_on(_meter(protocol), protocol)
+
+
+@pytest.mark.parametrize("fill", [None, 0xEE, 0xFF, 0x99, 0x66])
+def test_what_a_meter_does_not_tell_of_its_settlement_is_no_mismatch(fill: int | None) -> None:
+    """SCH-02: a day that is not in use, 9999, would raise an alarm each week."""
+    assert _settles_on(_Mute(fill), "dlt645-2007") is None
 
 
 @pytest.mark.parametrize("fill", [None, 0xEE, 0xFF])

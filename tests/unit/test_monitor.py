@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,7 +16,7 @@ from meterlink.errors import LineBusy
 from meterlink.journal import work as journal_work
 from meterlink.journal.work import JournalWork
 from meterlink.metrics.exposition import exposition
-from meterlink.metrics.numbers import LineNumbers, Numbers, SinkNumbers
+from meterlink.metrics.numbers import LINES_MAX, OTHER_LINES, LineNumbers, Numbers, SinkNumbers
 
 _NUMBERS = Numbers(
     version="1.2",
@@ -150,3 +151,22 @@ def test_a_disk_is_stuck_when_nothing_comes_back() -> None:
         assert not work.is_stuck(150.0 + limit_s), "something came back: it is only slow"
         assert work.is_stuck(150.1 + limit_s)
     assert not work.is_stuck(1e9)
+
+
+@pytest.mark.parametrize(
+    ("lines", "series"), [(LINES_MAX, LINES_MAX), (LINES_MAX + 1, LINES_MAX + 1), (3_000, LINES_MAX + 1)]
+)
+def test_lines_beyond_the_limit_are_one(lines: int, series: int) -> None:
+    """A roster that names each meter's line by URL would bring the database of numbers down."""
+    one = LineNumbers(exchanges={"answered": 3, "silent": 1}, seconds=2.5)
+    many = replace(_NUMBERS, lines={f"tcp://127.0.0.1:{n}": one for n in range(lines)})
+    families = {one.name: one for one in text_string_to_metric_families(exposition(many).decode())}
+    took = families["meterlink_exchange_seconds"].samples
+    names = {sample.labels["line"] for sample in took}
+    assert series == len(names)
+    assert (lines > LINES_MAX) == (OTHER_LINES in names)
+    ended = families["meterlink_exchanges"].samples
+    assert 2 * series == len(ended)
+    assert 4 * lines == sum(sample.value for sample in ended), "none is forgotten"
+    assert 4 * lines == sum(sample.value for sample in took if sample.name.endswith("_count"))
+    assert [lines] == [sample.value for sample in families["meterlink_lines"].samples]

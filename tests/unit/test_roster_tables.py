@@ -440,3 +440,13 @@ def test_a_json_that_is_no_export_says_what_is_wrong(tmp_path: Path) -> None:
         path.write_text(text, encoding="latin-1")
         with pytest.raises(ConfigError, match=r"e\.json: "):
             read_json(path)
+
+
+def test_the_broadcast_address_is_told_as_such_in_both_languages() -> None:
+    """Who reads Chinese would format his column as text, again and again."""
+    found = sheet(f"{_FIRST}m1 | 999999999999 | line1 |\n")
+    assert ([], [(2, "address")]) == (found.meters, told(found.faults))
+    said = found.faults[0].words
+    assert "999999999999 is the broadcast address: no meter answers to it" in said.en
+    assert "999999999999 是广播地址,没有电能表以它应答" in said.zh
+    assert "“文本”格式" not in said.zh

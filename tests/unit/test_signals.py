@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
 
-from meterlink.daemon.programs import LOOP_BACK_S, until_signal
+from meterlink.daemon.programs import LEFT_EXIT, LOOP_BACK_S, until_signal
 from meterlink.daemon.signals import hearing
 
 _CALLS = 2_000
@@ -52,3 +53,36 @@ def test_a_program_has_the_interpreter_back_soon_and_leaves_it_as_it_was() -> No
     until_signal(program)
     assert [pytest.approx(LOOP_BACK_S)] == seen
     assert before_s == sys.getswitchinterval()
+
+
+LEAVES_SOMETHING = """
+import asyncio, signal
+from meterlink.daemon import supervise
+from meterlink.daemon.programs import until_signal
+supervise.CUT_PATIENCE_S = supervise.CUT_AGAIN_S = 0.05
+
+async def stubborn():
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            pass
+
+async def program(stop):
+    task = asyncio.get_running_loop().create_task(stubborn(), name="stubborn")
+    await asyncio.sleep(0)
+    signal.raise_signal(signal.SIGTERM)
+    await stop.wait()
+
+until_signal(program)
+"""
+
+
+def test_a_program_ends_whatever_is_left() -> None:
+    """A task that nobody can end would keep the process until it is killed."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEAVES_SOMETHING], capture_output=True, text=True, timeout=15, check=False
+    )
+    assert LEFT_EXIT == done.returncode
+    assert "left_behind" in done.stdout + done.stderr
+    assert "stubborn" in done.stdout + done.stderr

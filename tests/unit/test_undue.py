@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -82,9 +83,33 @@ def test_each_reason_has_its_own_sentence(
 
 
 def test_a_plan_that_has_never_asked_a_meter_says_so() -> None:
-    """A meter whose protocol has no curves would look as if somebody had forgotten a plan."""
+    """A meter that no plan has come to would look as if somebody had forgotten a plan."""
     told = _told(_NIGHT, _CURVE, began={_FREEZE.series("m1"): _NIGHT})
     assert (Undue.NOT_ASKED, True) == (told["undue"], "never asked this meter by load (curve)" in told["en"])
+
+
+def test_what_a_protocol_has_not_is_said_so() -> None:
+    """The night of a meter of 1997, which freezes none, would look as if it had come into service later."""
+    scene = Scene(
+        plans=(_FREEZE, _CURVE, _MOMENT),
+        lacked=(_FREEZE, _CURVE),
+        began={_MOMENT.series("m1"): _NIGHT},
+        in_service_since=None,
+        in_service_until=None,
+        now=_NOW,
+        zone=CHINA_TIME,
+    )
+    alone = undue("m1", _NIGHT - _DAY, replace(scene, plans=(_FREEZE,)))
+    assert Undue.NO_SUCH_DATA == alone["undue"]
+    assert alone["en"].endswith("its protocol has no such data as daily (daily_freeze) asks for")
+    assert alone["zh"].endswith("其规约没有此类数据:daily (daily_freeze)")
+    beside = undue("m1", _NIGHT - _DAY, scene)
+    assert Undue.BEFORE_BEGIN == beside["undue"]
+    assert "its collection began later, with moment (instant) 2026-11-22 00:00" in beside["en"]
+    assert beside["en"].endswith(
+        "; its protocol has no such data as daily (daily_freeze), load (curve) asks for"
+    )
+    assert beside["zh"].endswith(";其规约没有此类数据:daily (daily_freeze), load (curve)")
 
 
 def test_both_languages_know_all_reasons() -> None:

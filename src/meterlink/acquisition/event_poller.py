@@ -25,7 +25,8 @@ from meterlink.acquisition.keeping import Keeper, Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.acquisition.poller import Poller, Task
+from meterlink.acquisition.poller import Poller
+from meterlink.acquisition.rounds import Task
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for

@@ -1,16 +1,25 @@
-"""Values of the moment: each item once in each slot, and never after its end, when it would be another's."""
+"""Values of the moment: each item once in each slot, and never after its end, when it would be another's.
+
+Until that end a slot stays open: whoever was silent, or sent what is no good, is put aside and asked again,
+ever more seldom (``put_aside``), and a line that was down is tried again. What is read late in a slot is the
+slot's, and says itself when it was taken.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import structlog
 
-from meterlink.acquisition.plans import Point
-from meterlink.acquisition.poller import Poller, Task
+from meterlink.acquisition.plans import Plan, Point
+from meterlink.acquisition.poller import LATE_ANSWER_S, Poller
+from meterlink.acquisition.put_aside import PutAside
+from meterlink.acquisition.rounds import NO_TRY, Task
 from meterlink.bus.queue import Priority
+from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Brought, MeterAnswer
 from meterlink.drivers.together import each_alone
 from meterlink.errors import BadAnswer, Refused
@@ -24,6 +33,11 @@ class InstantPoller(Poller):
     """A plan of class ``instant`` or ``status`` on one line: as many items in an exchange as the meter takes
     together; see ``Poller``.
     """
+
+    def __init__(self, *, plan: Plan, clock: Clock, **rest: Any) -> None:
+        super().__init__(plan=plan, clock=clock, **rest)
+        self._aside = PutAside(plan, clock)
+        self._line_trouble = ""
 
     @property
     def _is_status(self) -> bool:
@@ -48,6 +62,50 @@ class InstantPoller(Poller):
             if not task.items and not task.any_kept:
                 await self._slots.refused(task.point.meter, slot, "refused already today")
         return self._in_turn(tasks)
+
+    # --- one round -------------------------------------------------------------------------
+
+    async def _round(self, slot: datetime) -> None:
+        aside, is_first = self._aside, True
+        aside.begin(await self._due(slot))
+        while aside.left and not self._over(slot):
+            self._woken.clear()
+            if self._left_s(slot) <= LATE_ANSWER_S and not is_first:
+                await wait_for(self._woken, self._left_s(slot))  # the next slot may not wait for this one's
+            elif ready := aside.take():
+                self._line_trouble = ""
+                aside.put(await self._pass(ready, slot))
+                await self._note_open(slot)
+                is_first = False
+            else:
+                await wait_for(self._woken, min(aside.wait_s(), self._left_s(slot)))
+        if aside.left and not self._stop.is_set():
+            await self._note_missed(aside.left, slot)
+
+    async def _read_meter(self, task: Task, slot: datetime) -> None:
+        """Read a meter, unless the line has failed in this pass: then it is tried again with the next."""
+        if self._line_trouble:
+            task.trouble = Reason.LINE_DOWN, self._line_trouble
+            return
+        await super()._read_meter(task, slot)
+        if task.items and task.trouble is not None and task.trouble[0] is Reason.LINE_DOWN:
+            self._line_trouble = task.trouble[1]
+
+    async def _note_open(self, slot: datetime) -> None:
+        """Say why a slot is not kept so far, once a budget of tries is spent, and after each try then."""
+        news = {}
+        for task in self._aside.left:
+            if task.trouble is None or self._over(slot):
+                continue
+            if task.is_news and (task.trouble[0] in NO_TRY or task.tries >= self._plan.tries):
+                news[task.point.meter] = task
+        tries = {meter: task.untold_tries for meter, task in news.items()}
+        why = {meter: task.trouble for meter, task in news.items() if task.trouble is not None}
+        await self._slots.put_off(slot, why, tries)
+        for meter, (reason, _) in why.items():
+            news[meter].told = reason, news[meter].tries
+
+    # --- one meter -------------------------------------------------------------------------
 
     async def _ask(self, task: Task, slot: datetime) -> None:
         bad: list[str] = []
@@ -109,6 +167,7 @@ class InstantPoller(Poller):
         """Keep what one exchange brought of a meter; the last of its items settles the slot."""
         point = task.point
         self._note_answers(point)
+        self._aside.answers(point.meter)
         await self._looks.renew(point.meter, self._plan.data_class)
         await self._keeper.keep(
             point.meter,

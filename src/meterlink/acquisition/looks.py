@@ -1,5 +1,6 @@
 """What meters show beside their values, read when their readings need it: the number when a meter is first
-read, then each week and when it was silent; clock and status word on each day that freezes of it are kept.
+read, then each week and when it was silent; clock and status word on each day that freezes of it are kept;
+its first settlement day each week, behind a freeze.
 
 A look comes behind the reading that it is for, while the meter is known to answer, and never costs a reading:
 when the line fails meanwhile, the reading is kept without it, and the next one tries again after a pause.
@@ -18,10 +19,12 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
 from meterlink.model.data_classes import FREEZES, DataClass
-from meterlink.model.look import NOT_LOOKED, Look
+from meterlink.model.look import NOT_LOOKED, Look, SettlementDay
 
 NUMBER_EVERY: Final = timedelta(days=7)
 """How often the number of a meter is read. Source: VEE-10."""
+SETTLEMENT_EVERY: Final = timedelta(days=7)
+"""How often the settlement day of a meter is read. Source: SCH-02."""
 AGAIN_S: Final = 3_600.0
 """After a look that failed nobody looks sooner; nor at the number of one that is silent time and again."""
 
@@ -40,6 +43,9 @@ class Looking(Protocol):
     async def clock_ahead(self, address: str, priority: Priority) -> timedelta | None:
         """How far its clock is ahead of ours."""
 
+    async def settles_on(self, address: str, priority: Priority) -> SettlementDay | None:
+        """The first day of a month on which it settles."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
@@ -49,12 +55,14 @@ class Sight:
         address: of it.
         looker: looks.
         number: that the roster says; empty: none, so that it is not worth reading.
+        reading_day: that the roster says; ``None``: its settlement day is not looked at.
 
     """
 
     address: str
     looker: Looking
     number: str = ""
+    reading_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +81,28 @@ class Mixed:
     expected: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlesElse:
+    """A meter that does not settle when its account is read. Source: SCH-02.
+
+    Args:
+        meter: our id.
+        shown: when it settles.
+        expected: the roster's reading day, at 00:00.
+
+    """
+
+    meter: str
+    shown: SettlementDay
+    expected: SettlementDay
+
+
 @dataclass(slots=True)
 class _Known:
     """When a meter was looked at."""
 
     number_on: date | None = None
+    settlement_on: date | None = None
     number_rests_until: float = 0.0
     day: date | None = None
     rests_until: float = 0.0
@@ -90,6 +115,7 @@ class Looks:
         sights: each of them, by our id.
         shown: what they showed is written here, by our id, for whoever judges.
         tell_mixed: is told when one has another number than it should.
+        tell_settles_else: is told when one settles on another day than its reading day.
         clock: wall and monotonic time.
         zone: whose days count.
 
@@ -101,6 +127,7 @@ class Looks:
         *,
         shown: dict[str, Look],
         tell_mixed: Callable[[Mixed], Awaitable[None]],
+        tell_settles_else: Callable[[SettlesElse], Awaitable[None]],
         clock: Clock,
         zone: tzinfo,
     ) -> None:
@@ -109,6 +136,7 @@ class Looks:
         self._silent: set[str] = set()
         self._shown = shown
         self._tell_mixed = tell_mixed
+        self._tell_settles_else = tell_settles_else
         self._clock = clock
         self._zone = zone
         self.forget()
@@ -156,10 +184,12 @@ class Looks:
         today = self._clock.utc_now().astimezone(self._zone).date()
         priority = Priority.BILLING if data_class in FREEZES else Priority.CURVE
         sight = self._sights[meter]
-        if sight.number and _is_due(known.number_on, today):
+        if sight.number and _is_due(known.number_on, today, NUMBER_EVERY):
             await self._look_at_number(known, meter, today, priority)
         if data_class in FREEZES and known.day != today:
             await self._look_at_day(known, meter, today, priority)
+        if data_class in FREEZES and _is_due(known.settlement_on, today, SETTLEMENT_EVERY):
+            await self._look_at_settlement(known, meter, today)
 
     # What is asked counts as known meanwhile, so that another plan does not ask the same.
 
@@ -189,7 +219,21 @@ class Looks:
             self._shown.get(meter, NOT_LOOKED), clock_ahead=ahead, clock_at=at, status_word=word
         )
 
+    async def _look_at_settlement(self, known: _Known, meter: str, today: date) -> None:
+        sight, before, known.settlement_on = self._sights[meter], known.settlement_on, today
+        if sight.reading_day is None:
+            return
+        try:
+            shown = await sight.looker.settles_on(sight.address, Priority.CURVE)
+        except BaseException:
+            known.settlement_on = before
+            raise
+        expected = SettlementDay(sight.reading_day, 0)
+        if shown is not None and shown != expected:
+            _log.warning("settles_else", meter=meter, shown=str(shown), expected=str(expected))
+            await self._tell_settles_else(SettlesElse(meter=meter, shown=shown, expected=expected))
 
-def _is_due(number_on: date | None, today: date) -> bool:
-    """Whether the number is to be read, again or for the first time; also when the clock was set back."""
-    return number_on is None or not timedelta() <= today - number_on < NUMBER_EVERY
+
+def _is_due(looked_on: date | None, today: date, every: timedelta) -> bool:
+    """Whether it is looked again, or for the first time; also when the clock was set back."""
+    return looked_on is None or not timedelta() <= today - looked_on < every

@@ -37,10 +37,8 @@ class PassingLedger(Protocol):
     async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
         """See ``Ledger.refused``."""
 
-    async def expired(
-        self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
-    ) -> None:
-        """See ``Ledger.expired``."""
+    async def over(self, series: Sequence[Series], now: datetime) -> None:
+        """See ``Ledger.over``."""
 
     async def put_off(
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
@@ -91,14 +89,32 @@ class PassingSlots:
         """The meter has nothing of what the plan asks for."""
         await self._patience.until_done(partial(self._ledger.refused, [self.key(meter, slot)], note=words))
 
-    async def missed(self, slot: datetime, why: Mapping[str, tuple[Reason, str]], tries: int) -> None:
-        """A slot is over; by meter, why it is not kept."""
-        for reason, note in sorted(set(why.values())):
-            keys = [self.key(meter, slot) for meter in why if why[meter] == (reason, note)]
-            is_remembered = self._plan.data_class == EVENT
-            end = self._ledger.put_off if is_remembered else self._ledger.expired
-            work = partial(end, keys, reason, note=note, tries=tries)
+    async def put_off(
+        self, slot: datetime, why: Mapping[str, tuple[Reason, str]], tries: Mapping[str, int]
+    ) -> None:
+        """A slot is not kept so far; by meter, why not, and how often it was asked since that was told."""
+        told = {meter: (reason, note, tries[meter]) for meter, (reason, note) in why.items()}
+        for reason, note, count in sorted(set(told.values())):
+            keys = [self.key(meter, slot) for meter in told if told[meter] == (reason, note, count)]
+            work = partial(self._ledger.put_off, keys, reason, note=note, tries=count)
             await self._patience.until_done(work)
+
+    async def missed(
+        self,
+        slot: datetime,
+        meters: Sequence[str],
+        why: Mapping[str, tuple[Reason, str]],
+        tries: Mapping[str, int],
+    ) -> None:
+        """A slot is over; of some there is more to tell, see ``put_off``."""
+        await self.put_off(slot, why, tries)
+        await self.over(meters, self._plan.end_of(slot))
+
+    async def over(self, meters: Sequence[str], now: datetime) -> None:
+        """Values of the moment that are open of slots which have ended are lost, whoever left them so."""
+        if self._plan.data_class != EVENT:
+            series = [self._plan.series(meter) for meter in meters]
+            await self._patience.until_done(partial(self._ledger.over, series, now))
 
     async def absent(self, meters: Sequence[str], slot: datetime) -> None:
         """Nobody was there since the last slot of each meter that is known, until this one.
@@ -106,6 +122,7 @@ class PassingSlots:
         What of that time the meter was out of service says so, and is not counted.
         """
         await self.set_back(meters, slot)  # perhaps between two starts
+        await self.over(meters, slot)
         series = [self._plan.series(meter) for meter in meters]
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
         away = await self._patience.until_done(partial(self._ledger.away, meters))

@@ -14,9 +14,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, tzinfo
-from typing import NamedTuple
+from datetime import datetime, tzinfo
 
 import structlog
 
@@ -25,6 +23,7 @@ from meterlink.acquisition.keeping import Keeper, PatientKeeper
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.passing import PassingLedger, PassingSlots
 from meterlink.acquisition.plans import Plan, Point, is_kept
+from meterlink.acquisition.rounds import NO_TRY, Memory, Moment, Task
 from meterlink.bus.line import Line
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import Driver
@@ -42,45 +41,6 @@ _TIMER_SLACK_S = 0.05
 """Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class Task:
-    """What is still to be read of one meter in this round.
-
-    ``any_kept``: something of the slot is kept. ``trouble``: what the last try came to.
-    """
-
-    point: Point
-    items: deque[str]
-    any_kept: bool = False
-    trouble: tuple[Reason, str] | None = None
-
-
-class _Moment(NamedTuple):
-    """What both clocks showed at once."""
-
-    wall: datetime
-    monotonic_s: float
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What a poller remembers between rounds; at most one entry a meter (and item).
-
-    ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
-    After the wall clock was set back ``last_slot`` is older than ``newest_slot``. ``looked`` is when both
-    clocks were looked at for the last slot; ``no_time`` says that the wall clock showed none since.
-    """
-
-    refused: dict[tuple[str, str], date] = field(default_factory=dict)
-    silent: dict[str, float] = field(default_factory=dict)
-    asked: dict[str, int] = field(default_factory=dict)
-    turns: int = 0
-    last_slot: datetime | None = None
-    looked: _Moment | None = None
-    no_time: bool = False
-    newest_slot: datetime | None = None
 
 
 class Poller(ABC):
@@ -122,7 +82,7 @@ class Poller(ABC):
         self._slots = PassingSlots(plan, ledger, line.name)
         self._clock = clock
         self._wall = Wall(line.name, clock)
-        self._memory = _Memory()
+        self._memory = Memory()
         self._stop = asyncio.Event()
         self._woken = asyncio.Event()
 
@@ -230,6 +190,7 @@ class Poller(ABC):
             return
         self._memory.turns += 1
         self._memory.asked[task.point.meter] = self._memory.turns
+        before, task.trouble = task.trouble, None
         try:
             await self._ask(task, slot)
         except ReplyTimeout:
@@ -242,6 +203,10 @@ class Poller(ABC):
             task.trouble = Reason.LINE_DOWN, str(error)  # the line says so itself; the items stay due
         except BusFull as error:
             task.trouble = Reason.LINE_SLOW, str(error)
+        if task.trouble is None:
+            task.trouble = before  # all is read, or the slot is over
+        elif task.trouble[0] not in NO_TRY:
+            task.tries += 1
 
     def _may_still_answer(self, point: Point) -> bool:
         """Whether an answer to the meter's last question could still come, also from an earlier slot."""
@@ -255,10 +220,10 @@ class Poller(ABC):
         """Whether we are to stop, or the wall clock has left the slot, to whichever side."""
         return self._stop.is_set() or self._plan.slot_at(self._clock.utc_now()) != slot
 
-    def _look(self) -> _Moment:
-        return _Moment(self._clock.utc_now(), self._clock.monotonic_s())
+    def _look(self) -> Moment:
+        return Moment(self._clock.utc_now(), self._clock.monotonic_s())
 
-    def _set_by_s(self, now: _Moment) -> float:
+    def _set_by_s(self, now: Moment) -> float:
         """By how much the wall clock was set since the last slot began: more than 0, forward."""
         since = self._memory.looked
         if since is None:
@@ -275,7 +240,7 @@ class Poller(ABC):
 
     # --- what people are told --------------------------------------------------------------
 
-    async def _note_gap(self, last: datetime | None, slot: datetime, looked: _Moment) -> None:
+    async def _note_gap(self, last: datetime | None, slot: datetime, looked: Moment) -> None:
         """Say of the slots between two why nobody came to them."""
         meters = [point.meter for point in self._points]
         if last is None:
@@ -315,16 +280,14 @@ class Poller(ABC):
 
     async def _note_missed(self, failed: Sequence[Task], slot: datetime) -> None:
         missed = sum(len(task.items) for task in failed)
+        name, told = self._plan.name, slot.isoformat()
         _log.info(
-            "slot_incomplete",
-            line=self._line.name,
-            plan=self._plan.name,
-            slot=slot.isoformat(),
-            meters=len(failed),
-            items=missed,
+            "slot_incomplete", line=self._line.name, plan=name, slot=told, meters=len(failed), items=missed
         )
-        why = {task.point.meter: task.trouble or self._never_asked(task.point) for task in failed}
-        await self._slots.missed(slot, why, self._plan.tries)
+        news = [task for task in failed if task.is_news or (task.trouble and task.trouble[0] in NO_TRY)]
+        why = {task.point.meter: task.trouble or self._never_asked(task.point) for task in news}
+        tries = {task.point.meter: task.untold_tries for task in news}
+        await self._slots.missed(slot, [task.point.meter for task in failed], why, tries)
 
     def _never_asked(self, point: Point) -> tuple[Reason, str]:
         """Why nobody came to a meter in a slot."""

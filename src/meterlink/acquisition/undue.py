@@ -1,8 +1,8 @@
 """Why the ledger knows nothing of a slot: one sentence that is true, instead of a list of what may be.
 
-Asked in this order: the time has not come; the meter did not stand there; no plan has such a slot; nobody had
-begun to ask. What is left has passed beside the ledger: a slot that is not over, or one so old that only its
-day is counted.
+Asked in this order: the time has not come; the meter did not stand there; no plan has such a slot; its
+protocol has no such data; nobody had begun to ask. What is left has passed beside the ledger: a slot that is
+not over, or one so old that only its day is counted.
 """
 
 from __future__ import annotations
@@ -23,6 +23,11 @@ LOOK_BACK_DAYS: Final = 31
 
 _BEFORE_IT: Final = {"en": "; the one before it: ", "zh": ";其前的时段:"}
 _BEGAN: Final = {"en": ", with ", "zh": ":"}
+_LACKED: Final = {
+    "en": "; its protocol has no such data as {plans} asks for",
+    "zh": ";其规约没有此类数据:{plans}",
+}
+"""Of other plans with a slot then."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -33,6 +38,7 @@ class Undue(enum.StrEnum):
     BEFORE_SERVICE = "before_service"
     AFTER_SERVICE = "after_service"
     OFF_GRID = "off_grid"
+    NO_SUCH_DATA = "no_such_data"
     NOT_ASKED = "not_asked"
     BEFORE_BEGIN = "before_begin"
     RUNNING = "running"
@@ -57,11 +63,15 @@ SENTENCES: Final[Mapping[Undue, Mapping[str, str]]] = {
         "en": "{meter}: nothing was due at {slot}: no plan has a slot at that time{plans}",
         "zh": "{meter}:{slot}无应采数据:没有采集方案在该时刻有时段{plans}",
     },
+    Undue.NO_SUCH_DATA: {
+        "en": "{meter}: nothing was due at {slot}: its protocol has no such data as {plans} asks for",
+        "zh": "{meter}:{slot}无应采数据:其规约没有此类数据:{plans}",
+    },
     Undue.NOT_ASKED: {
         "en": "{meter}: nothing was due at {slot}: the daemon has never asked this meter by {plans}: it has "
-        "not run with the plan, or the meter's protocol has no such data",
+        "not run with the plan, or has not come to the meter yet",
         "zh": "{meter}:{slot}无应采数据:从未按该方案采集过该电能表:{plans}。采集程序尚未按该方案运行,"
-        "或其规约没有此类数据",
+        "或尚未轮到该电能表",
     },
     Undue.BEFORE_BEGIN: {
         "en": "{meter}: nothing was due at {slot}: its collection began later{plans}",
@@ -90,6 +100,7 @@ class Scene:
 
     Args:
         plans: that hold now.
+        lacked: those of them that pass the meter by, as its protocol has no such data.
         began: of each of its series in the ledger the first slot.
         in_service_since: before that it did not stand there; ``None``: always.
         in_service_until: from then on it does not.
@@ -104,6 +115,7 @@ class Scene:
     in_service_until: datetime | None
     now: datetime
     zone: tzinfo
+    lacked: Sequence[Plan | StoredPlan] = ()
 
 
 def undue(meter: str, slot: datetime, scene: Scene) -> dict[str, str]:
@@ -115,9 +127,10 @@ def undue(meter: str, slot: datetime, scene: Scene) -> dict[str, str]:
         scene: what else is known.
 
     """
-    plans = [plan for plan in scene.plans if _has(plan, slot)]
-    kind, at = next(_kinds(meter, slot, plans, scene))
-    named = ", ".join(_named(plan) for plan in plans[:PLANS_NAMED_MAX])
+    at_slot = [plan for plan in scene.plans if _has(plan, slot)]
+    plans = [plan for plan in at_slot if plan not in scene.lacked]
+    kind, at = next(_kinds(meter, slot, plans or at_slot, scene))
+    named = _names(plans or at_slot)
     listed = {"en": named, "zh": named}
     if kind is Undue.OFF_GRID:
         listed = _list(_BEFORE_IT, [(plan, _before(plan, slot)) for plan in scene.plans], scene.zone)
@@ -133,6 +146,9 @@ def undue(meter: str, slot: datetime, scene: Scene) -> dict[str, str]:
         )
         for lang, words in SENTENCES[kind].items()
     }
+    if plans and len(plans) < len(at_slot):
+        named = _names([plan for plan in at_slot if plan in scene.lacked])
+        told = {lang: words + _LACKED[lang].format(plans=named) for lang, words in told.items()}
     return {"undue": kind.value, **told}
 
 
@@ -150,6 +166,8 @@ def _kinds(
         yield Undue.AFTER_SERVICE, until
     if not plans:
         yield Undue.OFF_GRID, slot
+    if all(plan in scene.lacked for plan in plans):
+        yield Undue.NO_SUCH_DATA, slot
     if not began:
         yield Undue.NOT_ASKED, slot
     elif slot < min(began):
@@ -187,6 +205,10 @@ def _before(plan: Plan | StoredPlan, slot: datetime) -> datetime | None:
         if slots := [at for at in plan.slots_of(today - days * _DAY) if at <= slot]:
             return slots[-1]
     return None
+
+
+def _names(plans: Sequence[Plan | StoredPlan]) -> str:
+    return ", ".join(_named(plan) for plan in plans[:PLANS_NAMED_MAX])
 
 
 def _named(plan: Plan | StoredPlan) -> str:

@@ -7,7 +7,7 @@ whatever the gateway's clock showed then: it may be sealed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,8 +41,15 @@ class Moment(Protocol):
         """The row of the log that holds it; ``None``: people told of it."""
 
 
-class _Entry(NamedTuple):
-    """What a row of the log told of a meter, and when."""
+class Entry(NamedTuple):
+    """What a row of the log told of a meter, and when.
+
+    Args:
+        seq: the row.
+        at: aware.
+        settings: all that held from then on.
+
+    """
 
     seq: int
     at: datetime
@@ -72,7 +79,7 @@ class _Ratio(NamedTuple):
 class _Told:
     """What was told of one meter, in the order of the log."""
 
-    entries: list[_Entry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     _ratios: list[_Ratio] = field(default_factory=list)
     """From when on which multiplier held, the first one since ever; nothing of one that never changed."""
     _late: list[tuple[int, list[_Ratio]]] = field(default_factory=list)
@@ -92,7 +99,7 @@ class _Told:
             self._ratios = [first, *(one for one in others if one.at < since), told]
             if kept.since is not None or self._late:
                 self._late.append((kept.seq, self._ratios))
-        self.entries.append(_Entry(kept.seq, kept.at, entry))
+        self.entries.append(Entry(kept.seq, kept.at, entry))
 
     def ratios(self, start: Moment, end: Moment) -> list[tuple[datetime, Decimal]]:
         """From when on which multiplier held: the one at ``start``, then each other before ``end``."""
@@ -181,6 +188,15 @@ class Points:
             raw[meter] = changed(raw.get(meter), kept.change)
             told.setdefault(meter, _Told()).tell(kept, meter_of(raw[meter]))
         return cls(told)
+
+    def entries(self) -> Iterator[tuple[str, Sequence[Entry]]]:
+        """By our id, all that was told of each meter, in the order of the log; at least one entry each."""
+        for meter, told in self._told.items():
+            yield meter, told.entries
+
+    def known_since(self, meter: str) -> datetime | None:
+        """When a meter was first told of; ``None``: there never was one."""
+        return self._told[meter].entries[0].at if meter in self._told else None
 
     def settings(self, meter: str) -> MeterSettings | None:
         """What was told of a meter last; ``None``: there never was one."""

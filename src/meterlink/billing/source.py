@@ -55,6 +55,11 @@ class Freezes:
         self._facts = facts
         self._between = Between(reader, zone, facts, self.points)
 
+    @property
+    def journal(self) -> JournalReader:
+        """The journal that they are read from, for what else is asked of the same state of it."""
+        return self._reader
+
     def newest(self) -> int:
         """The last row of the log."""
         return self._reader.look(freeze_rows.newest)

@@ -77,6 +77,10 @@ class DayStanding:
             beside=len(self._told) - len(worst),
         )
 
+    def lacking(self, in_service: list[str]) -> list[str]:
+        """Which meters in service have no freeze."""
+        return [meter for meter in in_service if meter not in self._told]
+
     def missing(self, in_service: list[str], freezes: Freezes) -> tuple[Missing, ...]:
         """Which meters in service have no freeze, and why.
 
@@ -84,7 +88,7 @@ class DayStanding:
             JournalError: the journal cannot be read.
 
         """
-        return tuple(self._missing(one, freezes) for one in in_service if one not in self._told)
+        return tuple(self._missing(one, freezes) for one in self.lacking(in_service))
 
     def _missing(self, meter: str, freezes: Freezes) -> Missing:
         at = end_of(self.day, freezes.zone)

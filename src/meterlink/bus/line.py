@@ -33,6 +33,7 @@ from meterlink.bus.wire import ListeningWire, PlainWire, SharedWire, Wire
 from meterlink.bus.work import LineWork, Outcome
 from meterlink.errors import LineBusy, LineClosed, LineLost, ReplyTimeout
 from meterlink.trace import Ranges, TraceRing, Transcript
+from meterlink.transports.log_budget import LogBudget
 from meterlink.transports.stream import ByteStream
 
 _log = structlog.get_logger(__name__)
@@ -105,6 +106,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self._queue: TicketQueue[Ticket | Hold] = TicketQueue(self._loop.time, tickets_max=tickets_max)
         self._alarm = Alarm()
+        self._log = LogBudget()
         self._hearing = Hearing()
         self._stream: ByteStream | None = None
         self._wire: PlainWire | ListeningWire | SharedWire | None = None
@@ -393,7 +395,7 @@ class Line:
         self._stream, listener = visit
         self.comings += 1
         self._work.trouble = ""
-        _log.info("line_up", line=self.name)
+        self._log.tell(_log.info, "line_up", line=self.name)
         return ListeningWire(visit, self._alarm, self._transcript(listener.secret_ranges))
 
     async def _close(self, reason: str) -> None:
@@ -403,7 +405,7 @@ class Line:
             wire.leave()
         if stream is not None:
             if not (isinstance(self._way, Dialling) and (self._way.is_flapping or not self._way.told)):
-                _log.info("line_closed", line=self.name, reason=reason)
+                self._log.tell(_log.info, "line_closed", line=self.name, reason=reason)
             await stream.aclose()
 
     def _transcript(self, secret_ranges: Callable[[bytes], Ranges]) -> Transcript | None:

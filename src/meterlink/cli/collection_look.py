@@ -74,6 +74,7 @@ class CollectionLook:
         self, reader: JournalReader, settings: Settings, named: str, at: datetime
     ) -> dict[str, Any]:
         """What the daemon would answer."""
+        from meterlink.clock import SystemClock
         from meterlink.daemon.collection_requests import scene_of
         from meterlink.journal import ledger_looks
         from meterlink.journal.ledger import Series
@@ -87,7 +88,7 @@ class CollectionLook:
         if not standings:
             began = reader.look(partial(ledger_looks.began, meter=found.id))
             series = {Series(*one): first for one, first in began.items()}
-            told |= undue(found.id, at, scene_of(settings, found, series, now))
+            told |= undue(found.id, at, scene_of(settings, found, series, SystemClock()))
         return told
 
     def _meter(self, reader: JournalReader, settings: Settings, named: str, now: datetime) -> MeterSettings:

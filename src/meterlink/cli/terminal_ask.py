@@ -21,6 +21,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unreadable": "entries that cannot be read: {count}",
         "would": "would be entered: {count} (do it with --do)",
         "entered": "entered: {count}",
+        "new": "new",
+        "-": "not read",
+        "changed": "stands there as {stood_as}, and becomes {protocol}",
         "nobody": "not in the roster",
         "clock": "terminal {terminal}, line {line}: its clock shows {shows}, {ahead_s:+d} s against ours",
         "no_time": "terminal {terminal}, line {line}: its clock shows no time",
@@ -44,6 +47,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "unreadable": "无法识别的条目:{count}",
         "would": "将下发:{count} 条(加 --do 执行)",
         "entered": "已下发:{count} 条",
+        "new": "新增",
+        "-": "不采集",
+        "changed": "原为 {stood_as},改为 {protocol}",
         "nobody": "不在本地档案",
         "clock": "终端 {terminal},线路 {line}:时钟 {shows},与本机相差 {ahead_s:+d} 秒",
         "no_time": "终端 {terminal},线路 {line}:时钟无有效时间",
@@ -138,6 +144,10 @@ class TerminalAsking(Asking):
         if "dry_run" in result:
             what, done = ("would", "to_enter") if result["dry_run"] else ("entered", "entered")
             say(words[what].format(count=len(result[done])))
+            for one in result["places"]:
+                point = "" if one["point"] is None else f"  pn {one['point']}"
+                how = words["new"] if one["stood_as"] is None else _changed(one, words)
+                say(f"  {one['number']:>4}  {one['address']}{point}  {one['meter']}: {how}")
         if result["agrees"]:
             say(words["agrees"])
 
@@ -145,6 +155,11 @@ class TerminalAsking(Asking):
 def _is_right(result: Mapping[str, Any]) -> bool:
     ahead_s = result["ahead_s"]
     return ahead_s is not None and abs(ahead_s) <= RIGHT_S
+
+
+def _changed(one: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    stood = one["stood_as"]
+    return words["changed"].format(stood_as=words.get(stood, stood), protocol=one["protocol"])
 
 
 def _named(one: Mapping[str, str] | str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from meterlink.config.alarms import AlarmSettings
 from meterlink.config.billing import BillingSettings
 from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
 from meterlink.config.control import ControlSettings
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     retention: RetentionSettings = Field(default_factory=lambda: RetentionSettings.model_validate({}))
     log: LogSettings = Field(default_factory=lambda: LogSettings.model_validate({}))
     control: ControlSettings | None = None
+    alarms: AlarmSettings = Field(default_factory=lambda: AlarmSettings.model_validate({}))
     billing: BillingSettings | None = None
     web: WebSettings | None = None
     _predecessors: Mapping[str, tuple[str, ...]] = PrivateAttr(default_factory=dict)

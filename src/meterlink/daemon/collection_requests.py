@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from meterlink.acquisition.explaining import WAYS, Place, check_area, completeness, slot_of, spans_of, why
+from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.acquisition.undue import Scene, undue
 from meterlink.billing.settling import OpenFreezes
 from meterlink.billing.standing import FreezeValid, freeze_valid
@@ -22,7 +23,8 @@ from meterlink.config.lines import LineFinder
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterNames
 from meterlink.daemon.planned import plans_of
-from meterlink.errors import BadRequest
+from meterlink.daemon.settings_check import lacking
+from meterlink.errors import BadRequest, ConfigError
 from meterlink.journal.ledger import Ledger, Series
 from meterlink.model.marks import Marks
 from meterlink.roster.entries import Meters
@@ -68,7 +70,7 @@ def names_of(meters: Meters) -> MeterNames:
 
 
 def scene_of(
-    settings: Settings, meter: MeterSettings, began: Mapping[Series, datetime], now: datetime
+    settings: Settings, meter: MeterSettings, began: Mapping[Series, datetime], clock: Clock
 ) -> Scene:
     """What is known of a meter beside its slots.
 
@@ -78,12 +80,17 @@ def scene_of(
     """
     zone = settings.gateway.plant_time
     passing, stored = plans_of(settings.plans, zone)
+    plans: list[Plan | StoredPlan] = [*stored, *passing]
+    lacked: list[Plan | StoredPlan] = []
+    with contextlib.suppress(ConfigError):  # of one that has left its place, with its profile
+        lacked = lacking(settings, meter, plans, clock)
     return Scene(
-        plans=(*stored, *passing),
+        plans=plans,
+        lacked=lacked,
         began=began,
         in_service_since=meter.in_service_since,
         in_service_until=meter.in_service_until,
-        now=now,
+        now=clock.utc_now(),
         zone=zone,
     )
 
@@ -148,7 +155,7 @@ class CollectionRequests:
         standings = await self._ledger.standings(meter.id, slot)
         told = why(standings, await self._marks(meter.id, slot), meter.id, slot, zone, now)
         if not standings:
-            scene = scene_of(settings, meter, await self._ledger.began(meter.id), now)
+            scene = scene_of(settings, meter, await self._ledger.began(meter.id), self._clock)
             told |= undue(meter.id, slot, scene)
         return told
 

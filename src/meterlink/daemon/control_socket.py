@@ -27,6 +27,7 @@ from meterlink.daemon.refusals import told
 from meterlink.daemon.sending import send
 from meterlink.errors import BadRequest, BusFull
 from meterlink.model.plain import read_json
+from meterlink.transports.accepting import AT_ONCE, QUEUED, queue
 from meterlink.transports.unix_listener import unix_listener
 from meterlink.transports.unix_path import short_path
 
@@ -115,7 +116,9 @@ async def control_socket(path: Path, handler: Handler) -> AsyncIterator[None]:
         listener = unix_listener(path, near, called="the control socket")
     async with asyncio.TaskGroup() as callers:
         desk = _Desk(handler, callers)
-        server = await asyncio.start_unix_server(desk.welcome, sock=listener, limit=REQUEST_OCTETS_MAX)
+        limit = REQUEST_OCTETS_MAX
+        server = await asyncio.start_unix_server(desk.welcome, sock=listener, limit=limit, backlog=AT_ONCE)
+        queue([listener], QUEUED)
         try:
             yield
         finally:

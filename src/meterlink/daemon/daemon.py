@@ -19,6 +19,7 @@ import structlog
 from meterlink.acquisition import clock_watch
 from meterlink.acquisition.ledger_care import LedgerCare
 from meterlink.acquisition.on_demand import OnDemand
+from meterlink.alarms.watch import CollectionWatch
 from meterlink.audit.keys import GatewayKey
 from meterlink.billing.estimating import Estimator
 from meterlink.billing.schedule import make_up
@@ -31,6 +32,7 @@ from meterlink.daemon.audited import audited_journal, housekeeper
 from meterlink.daemon.carrier_part import carrier_part, owner_of
 from meterlink.daemon.carrier_requests import CarrierDesk
 from meterlink.daemon.clock_requests import ClockDesk
+from meterlink.daemon.collection_alarms import wanted_of
 from meterlink.daemon.collection_requests import Around, CollectionRequests
 from meterlink.daemon.control_socket import SOCKET_FILE, owners
 from meterlink.daemon.delivery import Outside
@@ -52,7 +54,7 @@ from meterlink.daemon.requests import no_control
 from meterlink.daemon.roster_requests import RosterDesk
 from meterlink.daemon.settings_check import check_items, profiles_of
 from meterlink.daemon.settling import SettlementRequests, schedule_of, settler_of
-from meterlink.daemon.supervise import supervised
+from meterlink.daemon.supervise import Leavable
 from meterlink.daemon.terminal_requests import TerminalRequests
 from meterlink.daemon.watchdog import watching
 from meterlink.daemon.web import api_of
@@ -75,6 +77,7 @@ class BillingWork(NamedTuple):
     settler: Settler
     estimator: Estimator
     turnovers: TurnoverWatch
+    collection: CollectionWatch
     opener: OpenFreezes
 
 
@@ -178,9 +181,9 @@ class Daemon:
                     orders=dict if ordering is None else ordering.troubles,
                 ),
             )
-            billing = self._billing(settings, journal)
+            billing = self._billing(held, journal)
             beside = self._beside(settings, parts, care, billing)
-            tasks = [group.create_task(supervised(name, run), name=name) for name, run in beside.items()]
+            tasks = [group.create_task(Leavable(name, run).run(), name=name) for name, run in beside.items()]
             reloader = Reloader(held, parts, manager=self._manager, clock=outside.clock)
             reloading = group.create_task(reloader.run(self._asked), name="reloader")
             lines.start(parts.make(line, meters) for line, meters in settings.meters_by_line())
@@ -221,6 +224,7 @@ class Daemon:
             "settlements": sealing,
             "estimates": billing.estimator.run,
             "turnovers": billing.turnovers.run,
+            "collection_alarms": billing.collection.run,
             "housekeeping": parts.housekeeper.run,
             **({"orders": ordering.run} if ordering is not None else {}),
             **({"health": health.run} if self._manager.open_monitor else {}),
@@ -231,8 +235,9 @@ class Daemon:
         clock, zone = self._outside.clock, held.settings.gateway.plant_time
         return LedgerCare(journal.ledger, clock, zone, lambda: departures(held.meters, clock.utc_now()))
 
-    def _billing(self, settings: Settings, journal: Journal) -> BillingWork:
-        """Who seals days, estimates them and looks at what was told, by themselves or when they are asked."""
+    def _billing(self, held: Held, journal: Journal) -> BillingWork:
+        """Who seals days, estimates them and looks at what was told and read, by themselves or asked."""
+        settings = held.settings
         folder, acts, clock = self._outside.folder, journal.acts, self._outside.clock
         key, zone = GatewayKey.find(folder), settings.gateway.plant_time
         opener = opener_of(settings, self._profiles, folder)
@@ -240,6 +245,9 @@ class Daemon:
             settler_of(settings, self._profiles, folder, acts=acts, key=key, clock=clock),
             Estimator(opener, acts, clock),
             TurnoverWatch(opener, journal.roster, acts, clock, zone),
+            CollectionWatch(
+                opener, acts, clock, zone, wanted=lambda: wanted_of(held.settings), boot=journal.boot
+            ),
             opener,
         )
 

@@ -8,7 +8,8 @@ from functools import partial
 
 import structlog
 
-from meterlink.acquisition.looks import NUMBER_EVERY, Mixed
+from meterlink.acquisition.looks import NUMBER_EVERY, Mixed, SettlesElse
+from meterlink.alarms.rules import METER_MIXED, ORIGINS, SETTLE_DAY_MISMATCH
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
 from meterlink.drivers.profiles import MeterProfiles
@@ -20,9 +21,6 @@ from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.validation.facts import MeterFacts
 from meterlink.validation.judge import Judge
 from meterlink.validation.validator import Validator
-
-RULE = "METER_MIXED"
-ORIGIN = "VEE-10"
 
 _log = structlog.get_logger(__name__)
 
@@ -88,26 +86,26 @@ class Judging:
         A meter is looked at again after each start, and after a silence: what was found within the time
         between two regular looks, and nobody has closed, is the same finding and no second one.
         """
+        await self._tell(METER_MIXED, mixed.meter, mixed.shown, mixed.expected)
+
+    async def tell_settles_else(self, found: SettlesElse) -> None:
+        """Raise the alarm of a meter that does not settle on its reading day; again as that of a number."""
+        await self._tell(SETTLE_DAY_MISMATCH, found.meter, str(found.shown), str(found.expected))
+
+    async def _tell(self, rule: str, meter: str, shown: str, expected: str) -> None:
         zone = self._settings().gateway.plant_time
-        area = next((one.area for one in self._settings().meters if one.id == mixed.meter), "")
-        seen = Seen(
-            rule=RULE,
-            origin=ORIGIN,
-            meter=mixed.meter,
-            area=area,
-            value=mixed.shown,
-            threshold=mixed.expected,
-        )
+        area = next((one.area for one in self._settings().meters if one.id == meter), "")
+        seen = Seen(rule=rule, origin=ORIGINS[rule], meter=meter, area=area, value=shown, threshold=expected)
         alarms = Alarms(self._journal.acts, self._clock, zone=zone)
         try:
             if not await self._is_known(alarms, seen, self._clock.utc_now().astimezone(zone).date()):
                 await alarms.raise_(seen)
         except JournalError as error:
-            _log.error("alarm_not_kept", rule=RULE, meter=mixed.meter, reason=str(error))
+            _log.error("alarm_not_kept", rule=rule, meter=meter, reason=str(error))
 
     async def _is_known(self, alarms: Alarms, seen: Seen, today: date) -> bool:
         """Whether an open alarm of the last days says the same of the same meter; ids end with their day."""
-        begin = f"{RULE}:{seen.meter}:"
+        begin = f"{seen.rule}:{seen.meter}:"
         after = f"{begin}{today - NUMBER_EVERY}"
         found = await alarms.list(after=after, limit=NUMBER_EVERY.days)
         same = (seen.value, seen.threshold)

@@ -383,16 +383,22 @@ class LinePart:
 
     def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
         """Who looks at the meters of the line beside their values."""
-        numbers = {meter.id: meter.meter_number for meter in self._meters}
+        told = {meter.id: meter for meter in self._meters}
         sights = {}
         for profile, points in self._served.items():
             looker = Looker(driver=drivers[profile], line=line, clock=self._clock, zone=self._zone)
             for point in points:
-                sights[point.meter] = Sight(address=point.address, looker=looker, number=numbers[point.meter])
+                sights[point.meter] = Sight(
+                    address=point.address,
+                    looker=looker,
+                    number=told[point.meter].meter_number,
+                    reading_day=point.reading_day,
+                )
         return Looks(
             sights,
             shown=self._judging.shown,
             tell_mixed=self._judging.tell_mixed,
+            tell_settles_else=self._judging.tell_settles_else,
             clock=self._clock,
             zone=self._zone,
         )

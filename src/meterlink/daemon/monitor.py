@@ -20,6 +20,7 @@ import structlog
 
 from meterlink.daemon.sending import send
 from meterlink.errors import LineBusy
+from meterlink.transports.accepting import AT_ONCE, queue
 
 LOOPBACK: Final = "127.0.0.1"
 REQUEST_OCTETS_MAX: Final = 8_192
@@ -93,7 +94,9 @@ async def monitor(port: int, pages: Pages) -> AsyncIterator[int]:
             asking.add(task)
             task.add_done_callback(asking.discard)
 
-        server = await asyncio.start_server(welcome, sock=listener, limit=REQUEST_OCTETS_MAX)
+        limit = REQUEST_OCTETS_MAX
+        server = await asyncio.start_server(welcome, sock=listener, limit=limit, backlog=AT_ONCE)
+        queue([listener], CONNECTIONS_MAX)
         try:
             yield listener.getsockname()[1]
         finally:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, PlanSettings, Settings
 from meterlink.daemon.planned import plans_of
@@ -110,6 +113,30 @@ def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: Me
         if any(has(driver, plan.data_class, item) for item in plan.items)
     }
     return [meter for meter, one in served.items() if one not in able]
+
+
+def lacking(
+    settings: Settings, meter: MeterSettings, plans: Sequence[Plan | StoredPlan], clock: Clock
+) -> list[Plan | StoredPlan]:
+    """Of some plans those that pass a meter by, because its protocol has no such data.
+
+    Args:
+        settings: with its line.
+        meter: may have left its place.
+        plans: any.
+        clock: wall time.
+
+    Raises:
+        ConfigError: nothing is known of its model.
+
+    """
+    alone = settings.model_copy(update={"meters": (meter,)})
+    profiles = MeterProfiles(settings.gateway.profiles)
+    served = _Served(profiles.find(meter.protocol, meter.model))
+    with contextlib.suppress(ValueError):  # its line may have gone from the configuration, and with it this
+        served = _served(alone, profiles)[meter.id]
+    driver = _planned(served, clock)
+    return [plan for plan in plans if not any(has(driver, plan.data_class, item) for item in plan.items)]
 
 
 class _Served(NamedTuple):

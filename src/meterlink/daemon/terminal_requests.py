@@ -12,7 +12,14 @@ from meterlink.daemon.order_requests import text
 from meterlink.daemon.read_requests import check_may_read
 from meterlink.daemon.roster_requests import check_may_change
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.drivers.terminal_archive import Archivist, Comparison, RosterSide, TerminalArchive, compared
+from meterlink.drivers.terminal_archive import (
+    Archivist,
+    Comparison,
+    Place,
+    RosterSide,
+    TerminalArchive,
+    compared,
+)
 from meterlink.errors import BadRequest, OutOfTime, Unknown
 from meterlink.orders.people import People
 
@@ -77,7 +84,7 @@ class TerminalRequests:
         check_may_change(self._people, user)
         is_dry = args.get("dry_run") is not False
         line, archivist, roster = self._of(args)
-        archive = await archivist.read()
+        archive = await archivist.read(whole=True)
         found = compared(archive, roster)
         if found.doubled or archive.unreadable:
             raise BadRequest(
@@ -85,11 +92,17 @@ class TerminalRequests:
                 "at the terminal first"
             )
         wanted = {address: roster[address] for address in (*found.missing, *found.other_protocol)}
+        places = [_placed(place, roster) for place in archivist.places(wanted, archive)]
         if wanted and not is_dry:
             await archivist.enter(wanted, archive)
             archive = await archivist.read()
             found = compared(archive, roster)
-        told = {"dry_run": is_dry, "entered": [] if is_dry else sorted(wanted), "to_enter": sorted(wanted)}
+        told: dict[str, Any] = {
+            "dry_run": is_dry,
+            "entered": [] if is_dry else sorted(wanted),
+            "to_enter": sorted(wanted),
+        }
+        told["places"] = places
         return {**_shown(line, archive, found, roster), **told}
 
     def _of(self, args: Args) -> tuple[str, Archivist, dict[str, RosterSide]]:
@@ -123,6 +136,18 @@ def line_of(settings: Settings, wanted: str) -> tuple[LineSettings, Sequence[Met
 def _terminal_of(line: LineSettings) -> str:
     """The name of the terminal that a line is; empty: it is none, or has no name."""
     return str(getattr(line.parsed_url, "terminal", ""))
+
+
+def _placed(place: Place, roster: Mapping[str, RosterSide]) -> dict[str, Any]:
+    """Where a meter is entered, and what of it is changed."""
+    return {
+        "address": place.address,
+        "meter": roster[place.address].meter,
+        "protocol": roster[place.address].protocol,
+        "number": place.number,
+        "point": place.point,
+        "stood_as": None if place.stood is None else place.stood.protocol,
+    }
 
 
 def _shown(

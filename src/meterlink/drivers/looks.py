@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -10,15 +11,22 @@ from typing import Final
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Driver
+from meterlink.drivers.base import Driver, Measured
 from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.model.look import SettlementDay
 
 NUMBER: Final = "meter_number"
 STATUS_WORD: Final = "meter_status_word_1"
 CLOCK: Final = "meter_clock"
 DATE, TIME = "meter_date", "meter_time"
+SETTLEMENT: Final = ("settlement_day_1", "automatic_reading_day")
+"""Items that tell the first settlement day as day and hour, by edition. Source: 04000B01, C117."""
+SETTLEMENTS: Final = "settlement_day.*"
+"""Tells all of them, numbered, each as a day and an hour. Source: object 4116."""
+_FIRST: Final = ("number.1/day", "number.1/hour")
 MIDNIGHT_NEAR: Final = timedelta(minutes=1)
 """So soon after midnight a date that was read before the time may be that of the day before."""
+DAY_MAX, HOUR_MAX = 31, 23
 _SHOWN_S: Final = timedelta(seconds=1)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME: Final = re.compile(r"\d{2}:\d{2}:\d{2}")
@@ -75,6 +83,16 @@ class Looker:
         # The second that is shown began up to a second ago: its middle is the best guess.
         return None if shown is None else shown + _SHOWN_S / 2 - half_way
 
+    async def settles_on(self, address: str, priority: Priority) -> SettlementDay | None:
+        """The first day of a month on which it settles, and the hour. Source: SCH-02."""
+        for item in filter(self._has, SETTLEMENT):
+            text = await self._text(address, item, priority)
+            return _settlement((text or "").split())
+        if not self._has(SETTLEMENTS):
+            return None
+        told = {value.period: value.text for value in await self._values(address, SETTLEMENTS, priority)}
+        return _settlement([told.get(part) or "" for part in _FIRST])
+
     def _has(self, item: str) -> bool:
         try:
             self.driver.check_item(item)
@@ -83,11 +101,15 @@ class Looker:
         return True
 
     async def _text(self, address: str, item: str, priority: Priority) -> str | None:
+        values = await self._values(address, item, priority)
+        return next((value.text for value in values if value.item == item), None)
+
+    async def _values(self, address: str, item: str, priority: Priority) -> Sequence[Measured]:
         try:
             answer = await self.driver.read(self.line, address, item, priority=priority)
         except (Refused, BadAnswer, UnknownItem):
-            return None
-        return next((value.text for value in answer.values if value.item == item), None)
+            return ()
+        return answer.values
 
     def _moment(self, date: str | None, time: str | None) -> datetime | None:
         day, clock = _DATE.search(date or ""), _TIME.search(time or "")
@@ -97,6 +119,15 @@ class Looker:
             return datetime.fromisoformat(f"{day[0]} {clock[0]}").replace(tzinfo=self.zone)
         except ValueError:
             return None
+
+
+def _settlement(told: Sequence[str]) -> SettlementDay | None:
+    """Day and hour; a day that is not used, or not told, is none."""
+    try:
+        day, hour = map(int, told)
+    except ValueError:
+        return None
+    return SettlementDay(day, hour) if 1 <= day <= DAY_MAX and 0 <= hour <= HOUR_MAX else None
 
 
 def _since_midnight(shown: datetime) -> timedelta:

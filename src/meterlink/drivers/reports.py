@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +16,8 @@ from meterlink.model.event import EventValue
 
 REPORTS_MAX = 1_000
 """Reports that may wait for the journal; one more is dropped, and its terminal tells it again."""
+PARTS_MAX = 50_000
+"""Values and events that these may hold together: one report of a long frame holds thousands."""
 _KEY_DIGITS: Final = 32
 
 
@@ -158,31 +160,31 @@ class ReportQueue:
 
     Args:
         reports_max: how many may wait.
+        parts_max: how many parts they may have together; one report of more has room where no other waits.
 
     Attributes:
         dropped: reports for which there was no room.
 
     """
 
-    def __init__(self, reports_max: int = REPORTS_MAX) -> None:
+    def __init__(self, reports_max: int = REPORTS_MAX, parts_max: int = PARTS_MAX) -> None:
         self.dropped = 0
         self._reports_max = reports_max
+        self._parts_max = parts_max
         self._waiting: dict[str, deque[Report]] = {}
         self._count = 0
+        self._parts: Counter[str] = Counter()
         self._news = asyncio.Event()
 
     def put(self, report: Report) -> None:
         """Add a report, or drop one: it has not been acknowledged."""
-        own = self._waiting.setdefault(report.place, deque())
-        own.append(report)
+        self._waiting.setdefault(report.place, deque()).append(report)
         self._count += 1
+        self._parts[report.place] += len(report.parts)
         if self._count > self._reports_max:
-            place = max(self._waiting, key=lambda one: len(self._waiting[one]))
-            self._waiting[place].pop()
-            self._count -= 1
-            self.dropped += 1
-            if not self._waiting[place]:
-                del self._waiting[place]
+            self._drop(max(self._waiting, key=lambda one: len(self._waiting[one])))
+        while self._count > 1 and self._parts.total() > self._parts_max:
+            self._drop(max(self._parts, key=self._parts.__getitem__))
         self._news.set()
 
     async def take(self) -> Report:
@@ -191,9 +193,19 @@ class ReportQueue:
             self._news.clear()
             await self._news.wait()
         place = next(iter(self._waiting))
-        own = self._waiting.pop(place)
-        report = own.popleft()
-        self._count -= 1
-        if own:
+        report = self._taken(place, self._waiting[place].popleft())
+        if own := self._waiting.pop(place, None):
             self._waiting[place] = own  # behind the others
+        return report
+
+    def _drop(self, place: str) -> None:
+        self._taken(place, self._waiting[place].pop())
+        self.dropped += 1
+
+    def _taken(self, place: str, report: Report) -> Report:
+        """Count one less of a place."""
+        self._count -= 1
+        self._parts[place] -= len(report.parts)
+        if not self._waiting[place]:
+            del self._waiting[place], self._parts[place]
         return report

@@ -18,6 +18,7 @@ from math import isfinite
 from meterlink.errors import EnvelopeError
 from meterlink.model.act import Topic
 from meterlink.model.act_envelope import ActEnvelope
+from meterlink.model.alarm_event import AREA, GATEWAY
 from meterlink.model.envelope import Envelope
 from meterlink.model.event import EventContent
 from meterlink.model.event_envelope import EventEnvelope
@@ -63,13 +64,16 @@ def event_lines_of(envelope: EventEnvelope, *, site: str, area: str | None = Non
     Args:
         envelope: what came over MQTT.
         site: tag; from the topic.
-        area: tag; from the configuration, if it says.
+        area: tag; from the configuration, if it says. An alarm of a whole area tells its own: those of two
+            areas in one second would else be one point.
 
     Raises:
         EnvelopeError: a name or a value that line protocol cannot carry.
 
     """
     event = envelope.event
+    if event.meter == GATEWAY:
+        area = next((str(one.content) for one in event.values if one.item == AREA), area)
     head = _head(event.data_class, gateway=envelope.gateway, meter=event.meter, site=site, area=area)
     kind = _checked(event.kind, "kind")
     contents: dict[str, EventContent] = {kind: Decimal(1)}

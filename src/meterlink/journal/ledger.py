@@ -138,8 +138,21 @@ class Ledger:
     async def put_off(
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1
     ) -> None:
-        """Slots that no plan opened are over, and a later one may make up for them."""
+        """Slots that no plan opened are not kept so far: another try, or a later slot, may bring them."""
         await self._close(keys, State.DUE, reason, note, tries)
+
+    async def over(self, series: Sequence[Series], now: datetime) -> None:
+        """What is open of values of the moment is lost, where its slot has ended; what was said of it stays.
+
+        Also of other intervals of these meters and classes: their plans may have changed since.
+        """
+        at = seconds(now)
+        whose = sorted({(one.meter, one.data_class) for one in series})
+        for first in range(0, len(whose), SERIES_AT_ONCE):
+            part = whose[first : first + SERIES_AT_ONCE]
+            found = await self._look(partial(ledger_rows.ended, whose=part, now=at))
+            if found:
+                await self._write(partial(ledger_rows.end, ended=found))
 
     async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """Slots of classes that no meter remembers passed by, a row each stretch.

@@ -196,12 +196,17 @@ def oldest(db: sqlite3.Connection, first: int, last: int, classes: str) -> int |
 
 
 def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
-    """When the last start before this one was last seen alive: it said so, or kept something."""
+    """When the last start before this one was last seen alive: it said so, or kept what a meter told.
+
+    Acts do not count: a command may keep them while no daemon runs, under the number of its last start.
+    """
     (found,) = db.execute(
         """
         SELECT max(
             coalesce((SELECT alive_at FROM life WHERE boot < ?1 ORDER BY boot DESC LIMIT 1), -1),
-            coalesce((SELECT kept_at FROM log WHERE boot < ?1 ORDER BY id DESC LIMIT 1) / 1000000, -1))
+            coalesce((
+                SELECT kept_at FROM log WHERE boot < ?1 AND kind = 'reading' ORDER BY id DESC LIMIT 1
+            ) / 1000000, -1))
         """,
         (boot,),
     ).fetchone()

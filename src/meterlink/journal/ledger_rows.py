@@ -32,8 +32,15 @@ _CLOSE: Final = """
     UPDATE slot SET state = ?, reason = ?, tries = tries + ?, changed_at = ?, note = ?
     WHERE series = ? AND at = ? AND state = 0
     """
-_CLOSE_PASSING: Final = "INSERT OR IGNORE INTO slot VALUES (?6, ?7, ?1, ?2, ?3, ?7, ?4, ?5)"
-
+_CLOSE_PASSING: Final = """
+    INSERT INTO slot VALUES (?6, ?7, ?1, ?2, ?3, ?7, ?4, ?5)
+    ON CONFLICT DO UPDATE SET state = ?1, reason = ?2, tries = tries + ?3, changed_at = ?4, note = ?5
+    WHERE state = 0
+    """
+_ENDED: Final = """
+    SELECT number, max(at) FROM series JOIN slot ON slot.series = series.number
+    WHERE meter = ? AND data_class = ? AND state = 0 AND at + every_s <= ? GROUP BY number
+    """
 
 _NOBODY_ASKED: Final = (Reason.NOT_RUNNING, Reason.LINE_SLOW, Reason.NO_ROOM)
 """The gateway had its own reasons."""
@@ -157,6 +164,20 @@ def close(
             statement = _CLOSE_PASSING if key.data_class in PASSING else _CLOSE
             row = (int(state), int(reason), tries, at, _note(note), number, seconds(key.slot))
             db.execute(statement, row)
+
+
+def ended(db: sqlite3.Connection, whose: Iterable[tuple[str, str]], now: int) -> list[tuple[int, int]]:
+    """Series of meters and classes with open slots that have ended, each with the newest of those."""
+    return [
+        (int(number), int(at))
+        for meter, data_class in whose
+        for number, at in db.execute(_ENDED, (meter, data_class, now))
+    ]
+
+
+def end(db: sqlite3.Connection, ended: Iterable[tuple[int, int]]) -> None:
+    """Open slots of series are lost, up to one; what was said of them stays."""
+    db.executemany("UPDATE slot SET state = 3 WHERE series = ? AND at <= ? AND state = 0", ended)
 
 
 def has_refused(db: sqlite3.Connection, number: int, since: int) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
@@ -10,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from meterlink.metrics.numbers import LineNumbers, Numbers
+from meterlink.metrics.numbers import LINES_MAX, OTHER_LINES, LineNumbers, Numbers
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 """Of the text."""
@@ -85,12 +87,24 @@ def _plain(numbers: Numbers) -> Iterator[Metric]:
 def _exchanges(lines: Mapping[str, LineNumbers]) -> Iterator[Metric]:
     ended = CounterMetricFamily("meterlink_exchanges", "Exchanges that ended.", labels=("line", "outcome"))
     took = SummaryMetricFamily("meterlink_exchange_seconds", "Time of an exchange.", labels=("line",))
-    for name, line in lines.items():
+    for name, line in _bounded(lines).items():
         for outcome, count in line.exchanges.items():
             ended.add_metric((name, outcome), count)
         took.add_metric((name,), sum(line.exchanges.values()), line.seconds)
     yield ended
     yield took
+
+
+def _bounded(lines: Mapping[str, LineNumbers]) -> dict[str, LineNumbers]:
+    """The first lines as they are, and the others together."""
+    shown = dict(islice(lines.items(), LINES_MAX))
+    others = list(islice(lines.values(), LINES_MAX, None))
+    if others:
+        exchanges: Counter[str] = Counter()
+        for line in others:
+            exchanges.update(line.exchanges)
+        shown[OTHER_LINES] = LineNumbers(exchanges=exchanges, seconds=sum(line.seconds for line in others))
+    return shown
 
 
 def _labelled(

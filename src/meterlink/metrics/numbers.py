@@ -1,13 +1,20 @@
 """Numbers of a daemon at one moment, as whoever has them hands them in.
 
-A line is a label, because there are at most a thousand of them and people look for the bad one. A meter never
-is: twenty thousand meters would be twenty thousand series of each number.
+A line is a label, because people look for the bad one; those beyond ``LINES_MAX`` are one together, since a
+roster may name any number of them by URL. A meter never is: twenty thousand meters would be twenty thousand
+series of each number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+LINES_MAX: Final = 1_000
+"""Lines with numbers of their own: as many as the configuration can name."""
+OTHER_LINES: Final = "_other"
+"""Label of all lines beyond them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

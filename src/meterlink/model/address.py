@@ -5,6 +5,8 @@ from __future__ import annotations
 from meterlink.errors import ConfigError
 
 DIGITS = 12
+BROADCAST = "9" * DIGITS
+"""What each meter obeys and none answers to."""
 _AREA_DIGITS = 4
 _WIDE_AREA_DIGITS = 6
 _TERMINAL_DIGITS = 8
@@ -28,7 +30,7 @@ def meter_address(text: str) -> str:
         raise ConfigError(
             f"address {text!r}: a meter's address is up to {DIGITS} decimal digits, as on its nameplate"
         )
-    if text == "9" * DIGITS:
+    if text == BROADCAST:
         raise ConfigError(f"address {text!r} is the broadcast address: no meter answers to it")
     return text.zfill(DIGITS)
 

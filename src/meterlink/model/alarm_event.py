@@ -15,10 +15,12 @@ from meterlink.model.payload import time_in
 
 GATEWAY: Final = "_gateway"
 """Stands where an event has a meter, if the alarm concerns none."""
+AREA: Final = "area"
+"""The value that names the transformer area which an alarm is about."""
 SOURCE: Final = "meterlink alarm"
 _NUMBERS: Final = (("count", ""), ("estimate_cents", ""))
 _DECIMALS: Final = (("estimate_kwh", "kWh"),)
-_TEXTS: Final = ("severity", "state", "value", "threshold", "area", "origin")
+_TEXTS: Final = ("severity", "state", "value", "threshold", AREA, "origin")
 
 
 def event_of(kept: KeptAct) -> Event:

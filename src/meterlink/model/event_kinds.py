@@ -88,6 +88,7 @@ EVENT_KINDS: Final[Mapping[str, EventKind]] = {
 EVENTS_GONE: Final = "event_records_gone"
 """Kind of event: a meter recorded more than its memory holds before anybody read it."""
 NODE_JOINED: Final = "node_joined"
+NODE_REFUSED: Final = "carrier_node_refused"
 """Kind of event: a carrier module found a node in its network."""
 NODE_POWER_FAIL: Final = "node_power_fail"
 """Kind of event: a node told its carrier module, with its last breath, that its power failed."""
@@ -116,6 +117,7 @@ EVENTS_WAIT: Final = "events_wait"
 _TOLD: Final[Mapping[str, EventKind]] = {
     EVENTS_GONE: EventKind("event records overwritten", "事件记录已被覆盖"),
     NODE_JOINED: EventKind("carrier node joined", "载波节点入网"),
+    NODE_REFUSED: EventKind("carrier node refused after a change of area", "台区变更后载波节点被拒绝"),
     NODE_POWER_FAIL: EventKind("carrier node lost power", "载波节点停电"),
     NODE_POWER_BACK: EventKind("carrier node has power again", "载波节点复电"),
     NODE_MISSING: EventKind("meter missing in the carrier module", "载波模块档案缺表"),

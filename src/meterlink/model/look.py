@@ -1,10 +1,26 @@
-"""What a meter shows beside its values: its number, its clock, its state."""
+"""What a meter shows beside its values: its number, its clock, its state, its settlement day."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
+
+
+class SettlementDay(NamedTuple):
+    """When a meter settles, each month.
+
+    Args:
+        day: of the month, 1 to 31.
+        hour: of that day, 0 to 23.
+
+    """
+
+    day: int
+    hour: int
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.hour:02d}:00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ from amqtt.mqtt.puback import PubackPacket
 from amqtt.session import INCOMING, IncomingApplicationMessage, OutgoingApplicationMessage, Session
 
 from meterlink.errors import BrokerAway
+from meterlink.transports.accepting import AT_ONCE, QUEUED, queue
 from meterlink.transports.wakers import Wakers
 
 LOOPBACK = "127.0.0.1"
@@ -63,7 +64,8 @@ async def embedded_broker(
     await broker.start()
     try:
         try:
-            server = await asyncio.start_server(broker.serve, LOOPBACK, port)
+            server = await asyncio.start_server(broker.serve, LOOPBACK, port, backlog=AT_ONCE)
+            queue(server.sockets, QUEUED)
         except OSError as error:
             words = f"the embedded broker cannot listen on {LOOPBACK}:{port}: {error.strerror}"
             raise BrokerAway(words) from None

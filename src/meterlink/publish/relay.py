@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import structlog
 
+from meterlink.clock import apart
 from meterlink.errors import BrokerAway, ConfigError, JournalError, MessageRefused, RowUnreadable
 from meterlink.journal.journal import Journal
 from meterlink.model.act import KeptAct, Topic
@@ -88,27 +89,31 @@ class Relay:
         self._forgotten = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._failures, self._told = 0, ""
 
     async def run(self) -> None:
         """Publish until cancelled.
 
         Nothing but a bug ends it otherwise: a broker or a disk that fails is tried again.
         """
-        failures, told = 0, ""
         while True:
             try:
-                async with self._connector.connect(client_id=f"{self._gateway}-relay") as port:
-                    self.connected = True
-                    _log.info("relay.connected", failures_before=failures)
-                    failures, told = 0, ""
-                    await self._follow(port)
+                await apart(self._publish_until_away(), "relay.connected")
             except* BrokerAway as errors:
-                if (words := _first_words(errors)) != told:
+                if (words := _first_words(errors)) != self._told:
                     _log.warning("relay.broker_away", reason=words)
-                failures, told = failures + 1, words
-            finally:
-                self.connected = False
+                self._failures, self._told = self._failures + 1, words
             await asyncio.sleep(self._reconnect.next_s())
+
+    async def _publish_until_away(self) -> None:
+        try:
+            async with self._connector.connect(client_id=f"{self._gateway}-relay") as port:
+                self.connected = True
+                _log.info("relay.connected", failures_before=self._failures)
+                self._failures, self._told = 0, ""
+                await self._follow(port)
+        finally:
+            self.connected = False
 
     async def drained(self) -> None:
         """Wait until the broker has everything that the log holds now."""

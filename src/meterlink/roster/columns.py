@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from meterlink.model.protocols import PROTOCOLS
-from meterlink.roster.cells import Cell, Choice, Digits, Many, ManyDigits, Ratio, Text, Time, Whole, YesNo
+from meterlink.roster.cells import Cell, Choice, Many, Ratio, Text, Time, Whole, YesNo
+from meterlink.roster.digit_cells import Address, Digits, ManyDigits
 
 NAME_MAX: Final = 64
 """Characters of a name."""
@@ -56,7 +57,7 @@ class Column:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     Column("id", "标识", Text(NAME_MAX), ("编号", "表计标识"), is_needed=True),
-    Column("address", "通信地址", Digits(), ("表地址", "电表地址"), is_needed=True),
+    Column("address", "通信地址", Address(), ("表地址", "电表地址"), is_needed=True),
     Column("meter_number", "表号", Digits(), ("电表号", "资产编号", "资产号")),
     Column("customer_number", "户号", Digits(), ("用户编号", "客户编号")),
     Column("customer_was", "曾用户号", ManyDigits()),

@@ -23,6 +23,7 @@ import structlog
 
 from meterlink.transports.caller import Caller
 from meterlink.transports.doorkeeper import DoorkeeperMaker, K, K_co
+from meterlink.transports.log_budget import LogBudget
 
 STRANGERS_MAX = 256
 """Callers without a name at one time, beside the terminals of the port: those may all dial at once, and the
@@ -84,7 +85,8 @@ class Hall(Generic[K]):
         self._seats: dict[str, Caller[K]] = {}
         self._untaken: dict[str, Caller[K]] = {}
         self._comings: dict[str, asyncio.Event] = {}
-        self._lines_left, self._told_at, self._untold = float(LOGGED_MAX), 0.0, 0
+        self._log = LogBudget(LOGGED_MAX, LOGGED_EACH_S)
+        self._logs: dict[str, LogBudget] = {}
         self._closed = False
 
     @property
@@ -133,9 +135,9 @@ class Hall(Generic[K]):
         if older is not None:
             self.counts.replaced += 1
             older.hang_up("the terminal has dialled in anew")
-            _log.info("terminal_replaced", terminal=terminal, peer=older.peer, by=caller.peer)
+            self._tell_of(terminal, "terminal_replaced", peer=older.peer, by=caller.peer)
         self._seats[terminal] = self._untaken[terminal] = caller
-        _log.info("terminal_came", terminal=terminal, peer=caller.peer)
+        self._tell_of(terminal, "terminal_came", peer=caller.peer)
         self._coming(terminal).set()
 
     def left(self, caller: Caller[Any], why: str) -> None:
@@ -148,9 +150,9 @@ class Hall(Generic[K]):
         terminal = caller.terminal
         if terminal is not None and self._seats.get(terminal) is caller:
             del self._seats[terminal]
-            self._untaken.pop(terminal, None)
             self._coming(terminal).clear()
-            _log.info("terminal_left", terminal=terminal, peer=caller.peer, reason=why)
+            if self._untaken.pop(terminal, None) is not None:  # of one that was taken, its line says so
+                self._tell_of(terminal, "terminal_left", peer=caller.peer, reason=why)
 
     # --- what a door asks ------------------------------------------------------------------
 
@@ -179,16 +181,12 @@ class Hall(Generic[K]):
         return self._comings.setdefault(terminal, asyncio.Event())
 
     def _tell(self, caller: Caller[Any], why: str) -> None:
-        now_s = asyncio.get_running_loop().time()
-        self._lines_left = min(self._lines_left + (now_s - self._told_at) / LOGGED_EACH_S, LOGGED_MAX)
-        self._told_at = now_s
-        if self._lines_left < 1:
-            self._untold += 1
-            return
-        self._lines_left -= 1
-        left_out = {"left_out": self._untold} if self._untold else {}
-        self._untold = 0
-        _log.warning("caller_turned_away", peer=caller.peer, reason=why, **left_out)
+        self._log.tell(_log.warning, "caller_turned_away", peer=caller.peer, reason=why)
+
+    def _tell_of(self, terminal: str, event: str, **fields: Any) -> None:
+        """Of one that is known: who knows its name can log in and hang up as often as he likes."""
+        budget = self._logs.setdefault(terminal, LogBudget())
+        budget.tell(_log.info, event, terminal=terminal, **fields)
 
 
 PortOpener = Callable[[str, int, Hall[Any]], AbstractAsyncContextManager[int]]

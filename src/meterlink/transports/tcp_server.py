@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from meterlink.errors import LineBusy, LineLost
+from meterlink.transports.accepting import AT_ONCE, queue
 from meterlink.transports.hall import Hall
 
 _BACKLOG = 256
@@ -39,8 +40,9 @@ async def listening(host: str, port: int, hall: Hall[Any]) -> AsyncIterator[int]
         )
         family, *_, address = found[0]
         server = await asyncio.get_running_loop().create_server(
-            hall.accept, str(address[0]), int(address[1]), family=family, backlog=_BACKLOG
+            hall.accept, str(address[0]), int(address[1]), family=family, backlog=AT_ONCE
         )
+        queue(server.sockets, _BACKLOG)
     except OSError as error:
         raise _failure(host, port, error) from None
     try:

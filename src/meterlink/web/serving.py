@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 
 from meterlink.config.web import WebSettings, WebTlsSettings, endpoint_of
 from meterlink.errors import ConfigError, LineBusy
+from meterlink.transports.accepting import AT_ONCE, QUEUED, queue
 from meterlink.transports.unix_listener import unix_listener
 from meterlink.transports.unix_path import short_path
 from meterlink.web.connections import ASKS_WITHIN_S, TAKES_WITHIN_S, ServerConfig
@@ -30,7 +31,12 @@ Supervisor = Callable[[str, Callable[[], Awaitable[None]]], Coroutine[Any, Any, 
 
 
 class _Server(uvicorn.Server):
-    """Signals belong to the daemon."""
+    """Signals belong to the daemon; callers are taken one at a time (``accepting``)."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See ``uvicorn.Server.startup``."""
+        await super().startup(sockets=sockets)
+        queue(sockets or [], QUEUED)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -67,6 +73,7 @@ class _Listener:
             loop="none",
             ws="none",
             lifespan="off",
+            backlog=AT_ONCE,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -162,7 +169,7 @@ def _port(listen: str) -> socket.socket:
     host, port = endpoint_of(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=128)
+        listening = socket.create_server((host, port), family=family, backlog=QUEUED)
     except OSError as error:
         raise LineBusy(f"[web] cannot listen on {listen}: {os.strerror(error.errno or 0)}") from None
     # Its connections take this over. asyncio sets it only where the socket names its protocol, which those of

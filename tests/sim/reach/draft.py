@@ -1,6 +1,7 @@
 """What a seed says of a gateway that reaches its meters by every way, half of them through something.
 
-Cables, carrier modules of 1376.2, concentrators of 1376.1 and of DL/T 698.45 that dial in; what befalls them:
+Cables, serial servers that dial in, carrier modules of 1376.2, and concentrators of 1376.1 and of DL/T 698.45
+that dial in; what befalls them:
 loss, latency of 0.5 to 30 s and so answers in another order (F16), slaves that leave, modules that are reset,
 concentrators that are reset in a block transfer (F15) or dial again from another address, connections that
 are cut, meters that are silent for hours or for ever, and a daemon that is started again.
@@ -42,8 +43,11 @@ SINGLE_METERS: Final = 12
 """Meters behind a module that reads one at a time."""
 CALLS_698: Final = 9698
 CALLS_1376: Final = 9376
+CALLS_SERIAL: Final = 9645
+SERIAL_SHARE: Final = 4
+"""One in so many of the meters that are behind nothing that stores or routes hangs on a serial server."""
 
-Way = Literal["cable", "carrier", "1376.1", "698.45"]
+Way = Literal["cable", "serial", "carrier", "1376.1", "698.45"]
 PROTOCOLS: Final = ("dlt645-2007", "dlt698.45")
 ITEMS: Final[Mapping[str, tuple[str, ...]]] = {
     "daily_freeze": (
@@ -91,7 +95,7 @@ class LineDraft:
         url: as the configuration has it.
         table: what the configuration says beside it.
         carrier: its module.
-        caller: the concentrator's address.
+        caller: address of the concentrator, or what the serial server registers with.
         cuts: when its connection ends, and can be made again at once.
         gone: when it cannot be had.
 
@@ -136,7 +140,8 @@ class Draft:
         carriers = through * 2 // 5 - single
         rest = through - carriers - single
         sizes: list[tuple[Way, int, int]] = [
-            ("cable", cables, CABLE_METERS),
+            ("cable", cables - cables // SERIAL_SHARE, CABLE_METERS),
+            ("serial", cables // SERIAL_SHARE, CABLE_METERS),
             ("carrier", single, single),
             ("carrier", carriers, CARRIER_METERS),
             ("1376.1", rest // 2, BEHIND_METERS),
@@ -162,7 +167,7 @@ class Draft:
         """The simulated plant."""
         rows = {line.name: tuple(self._row(one) for one in self.behind(line)) for line in self.lines}
         inside = At(kind="listen")
-        direct = [line for line in self.lines if not line.caller]
+        direct = [line for line in self.lines if line.way in {"cable", "serial", "carrier"}]
         return Plant(
             plant="reach",
             seed=self.seed + 1,
@@ -236,6 +241,9 @@ class Draft:
             return replace(
                 line, table={"carrier": {"read_timeout_s": 90}}, carrier=self._module(number, chance, single)
             )
+        if way == "serial":
+            caller = f"DTU-{number:04d}"
+            return replace(line, url=f"listen://127.0.0.1:{CALLS_SERIAL}?device={caller}", caller=caller)
         if way == "1376.1":
             caller = f"0171-{2000 + number}"
             url = f"listen://127.0.0.1:{CALLS_1376}?terminal={caller}"

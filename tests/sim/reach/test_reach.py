@@ -29,6 +29,7 @@ def test_a_day_of_meters_that_are_reached_by_every_way(tmp_path: Path) -> None:
     ways = {(way, route) for way, _, route in verdict.routes}
     assert {
         ("cable", "line"),
+        ("serial", "line"),
         ("carrier", "line"),
         ("1376.1", "store"),
         ("1376.1", "forward"),
@@ -52,8 +53,8 @@ def test_half_of_the_meters_are_behind_something_of_each_kind(days: int, meters:
     draft = Draft(1, days=days, meters=meters)
     assert meters == len(draft.meters) == len({one.address for one in draft.meters})
     ways = Counter(one.way for one in draft.meters)
-    assert meters // 2 == ways["cable"]
-    assert {"cable", "carrier", "1376.1", "698.45"} == set(ways)
+    assert meters // 2 == ways["cable"] + ways["serial"]
+    assert {"cable", "serial", "carrier", "1376.1", "698.45"} == set(ways)
     windows = {line.carrier.window for line in draft.lines if line.carrier is not None}
     assert 0 in windows, "one module reads one at a time"
     assert len(windows) > 1

@@ -3,8 +3,9 @@
 What was due is worked out from the calendar, what a meter measured is asked of the meter, and the journal's
 file is read with SQL: no code of collection takes part. A slot was readable unless its meter was silent from
 then on. The journal of a daily freeze is what the meter froze, by whichever way it came. A point of a curve
-out of a concentrator's store is what it read itself, some time after the slot, so it lies between this point
-and the next but one; by any other way it is the meter's own.
+out of a concentrator's store is what it read itself, some time after the slot: it is what the concentrator
+has under that very slot, and lies between what the meter showed at the slot and when the concentrator had
+read it; by any other way it is the meter's own.
 """
 
 from __future__ import annotations
@@ -151,11 +152,20 @@ class Truth:
         self, one: MeterDraft, kind: str, item: str, slot: datetime, value: Decimal, route: str
     ) -> bool:
         """Whether a meter showed a value."""
-        real = self.value(one.address, kind, item, slot)
-        if kind == "curve" and route.endswith("store") and real is not None:
-            later = self._plant.meter(one.address).value(item, slot + 2 * timedelta(seconds=CURVE_S))
-            return later is not None and real <= value <= later
-        return real == value
+        if kind == "curve" and route.endswith("store"):
+            return self._is_gathered(one, item, slot, value)
+        return self.value(one.address, kind, item, slot) == value
+
+    def _is_gathered(self, one: MeterDraft, item: str, slot: datetime, value: Decimal) -> bool:
+        """Whether a concentrator has a value under a slot, and could have read it then."""
+        caller = next(line.caller for line in self._draft.lines if line.name == one.line)
+        local = slot.astimezone(START.tzinfo).replace(tzinfo=None)
+        record = self._plant.terminals[caller].store.at(one.address, local)
+        if record is None or record.content(item) != value:
+            return False
+        meter, read_at = self._plant.meter(one.address), record.read_at.replace(tzinfo=START.tzinfo)
+        first, last = meter.value(item, slot), meter.value(item, read_at)
+        return first is not None and last is not None and first <= value <= last
 
     def _value(self, address: str, kind: str, item: str, slot: datetime) -> Decimal | None:
         """What a meter keeps of a slot."""

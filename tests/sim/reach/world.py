@@ -28,7 +28,7 @@ from metersim import FaultRule, Simulation
 from metersim.gdw1376 import calling
 from metersim.plant.built import BuiltPlant
 from metersim.terminals import plan as calling698
-from tests.sim.reach.draft import CALLS_698, CALLS_1376, START, Draft, LineDraft
+from tests.sim.reach.draft import CALLS_698, CALLS_1376, CALLS_SERIAL, START, Draft, LineDraft
 from tests.sim.soak.spans import Span
 from tests.support.simulated import Duplex, OwnClock
 
@@ -105,6 +105,20 @@ class World:
                 f"calls[{other.address}]",
                 calling.keep_calling(self.plant.terminals[other.address], connect, roaming=roaming),
             )
+
+        for line in self._draft.lines:
+            if line.way == "serial":
+                yield f"calls[{line.caller}]", self._keep_registering(line)
+
+    async def _keep_registering(self, line: LineDraft) -> None:
+        """A serial server dials in, says who it is, and passes on what it gets, again and again."""
+        connect = self._connector(line.caller, CALLS_SERIAL)
+        while True:
+            with contextlib.suppress(ConnectionError, LineLost):
+                far = await connect()
+                await far.send(line.caller.encode())
+                await self.plant.lines[line.name].serve(far)
+            await asyncio.sleep(REDIAL_S)
 
     async def _live(self, life: Span) -> None:
         stop = asyncio.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.sim.soak.draft import (
     DAY_S,
@@ -33,6 +33,17 @@ CLASSES: Final[Mapping[Protocol, tuple[str, ...]]] = {
 """What can be asked of meters of a protocol: the edition of 1997 has no block of words of state."""
 
 
+class Stood(NamedTuple):
+    """Where a slot stands in the ledger, and whether it could have been read."""
+
+    one: MeterDraft
+    data_class: str
+    slot: datetime
+    state: str
+    reason: str
+    is_readable: bool
+
+
 class Passing:
     """Judges what stands in the journal beside freezes and curves.
 
@@ -57,6 +68,16 @@ class Passing:
             name = f"{one.id} ({one.nature}, {one.protocol}, {one.line})"
             for complaint in self._wrong_of(one):
                 yield f"{name} {complaint}"
+
+    def standings(self) -> Iterator[Stood]:
+        """Each slot of the moment that was due."""
+        for one in self._draft.meters:
+            for data_class in CLASSES[one.protocol]:
+                for slot in _slots(self._draft.days):
+                    state, reason = self._standing(one.id, data_class, slot)
+                    begin_s = (slot - START).total_seconds()
+                    is_readable = self._truth.is_passing_readable(one, begin_s)
+                    yield Stood(one, data_class, slot, state, reason, is_readable)
 
     def _wrong_of(self, one: MeterDraft) -> Iterator[str]:
         yield from self._records.wrong(one, self._events.get(one.id, {}))

@@ -89,6 +89,23 @@ def test_the_judge_tells_what_is_wrong(played: tuple[Draft, World], statement: s
     assert any(complaint in one for one in verdict.complaints), verdict.words()
 
 
+@pytest.mark.parametrize("data_class", ["instant", "status"])
+def test_slots_of_the_moment_are_counted(played: tuple[Draft, World], data_class: str) -> None:
+    """A daemon that gives up each slot after two silences would pass: only freezes and curves would count."""
+    draft, world = played
+    whole = judge(draft, world)
+    lose = (
+        "UPDATE slot SET state = 3, reason = 1 WHERE state = 1 AND series IN"
+        f" (SELECT number FROM series WHERE data_class = '{data_class}')"
+    )
+    with _changed(world.journal, lose):
+        holed = judge(draft, world)
+    lost = whole.kept - holed.kept
+    assert whole.readable == holed.readable
+    assert lost >= draft.days * _METERS / 2
+    assert lost == len([one for one in holed.missing if f" {data_class} " in one])
+
+
 def test_a_seed_that_breaks_fails_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,18 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from metersim.works.freezes import Between, Freeze
-from tests.sim.soak.draft import CURVE_ITEM, DAY_S, GATHER_S, HOUR_S, START, Draft, LineDraft, MeterDraft, at
+from tests.sim.soak.draft import (
+    CURVE_ITEM,
+    DAY_S,
+    GATHER_S,
+    HOUR_S,
+    PASSING_S,
+    START,
+    Draft,
+    LineDraft,
+    MeterDraft,
+    at,
+)
 from tests.sim.soak.plant import REDIAL_S, Plant
 from tests.sim.soak.spans import Span, after, without
 
@@ -26,6 +37,8 @@ Kind = Literal["daily_freeze", "monthly_freeze", "curve"]
 
 OPPORTUNITY_S: Final = 2.5 * HOUR_S
 """A silent meter rests for an hour, and others of its line may go before it."""
+PASSING_OPPORTUNITY_S: Final = 1.5 * HOUR_S
+"""Of a slot of the moment: whoever was silent rests for an hour at most, and its line for a minute."""
 LATE_OPPORTUNITY_S: Final = 7 * HOUR_S
 STARTING_S: Final = REDIAL_S + 60.0
 """Until a terminal has dialled in again, and lines are opened."""
@@ -85,6 +98,22 @@ class Truth:
         """Whether a slot could have been read."""
         return one.nature != "garbage" and any(
             self._was_opportunity(one, kind, slot, span) for span in self._waits(one, kind, slot)
+        )
+
+    def is_passing_readable(self, one: MeterDraft, begin_s: float) -> bool:
+        """Whether values of the moment of a slot could have been read.
+
+        There was a stretch of time in the slot in which nothing kept the daemon from the meter, and in which
+        it was not asked, or gave a sound answer to whatever it was asked.
+
+        Args:
+            one: the meter.
+            begin_s: when the slot began.
+
+        """
+        spans = without(after(self.usable[one.id], begin_s), [Span(begin_s + PASSING_S, float("inf"))])
+        return one.nature != "garbage" and any(
+            span.seconds >= PASSING_OPPORTUNITY_S and self.would_tell(one, span) for span in spans
         )
 
     def _was_opportunity(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from tests.sim.soak.draft import Draft, MeterDraft
-from tests.sim.soak.passing import Passing
+from tests.sim.soak.draft import PASSING_S, START, Draft, MeterDraft
+from tests.sim.soak.passing import Passing, Stood
 from tests.sim.soak.recorded import Records
+from tests.sim.soak.spans import Span
 from tests.sim.soak.truth import ITEMS, Kind, Truth
 from tests.sim.soak.world import World
 from tests.support.collection_truth import Book, Row
@@ -48,7 +49,10 @@ def judge(draft: Draft, world: World) -> Verdict:
     book = Book(world.journal)
     slots, readings, taken = book.slots(), book.readings(), book.taken_at()
     truth, found = Truth(draft, world.plant), Verdict()
-    found.complaints += Passing(draft, truth, Records(draft, world.plant, truth), book).wrong()
+    passing = Passing(draft, truth, Records(draft, world.plant, truth), book)
+    found.complaints += passing.wrong()
+    for stood in passing.standings():
+        _judge_moment(found, truth, stood)
     book.close()
     for one in draft.meters:
         for kind, slot in truth.slots(one):
@@ -82,6 +86,23 @@ def _judge_slot(
         found.complaints.append(f"{name}: {row}, but in its way: {', '.join(sorted(causes)) or 'nothing'}")
     elif one.nature != "garbage":
         _judge_time(found, truth, one, kind, slot, row, name)
+
+
+def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
+    """A slot of the moment counts like any other; why it is missing, ``Passing`` judges."""
+    one, is_kept = stood.one, stood.state == "kept"
+    found.readable += stood.is_readable
+    found.kept += stood.is_readable and is_kept
+    found.beyond += is_kept and not stood.is_readable
+    if not is_kept:
+        found.holes[one.nature, stood.data_class, stood.reason] += 1
+    if stood.is_readable and not is_kept:
+        begin_s = (stood.slot - START).total_seconds()
+        causes = truth.causes_between(one, Span(begin_s, begin_s + PASSING_S))
+        name = f"{one.id} ({one.nature}, {one.protocol}, {one.line})"
+        of = f"{stood.data_class} {stood.slot:%m-%d %H:%M}"
+        told = ", ".join(sorted(causes)) or "nothing"
+        found.missing.append(f"{name} {of}: {stood.state}, {stood.reason}; in its way: {told}")
 
 
 def _judge_time(

@@ -32,11 +32,12 @@ class ModuleListener:
 
     Attributes:
         dropped: calls that came while ``CALLS_MAX`` others waited.
+        frames: good frames so far, whatever became of them.
 
     """
 
     def __init__(self, *, inner: SecretRanges = all_of) -> None:
-        self.dropped = 0
+        self.dropped = self.frames = 0
         self._inner = inner
         self._deframer = Deframer(MODULE)
         self._due = bytearray()
@@ -51,6 +52,7 @@ class ModuleListener:
                 frame = link.decode(span.octets)
             except RemoteProtocolError:
                 continue
+            self.frames += 1
             if not frame.from_module or not frame.started:
                 self._answers += span.octets
                 self._answered.append(frame)

@@ -16,7 +16,14 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.dlt698.talk import Talk, refusal
-from meterlink.drivers.terminal_archive import OTHER_PROTOCOL, ArchivedMeter, RosterSide, TerminalArchive
+from meterlink.drivers.terminal_archive import (
+    OTHER_PROTOCOL,
+    ArchivedMeter,
+    Place,
+    RosterSide,
+    TerminalArchive,
+    by_address,
+)
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt698.apdus.action import ActionRequestNormal, ActionResponseNormal
 from meterwire.dlt698.apdus.get import GetRequestNormal, GetResponseNormal
@@ -54,8 +61,9 @@ class Archivist698:
         self._line = line
         self._entries: dict[str, ArchiveEntry] = {}
 
-    async def read(self) -> TerminalArchive:
-        """See ``Archivist.read``."""
+    async def read(self, *, whole: bool = False) -> TerminalArchive:
+        """See ``Archivist.read``; this archive is told whole always."""
+        del whole
         reply = await self._ask(lambda piid: GetRequestNormal(piid=piid, oad=ARCHIVE), may_repeat=True)
         if not isinstance(reply, GetResponseNormal):
             raise BadAnswer(f"{self._who} answered for {_WHAT} with {type(reply).__name__}")
@@ -69,15 +77,27 @@ class Archivist698:
             unreadable=found.unreadable,
         )
 
+    def places(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> tuple[Place, ...]:
+        """See ``Archivist.places``; new meters get the lowest numbers that are free."""
+        known = by_address(before)
+        free = _free({one.number for one in before.meters})
+        found = []
+        for address in meters:
+            stood = known.get(address)
+            number = next(free, None) if stood is None else stood.number
+            if number is None:
+                raise Refused(f"{self._who} has no room for more than {METERS_MAX} meters", error_word=b"")
+            found.append(Place(address, number, None, stood))
+        return tuple(found)
+
     async def enter(self, meters: Mapping[str, RosterSide], before: TerminalArchive) -> None:
         """See ``Archivist.enter``."""
-        numbers = _free({one.number for one in before.meters})
-        entries = []
-        for address, side in meters.items():
-            known = self._entries.get(address)
-            if known is None and (number := next(numbers, None)) is None:
-                raise Refused(f"{self._who} has no room for more than {METERS_MAX} meters", error_word=b"")
-            entries.append(_changed(known, side) if known is not None else self._entry(number, address, side))
+        entries = [
+            self._entry(place.number, place.address, meters[place.address])
+            if place.stood is None
+            else _changed(self._entries[place.address], meters[place.address])
+            for place in self.places(meters, before)
+        ]
         for at in range(0, len(entries), ENTRIES_TOGETHER):
             await self._write(entries[at : at + ENTRIES_TOGETHER])
 
@@ -99,8 +119,7 @@ class Archivist698:
             may_repeat=may_repeat,
         )
 
-    def _entry(self, number: int | None, address: str, side: RosterSide) -> ArchiveEntry:
-        assert number is not None, "it was looked for"
+    def _entry(self, number: int, address: str, side: RosterSide) -> ArchiveEntry:
         traits = side.profile.meter
         return ArchiveEntry(
             number=number,

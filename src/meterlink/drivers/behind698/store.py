@@ -34,6 +34,7 @@ from meterlink.drivers.dlt698.rows import sort_item
 from meterlink.drivers.dlt698.talk import RequestRefused, Talk, code_words
 from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.joined import is_meant
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BadAnswer, NoFreeze, Refused
 from meterlink.model.data_classes import CURVE
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
@@ -115,6 +116,7 @@ class TerminalStore:
         self._portion = Portion(clock.monotonic_s)
         self._batches: OrderedDict[tuple[str, Wanted], _Batch] = OrderedDict()
         self._trouble = ""
+        self._vain = Seldom(clock.monotonic_s)
 
     async def read(
         self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
@@ -324,7 +326,8 @@ class TerminalStore:
         self.answers = False
         if why != self._trouble:
             self._trouble = why
-            _log.info("store_says_no", terminal=self._behind.terminal, reason=why)
+            if times := self._vain.times():
+                _log.info("store_says_no", terminal=self._behind.terminal, reason=why, times=times)
 
 
 def _row_octets(wanted: Wanted) -> int:

@@ -13,6 +13,7 @@ Source: spec dlt698, sections 3.9 and 8.2; decision 22.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import structlog
@@ -22,6 +23,7 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.behind698.ways import Behind, Patiently
 from meterlink.drivers.dlt698.talk import Talk, code_words
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout
 from meterprofiles import Profile
 from meterwire.dlt698.apdus.parts import Dar
@@ -51,6 +53,7 @@ class Forwarding:
         self._talk = talk
         self._behind = behind
         self._trouble = ""
+        self._vain = Seldom(lambda: asyncio.get_running_loop().time())
 
     def tunnel(self, line: Exchanging, profile: Profile) -> Tunnel:
         """The way to meters of a profile.
@@ -104,7 +107,8 @@ class Forwarding:
     def _nothing(self, why: str) -> ReplyTimeout:
         if why != self._trouble:
             self._trouble = why
-            _log.info("forwarded_in_vain", terminal=self._behind.terminal, reason=why)
+            if times := self._vain.times():
+                _log.info("forwarded_in_vain", terminal=self._behind.terminal, reason=why, times=times)
         return ReplyTimeout(f"terminal {self._behind.terminal} brought nothing back: {why}")
 
 

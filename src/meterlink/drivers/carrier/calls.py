@@ -23,6 +23,7 @@ from meterlink.model.event_kinds import (
     NODE_JOINED,
     NODE_POWER_BACK,
     NODE_POWER_FAIL,
+    NODE_REFUSED,
     PASSED_ON_FRAMES,
     ROUTE_STATE,
     UNREAD_REPORT,
@@ -40,8 +41,10 @@ PARTS_MAX: Final = 500
 """Events that one report may bring; a report of more is kept as its octets."""
 _ROUTE_STATES: Final = {1: "reading finished", 2: "search finished", 3: "area recognition finished"}
 _POWER: Final = {1: NODE_POWER_FAIL, 2: NODE_POWER_BACK}
-_COLLECTOR, _POWER_EVENT, _DLT698 = 0, 4, 3
+_COLLECTOR, _POWER_EVENT, _REFUSED_EVENT, _DLT698 = 0, 4, 5, 3
 _ADDRESS_OCTETS: Final = 6
+_SLAVE_EVENT, _REFUSED = 5, 5
+_NO_NODE: Final = ""
 
 
 class Calls:
@@ -56,6 +59,16 @@ class Calls:
     def __init__(self, line: str, zone: tzinfo) -> None:
         self._line = line
         self._zone = zone
+        self._lives = ""
+
+    def begin_anew(self, at: datetime) -> None:
+        """The module began anew, and its numbers with it: what it tells from now on is no repeat.
+
+        Args:
+            at: when it said so; aware, UTC.
+
+        """
+        self._lives = f"since {at.isoformat()} "
 
     def report_of(
         self, call: Message, main_node: str, received_at: datetime, acknowledge: Callable[[], None]
@@ -75,7 +88,8 @@ class Calls:
             parts = [_unread(main_node, f"this program broke over it ({type(error).__name__})", call)]
         if not 1 <= len(parts) <= PARTS_MAX:
             parts = [_unread(main_node, f"{len(parts)} parts are too few or too many", call)]
-        told = f"{self._line} {call.frame.info.sequence} {call.frame.dt.hex()} ".encode() + call.frame.data
+        number = f"{self._lives}{call.frame.info.sequence}"
+        told = f"{self._line} {number} {call.frame.dt.hex()} ".encode() + call.frame.data
         return Report(
             terminal=main_node,
             parts=tuple(parts),
@@ -111,6 +125,8 @@ class Calls:
         is_power = protocol == _POWER_EVENT or (protocol == 0 and payload[:1] in (b"\x01", b"\x02"))
         if is_power and (found := list(_power(payload, is_collector=is_collector))):
             return found
+        if protocol == _REFUSED_EVENT and (found := list(_refused(payload))):
+            return found
         frames = incoming(payload, is_698=True)
         if protocol in (0, _DLT698) and (of_698 := self._of_698(frames, whose, received_at)):
             return of_698
@@ -131,6 +147,22 @@ class Calls:
         return found
 
 
+def nodes_of(call: Message) -> list[str]:
+    """Addresses of nodes that came or went, as a report (AFN 06) says; empty: it speaks of something else.
+
+    Nodes that were refused after the areas changed (06-F5, protocol 5) are told in octets of each maker's
+    own, so their main node stands for them.
+    """
+    if call.function is None or call.frame.afn != module.REPORT or not call.values:
+        return []
+    if call.frame.fn in (1, 4):
+        rows = call.values["nodes"]
+        behind = [child["addr"] for row in rows for more in row.get("more", ()) for child in more["children"]]
+        return [row["addr"] for row in rows] + behind
+    is_refusal = call.frame.fn == _SLAVE_EVENT and call.values["protocol"] == _REFUSED
+    return [_NO_NODE] if is_refusal else []
+
+
 def _nodes(rows: Sequence[dict[str, Any]]) -> Iterator[Part]:
     """Nodes that came, and what hangs on them (06-F1, 06-F4)."""
     for row in rows:
@@ -145,6 +177,20 @@ def _nodes(rows: Sequence[dict[str, Any]]) -> Iterator[Part]:
                     EventValue(item="behind", content=row["addr"]),
                 ]
                 yield _event(child["addr"], NODE_JOINED, told, "06-F4")
+
+
+def _refused(payload: bytes) -> Iterator[Part]:
+    """Nodes that were refused after a change of the service area; nothing where the octets do not add up.
+
+    The layout is not published: addresses alone, or behind one octet as those of power events.
+    """
+    rows = payload[len(payload) % _ADDRESS_OCTETS :]
+    if len(payload) - len(rows) > 1:
+        return
+    addresses = [rows[at : at + _ADDRESS_OCTETS][::-1].hex() for at in range(0, len(rows), _ADDRESS_OCTETS)]
+    if all(address.isdecimal() for address in addresses):
+        for address in addresses:
+            yield _event(address, NODE_REFUSED, [], "06-F5")
 
 
 def _power(payload: bytes, *, is_collector: bool) -> Iterator[Part]:

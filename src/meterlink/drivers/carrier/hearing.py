@@ -7,19 +7,20 @@ confirmed again and kept once (its key says so). Source: spec gdw1376, A8 and A1
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.drivers.carrier.calls import Calls
+from meterlink.drivers.carrier.calls import Calls, nodes_of
 from meterlink.drivers.carrier.counts import Counts
 from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.notices import notice_of_reset
 from meterlink.drivers.carrier.port import ModulePort
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterwire.errors import LocalProtocolError
 from meterwire.gdw1376.functions import module
 from meterwire.gdw1376.messages.module import Message
@@ -27,7 +28,7 @@ from meterwire.gdw1376.messages.module import Message
 RESET_REPEAT_S: Final = 10.0
 """The same 03-F10 within this is a repeat whose confirmation was lost, and not another beginning."""
 RESET_TOLD_S: Final = 60.0
-"""One event in so long says that a module begins anew again and again."""
+"""One event and one line of the log in so long say that a module begins anew again and again."""
 CALLS_KEPT: Final = 1_000
 """Reports that wait for the journal; a repeat of one of them is not kept twice."""
 CALL_WAITS_S: Final = 60.0
@@ -49,6 +50,7 @@ class ModuleHearing:
         report: where reports go; each is confirmed when it has been kept.
         counts: what happened.
         reset: is called when the module says that it began anew.
+        moved: is called with the addresses of nodes that it says have come or gone.
 
     Attributes:
         main_node: address of the module; empty until it is known.
@@ -65,6 +67,7 @@ class ModuleHearing:
         report: Callable[[Report], None],
         counts: Counts,
         reset: Callable[[], None],
+        moved: Callable[[Sequence[str]], None],
     ) -> None:
         self.main_node = ""
         self._name = name
@@ -74,10 +77,12 @@ class ModuleHearing:
         self.led: Led | None = None
         self._counts = counts
         self._reset = reset
+        self._moved = moved
         self._calls = Calls(name, zone)
         self._waiting: dict[str, float] = {}
         self._last_reset: tuple[float, bytes] | None = None
-        self._reset_told_s = float("-inf")
+        self._refused = Seldom(clock.monotonic_s)
+        self._resets = Seldom(clock.monotonic_s, RESET_TOLD_S)
 
     def forget(self) -> None:
         """The port was closed: what waits is told again."""
@@ -103,7 +108,8 @@ class ModuleHearing:
             elif (frame.afn, frame.fn) == (module.QUERY, 10):
                 self._began_anew(port, call)
         except LocalProtocolError as error:
-            _log.info("carrier_call_refused", line=self._name, call=known, reason=str(error))
+            if times := self._refused.times():
+                _log.info("carrier_call_refused", line=self._name, call=known, reason=str(error), times=times)
 
     def _asked_what_to_read(self, port: ModulePort, call: Message) -> None:
         """AFN 14: where we lead, what is due is read by us, so the module goes on to the next meter."""
@@ -130,9 +136,12 @@ class ModuleHearing:
             return
         now_s = asyncio.get_running_loop().time()
 
+        life = self._counts.resets
+
         def kept() -> None:
             self._waiting.pop(report.key, None)
-            port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
+            if life == self._counts.resets:  # else its number is that of another report by now
+                port.confirm(call)  # one that was closed since sends nothing, and the module tells it again
 
         report = self._calls.report_of(call, self.main_node or NOBODY, self._clock.utc_now(), kept)
         if now_s - self._waiting.get(report.key, float("-inf")) < CALL_WAITS_S:
@@ -143,6 +152,8 @@ class ModuleHearing:
         if len(self._waiting) < CALLS_KEPT:
             self._waiting[report.key] = now_s
             self._report(report)
+            if nodes := nodes_of(call):
+                self._moved(nodes)
 
     def _began_anew(self, port: ModulePort, call: Message) -> None:
         """03-F10 by itself: it was reset, and all must be done again."""
@@ -154,9 +165,12 @@ class ModuleHearing:
             self._last_reset = last
             return
         self._counts.resets += 1
-        _log.warning("carrier_reset", line=self._name)
-        if now_s - self._reset_told_s >= RESET_TOLD_S:
-            self._reset_told_s = now_s
+        self._calls.begin_anew(self._clock.utc_now())
+        self._waiting.clear()
+        if self.led is not None:
+            self.led.begin_anew()
+        if times := self._resets.times():
+            _log.warning("carrier_reset", line=self._name, times=times)
             main_node = self.main_node or str(call.values.get("main_node", ""))
             self._report(notice_of_reset(self._name, main_node, self._clock.utc_now()))
         self._reset()

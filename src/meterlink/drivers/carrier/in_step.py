@@ -1,13 +1,13 @@
 """A module's table of nodes and the roster, kept in step: compared, told where they differ, brought together.
 
-That is done at each start of the module, once a day, when it denies a meter as unknown, and when somebody
-asks for it.
+That is done at each start of the module, once a day, when it denies a meter as unknown, when it reports nodes
+that are not where they are known to be, and when somebody asks for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -20,10 +20,13 @@ from meterlink.drivers.carrier.notices import notices
 from meterlink.drivers.carrier.routes import Difference, lost_nodes
 from meterlink.drivers.carrier.starting import Starting, Table
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BusFull, MeterlinkError, ReplyTimeout
 
 RESYNC_MIN_S: Final = 3_600.0
 """A module that does not know a meter (denial 7) is compared with the roster no more often than this."""
+MOVED_MIN_S: Final = 300.0
+"""A module that reports nodes is compared no more often than this; what it reports sooner waits so long."""
 RESTART_MIN_S: Final = 3_600.0
 """Its route is restarted no more often than this: a module that forgets its list would never read."""
 COMPARE_EVERY_S: Final = 86_400.0
@@ -68,7 +71,8 @@ class InStep:
         self._clock = clock
         self._report = report
         self._told = Difference()
-        self._is_wanted = False
+        self._is_wanted = self._has_moved = False
+        self._failed = Seldom(clock.monotonic_s)
         self._brought_s = self._restarted_s = float("-inf")
 
     # --- when ----------------------------------------------------------------------------------
@@ -76,7 +80,20 @@ class InStep:
     @property
     def due_s(self) -> float:
         """Loop time of the next comparison of its own accord."""
-        return self._brought_s + COMPARE_EVERY_S
+        return self._brought_s + (MOVED_MIN_S if self._has_moved else COMPARE_EVERY_S)
+
+    def moved(self, addresses: Iterable[str]) -> bool:
+        """The module reports nodes that came or went; whether that is news.
+
+        Args:
+            addresses: of the nodes.
+
+        """
+        known = {node.address for node in self.table.nodes} if self.table is not None else set()
+        if all(one in self._roster and one in known for one in addresses):
+            return False
+        self._has_moved = True
+        return True
 
     def lacks(self, address: str) -> bool:
         """The module does not know a meter: it may have forgotten its list; whether it is to be compared."""
@@ -107,7 +124,7 @@ class InStep:
 
         """
         loop = asyncio.get_running_loop()
-        self._brought_s = loop.time()
+        self._brought_s, self._has_moved = loop.time(), False
         try:
             table = await begun.table()
             lost = lost_nodes(self.table.nodes if self.table else (), table.nodes, self._roster)
@@ -118,7 +135,8 @@ class InStep:
                 self._restarted_s = loop.time()
                 await begun.restart_route()
         except (ModuleDenied, ReplyTimeout, BusFull) as error:
-            _log.warning("carrier_table", line=self._name, reason=str(error))
+            if times := self._failed.times():
+                _log.warning("carrier_table", line=self._name, reason=str(error), times=times)
             return
         if lost or table.difference != self._told:  # once, for as long as it stays so
             self._told = table.difference

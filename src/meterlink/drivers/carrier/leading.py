@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import MeterlinkError, ReplyTimeout
 
 RESUME_AFTER_S: Final = 100.0
@@ -28,6 +29,7 @@ class Leading:
     Args:
         name: of the line.
         asking: gives commands to it.
+        told: of what it refuses.
 
     Attributes:
         leads: whether it reads by itself, as it says.
@@ -35,11 +37,12 @@ class Leading:
 
     """
 
-    def __init__(self, name: str, asking: Asking) -> None:
+    def __init__(self, name: str, asking: Asking, told: Seldom) -> None:
         self.leads = False
         self.is_paused = False
         self._name = name
         self._asking = asking
+        self._told = told
         self._turn = asyncio.Lock()
         self._paused = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -96,4 +99,5 @@ class Leading:
         try:
             await self._asking.ask(0x12, fn)
         except (ModuleDenied, ReplyTimeout) as error:
-            _log.info("carrier_not_led", line=self._name, reason=str(error))
+            if times := self._told.times():
+                _log.info("carrier_not_led", line=self._name, reason=str(error), times=times)

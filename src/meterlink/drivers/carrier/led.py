@@ -151,6 +151,10 @@ class Led:
         if not call.answer.done():
             call.answer.set_result(octets)
 
+    def begin_anew(self) -> None:
+        """The module began anew, and its numbers with it: nothing that it reports from now on is a repeat."""
+        self._told.clear()
+
     # --- what the module begins ----------------------------------------------------------------
 
     def asked(self, port: ModulePort, call: Message) -> None:

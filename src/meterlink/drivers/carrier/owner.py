@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import tzinfo
 from typing import Any, Final
@@ -19,7 +19,7 @@ from typing import Any, Final
 import structlog
 
 from meterlink.bus.dialling import Dialling, Opener
-from meterlink.clock import Clock
+from meterlink.clock import Clock, apart
 from meterlink.config.carriers import MODULE_LEADS, READ_TIMEOUT_MAX_S, CarrierSettings
 from meterlink.drivers.carrier.asking import Asking, ModuleDenied
 from meterlink.drivers.carrier.counts import Counts
@@ -29,16 +29,23 @@ from meterlink.drivers.carrier.latency import Latencies
 from meterlink.drivers.carrier.leading import Leading
 from meterlink.drivers.carrier.led import Led
 from meterlink.drivers.carrier.payload import CODES, Outgoing
-from meterlink.drivers.carrier.port import ModulePort
+from meterlink.drivers.carrier.port import Flooded, ModulePort
 from meterlink.drivers.carrier.reading import MeterCall, Reader
 from meterlink.drivers.carrier.starting import START_MAX_S, ModuleFacts, Starting
 from meterlink.drivers.carrier.window import Window
 from meterlink.drivers.reports import Report
+from meterlink.drivers.seldom import Seldom
 from meterlink.errors import BusFull, LineBusy, LineError, LineLost, MeterlinkError, ReplyTimeout
 from meterlink.model.protocols import MeterProtocol
+from meterlink.transports.backoff import Backoff
 from meterlink.transports.stream import ByteStream
 from meterwire.errors import LocalProtocolError
 
+FLOODED_PAUSE_S: Final = 1.0
+FLOODED_PAUSE_MAX_S: Final = 600.0
+"""A module that sent too much is called again after pauses that double, from the first to the longest."""
+CALM_S: Final = 3_600.0
+"""A connection that has lasted so long begins them anew."""
 READY_WAIT_S: Final = 60.0
 """So long a lane waits for a module that is being started, before its meters are told why not."""
 _log = structlog.get_logger(__name__)
@@ -93,9 +100,18 @@ class CarrierOwner:
         }
         self.in_step = InStep(name, settings, self.roster, clock=clock, report=report)
         self._dialling = Dialling(name, opener, rng)
+        self._flooded = Backoff(rng, first_s=FLOODED_PAUSE_S, max_s=FLOODED_PAUSE_MAX_S)
+        self._readies = Seldom(clock.monotonic_s)
+        self._not_led = Seldom(clock.monotonic_s)
         self._character_s = character_s
         self._hearing = ModuleHearing(
-            name, clock=clock, zone=zone, report=report, counts=self.counts, reset=self._began_anew
+            name,
+            clock=clock,
+            zone=zone,
+            report=report,
+            counts=self.counts,
+            reset=self._began_anew,
+            moved=self._nodes_moved,
         )
         self._window: Window | None = None
         self._reader: Reader | None = None
@@ -217,15 +233,20 @@ class CarrierOwner:
                     self._trouble = str(error)
                     await asyncio.sleep(max(0.1, self._dialling.due_at - loop.time()))
                     continue
-                self._trouble = await self._while_open(stream)
-                if not self._dialling.is_flapping:
+                opened_s = loop.time()
+                broke = await self._while_open(stream)
+                if isinstance(broke, Flooded) or not self._dialling.is_flapping:
                     _log.warning("carrier_lost", line=self.name, reason=self._trouble)
+                if loop.time() - opened_s >= CALM_S:
+                    self._flooded.reset()
+                if isinstance(broke, Flooded):
+                    await asyncio.sleep(self._flooded.next_s())
         finally:
             self._close("the owner has stopped")
 
-    async def _while_open(self, stream: ByteStream) -> str:
-        """Use a port until it breaks; why it did."""
-        reason = ""
+    async def _while_open(self, stream: ByteStream) -> LineError | None:
+        """Use a port until it breaks; what broke it."""
+        error: LineError | None = None
         port = ModulePort(
             stream,
             self.counts.strays,
@@ -235,20 +256,23 @@ class CarrierOwner:
             late=self.latencies.note,
         )
         self._asking = Asking(port, self.counts.denied)
-        self._leading = Leading(self.name, self._asking)
+        self._leading = Leading(self.name, self._asking, self._not_led)
         try:
-            async with asyncio.TaskGroup() as group:
-                self._group = group
-                group.create_task(port.run(), name=f"carrier[{self.name}].port")
-                group.create_task(self._lead(port, self._asking), name=f"carrier[{self.name}].starter")
-                group.create_task(self._leading.run(), name=f"carrier[{self.name}].leader")
+            await apart(self._at_work(port, self._asking, self._leading), f"carrier[{self.name}].open")
         except* LineError as errors:
-            reason = str(next(_leaves(errors)))
-            self._trouble = reason
+            error = next(_leaves(errors))
+            self._trouble = str(error)
         finally:
-            self._close(reason or "its port was closed")
+            self._close("its port was closed" if error is None else str(error))
             await stream.aclose()
-        return reason
+        return error
+
+    async def _at_work(self, port: ModulePort, asking: Asking, leading: Leading) -> None:
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(port.run(), name=f"carrier[{self.name}].port")
+            group.create_task(self._lead(port, asking), name=f"carrier[{self.name}].starter")
+            group.create_task(leading.run(), name=f"carrier[{self.name}].leader")
 
     def _close(self, reason: str) -> None:
         self._ready.clear()
@@ -315,12 +339,13 @@ class CarrierOwner:
         self._open_window(port, self.facts)
         if self._leading is not None:
             self._leading.begin(leads=self.facts.leads)
-        for trouble in troubles:
-            _log.info("carrier_trouble", line=self.name, reason=trouble)
         self._at_stage("")
         self._trouble = ""
         self._ready.set()
-        _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor)
+        if times := self._readies.times():
+            for trouble in troubles:
+                _log.info("carrier_trouble", line=self.name, reason=trouble)
+            _log.info("carrier_ready", line=self.name, way=self.way, vendor=self.facts.vendor, times=times)
 
     def _open_window(self, port: ModulePort, facts: ModuleFacts) -> None:
         timeout_s = facts.monitor_timeout_s
@@ -373,13 +398,18 @@ class CarrierOwner:
     def _at_stage(self, stage: str) -> None:
         self.stage = stage
 
+    def _nodes_moved(self, addresses: Sequence[str]) -> None:
+        """The module reports nodes."""
+        if self.in_step.moved(addresses):
+            self._wanted.set()
+
     def _lacks(self, address: str) -> None:
         """The module does not know a meter."""
         if self.in_step.lacks(address):
             self._wanted.set()
 
 
-def _leaves(errors: BaseExceptionGroup[LineError]) -> Any:
+def _leaves(errors: BaseExceptionGroup[LineError]) -> Iterator[LineError]:
     for error in errors.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)

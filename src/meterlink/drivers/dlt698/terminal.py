@@ -142,7 +142,8 @@ class TerminalSession:
 
     def _broke(self, terminal: str, error: Exception) -> None:
         self.faults += 1
-        _log.error("frame_broke_us", terminal=terminal, faults=self.faults, exc_info=error)
+        if self.faults & (self.faults - 1) == 0:  # of many, the first, second, fourth ...
+            _log.error("frame_broke_us", terminal=terminal, faults=self.faults, exc_info=error)
 
     def _sort(self, found: Found) -> None:
         frame = found.frame

@@ -2,15 +2,16 @@
 
 A report that names measuring points waits until the archive is known; it is not confirmed meanwhile, and its
 terminal tells it again. Answers of a terminal say how many events it has counted (EC): what is new since the
-last look is asked for, once. The first look after a start asks for the last few: which of them are known, the
-journal says. Source: spec gdw1376, B1 and B3, 0E.
+last look is asked for, and after a start what it may hold of before; see ``counted``.
+Source: spec gdw1376, B1 and B3, 0E.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -20,6 +21,7 @@ import structlog
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import Differences
+from meterlink.drivers.gdw1376.counted import Counted
 from meterlink.drivers.gdw1376.station import CLOCK_OFF, Station
 from meterlink.drivers.gdw1376.told import Told, points_in
 from meterlink.drivers.reports import Report, own_report
@@ -31,10 +33,10 @@ from meterwire.gdw1376.messages.terminal import Message, unit
 
 WAITING_MAX: Final = 64
 """Reports that wait for the archive; one more is dropped, and its terminal tells it again."""
-FIRST_LOOK_EVENTS: Final = 16
-"""Events that are asked for when nobody knows which were told before."""
-COUNTS: Final = 256
-"""Pointers of events count modulo this."""
+EVENT_LISTS: Final = (1, 2)
+"""Fn of 0E: important and general events."""
+REQUESTS_MAX: Final = 64
+"""Requests for events in turn; what then is left is asked for after a pause."""
 RETRY_S: Final = 60.0
 RETRY_MAX_S: Final = 3_600.0
 """Pauses after looks that failed while the terminal is connected double from the first to the longest."""
@@ -69,7 +71,9 @@ class Reporter:
         self._told = Told(station.name, station.zone)
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Event()
-        self._known: dict[int, int] = {}
+        self._counted = {fn: Counted() for fn in EVENT_LISTS}
+        self._events_due_s = -math.inf
+        self._events_pause_s = RETRY_S
         self._counts: tuple[int, int] | None = None
         self._differing = Differences()
         self._clock_looks = 0
@@ -87,6 +91,10 @@ class Reporter:
         """An answer said how many important and general events the terminal has counted."""
         if counts != self._counts:
             self._counts = counts
+            for fn, count in zip(EVENT_LISTS, counts, strict=True):
+                self._counted[fn].count(count)
+            if not any(one.is_denied for one in self._counted.values()):
+                self._events_due_s = -math.inf  # what was denied is old, and what is new need not wait for it
             self._wake.set()
 
     def hear(self, message: Message, confirm: Callable[[], None]) -> None:
@@ -95,7 +103,7 @@ class Reporter:
         station = self._station
         is_known = station.archive is not None and station.clock.monotonic_s() < station.clock_until_s
         if is_known or not points_in(message):
-            self._tell(waiting)
+            self._heard(waiting)
         elif len(self._waiting) < WAITING_MAX:
             self._waiting.append(waiting)
             self._wake.set()
@@ -130,6 +138,8 @@ class Reporter:
         station = self._station
         due_s = station.archive_until_s if station.empty_reads else station.clock_until_s
         left_s = max(min(due_s, station.clock_until_s) - station.clock.monotonic_s(), RETRY_S)
+        if any(one.wanted for one in self._counted.values()):
+            left_s = min(left_s, max(self._events_due_s - station.clock.monotonic_s(), 0.0))
         if line.absence:  # it wakes us when it comes
             left_s = RETRY_MAX_S
         with suppress(TimeoutError):
@@ -140,11 +150,10 @@ class Reporter:
         await self._station.known_archive(line, priority=Priority.BILLING)
         await self._look_at_clock(line)
         while self._waiting:
-            self._tell(self._waiting.popleft())
+            self._heard(self._waiting.popleft())
         self._compare()
-        if self._counts is not None:
-            for fn, count in enumerate(self._counts, start=1):
-                await self._fetch(line, fn, count)
+        if self._station.clock.monotonic_s() >= self._events_due_s:
+            await self._fetch(line)
 
     def _compare(self) -> None:
         """Tell how archive and roster differ, once a difference."""
@@ -173,26 +182,51 @@ class Reporter:
         station = self._station
         self._put(own_report(station.name, kind, values, station.clock.utc_now(), source="gdw1376.1"))
 
-    async def _fetch(self, line: Line, fn: int, count: int) -> None:
-        """Ask for the events of one list that are new."""
-        known = self._known.get(fn)
-        if known is None:
-            known = (count - min(FIRST_LOOK_EVENTS, count)) % COUNTS
-        if known == count:
-            self._known[fn] = count
+    async def _fetch(self, line: Line) -> None:
+        """Ask for the events of both lists that are wanted; again after a pause for what is denied."""
+        are_done = [await self._fetch_list(line, fn) for fn in EVENT_LISTS]
+        if all(are_done):
+            self._events_pause_s = RETRY_S
             return
-        wanted = unit(table.EVENTS, fn, {"pm": known, "pn_ptr": count})
-        answer = await self._station.ask(line, table.EVENTS, [wanted], priority=Priority.BILLING)
-        self._known[fn] = count
-        for message in answer.messages:
-            if message.head.afn == table.EVENTS and message.units:
-                self._tell(_Waiting(message, lambda: None, answer.taken_at))
+        self._events_due_s = self._station.clock.monotonic_s() + self._events_pause_s
+        self._events_pause_s = min(2 * self._events_pause_s, RETRY_MAX_S)
+
+    async def _fetch_list(self, line: Line, fn: int) -> bool:
+        """Ask for the events of one list; whether all that it may have was told, or was given up."""
+        counted = self._counted[fn]
+        for _ in range(REQUESTS_MAX):
+            if (window := counted.wanted) is None:
+                return True
+            wanted = unit(table.EVENTS, fn, {"pm": window.first, "pn_ptr": window.after})
+            answer = await self._station.ask(line, table.EVENTS, [wanted], priority=Priority.BILLING)
+            came = False
+            for message in answer.messages:
+                if message.head.afn == table.EVENTS and message.units:
+                    for told in _lists_in(message):
+                        came |= told.fn == fn and counted.asked_and_told(window, told.first, told.events)
+                    self._tell(_Waiting(message, lambda: None, answer.taken_at))
+            if not came and not self._given_up(fn):
+                return False
+        return False
+
+    def _given_up(self, fn: int) -> bool:
+        """Events were denied; whether that was the last time."""
+        counted = self._counted[fn]
+        before = counted.passed_over
+        is_given_up = counted.denied()
+        if counted.passed_over > before:
+            lost = counted.passed_over - before
+            _log.warning("terminal_events_untold", terminal=self._station.name, list=f"F{fn}", events=lost)
+        return is_given_up
+
+    def _heard(self, waiting: _Waiting) -> None:
+        """Tell what the terminal reported by itself."""
+        for told in _lists_in(waiting.message):
+            self._counted[told.fn].told(told.first, told.events)
+        self._tell(waiting)
 
     def _tell(self, waiting: _Waiting) -> None:
         message, confirm, received_at = waiting
-        for one in message.units:
-            if message.head.afn == table.EVENTS and "pn_ptr" in one.values:
-                self._note(one.fn, one.values["pm"], one.values["pn_ptr"])
         station = self._station
         self._put(
             self._told.report(
@@ -205,11 +239,20 @@ class Reporter:
             )
         )
 
-    def _note(self, fn: int, first: int, after: int) -> None:
-        """Events of a list came; what lies between them and the last known ones is still to be asked for."""
-        known = self._known.get(fn)
-        if known is None or (known - first) % COUNTS <= (after - first) % COUNTS:
-            self._known[fn] = after
+
+class _Listed(NamedTuple):
+    """Events of one list in a message: the pointer of the first, and how many there are."""
+
+    fn: int
+    first: int
+    events: int
+
+
+def _lists_in(message: Message) -> Iterator[_Listed]:
+    if message.head.afn == table.EVENTS:
+        for one in message.units:
+            if one.fn in EVENT_LISTS and "events" in one.values:
+                yield _Listed(one.fn, one.values["pm"], len(one.values["events"]))
 
 
 def _counted(differing: Differences) -> dict[str, int]:

@@ -115,7 +115,8 @@ class StationSession:
                 self._take(span.octets)
             except Exception as error:  # noqa: BLE001 - the line and its neighbours go on
                 self.faults += 1
-                _log.error("frame_broke_us", terminal=self.terminal, faults=self.faults, exc_info=error)
+                if self.faults & (self.faults - 1) == 0:  # of many, the first, second, fourth ...
+                    _log.error("frame_broke_us", terminal=self.terminal, faults=self.faults, exc_info=error)
 
     def octets_to_send(self) -> bytes:
         """See ``Listener.octets_to_send``."""

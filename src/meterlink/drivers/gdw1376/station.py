@@ -21,11 +21,13 @@ from meterlink.bus.line import Exchanging, Holdable, Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.gdw1376.ahead import Ahead
-from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, Archive, Entry, entries_of
+from meterlink.drivers.gdw1376.archive import Archive, Entry
+from meterlink.drivers.gdw1376.archive_read import Ask, entries_read
 from meterlink.drivers.gdw1376.patience import Patience
 from meterlink.drivers.gdw1376.settings import TerminalSettings
 from meterlink.errors import BadAnswer, ReplyTimeout
 from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.transports.log_budget import LogBudget
 from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.link.auxiliary import (
@@ -46,10 +48,6 @@ FRAME_GAP_S: Final = 10.0
 ANSWER_MAX_S: Final = 60.0
 """Longest whole answer beside the first wait: an archive of 2,000 meters is some forty frames."""
 ANSWER_OCTETS_MAX: Final = 16_391
-INDEXES_MAX: Final = 32
-"""Entries of the archive that one request asks for: 27 octets each, in a frame of about 1 KB."""
-GAPS_MAX: Final = 3
-"""Requests in turn that bring no entry and are looked behind, while meters of the roster are missing."""
 UNTOLD_S: Final = 600.0
 """A terminal that did not say its archive is not asked for it again for so long by who reads a meter."""
 ARCHIVE_KEPT_S: Final = 14_400.0
@@ -67,7 +65,6 @@ CLOCK_UNTOLD_S: Final = 3_600.0
 """A terminal that does not tell its clock is not asked for it again for so long."""
 CLOCK_LOST: Final = timedelta(days=1)
 """What a terminal has taken by a clock that is so far off is marked. Source: business rules, VEE-13."""
-ARCHIVE_FN: Final = 10
 CLOCK_FN: Final = 2
 FORWARD_FN: Final = 1
 
@@ -143,6 +140,7 @@ class Station:
         self._tags = 0
         self._reading: asyncio.Lock = asyncio.Lock()
         self._connection = 0
+        self._log = LogBudget()
         self._untold_until_s = -math.inf
 
     @property
@@ -237,7 +235,9 @@ class Station:
                     await self.read_clock(line, priority=priority)
                 except (ReplyTimeout, BadAnswer) as error:
                     self.showed(None)
-                    _log.warning("terminal_clock_untold", terminal=self.name, reason=str(error))
+                    self._log.tell(
+                        _log.warning, "terminal_clock_untold", terminal=self.name, reason=str(error)
+                    )
             return self.clock_ahead
 
     def showed(self, ahead: timedelta | None) -> None:
@@ -300,6 +300,14 @@ class Station:
         units = tuple(one for message in session.answer if message.head.afn == afn for one in message.units)
         return Answer(units, session.is_denied, self.clock.utc_now(), session.answer)
 
+    def asking_parameters(self, line: Line, priority: Priority) -> Ask:
+        """A way to have questions for parameters (0A) answered; see ``ask``."""
+
+        async def asked(group: Group) -> Sequence[Unit]:
+            return (await self.ask(line, table.QUERY, [group], priority=priority)).units
+
+        return asked
+
     async def archive_for(self, line: Line, address: str, *, priority: Priority) -> Entry | None:
         """The archive's one entry of a meter; ``None``: it has none, or not one alone.
 
@@ -317,16 +325,19 @@ class Station:
             return (await self.known_archive(line, priority=priority)).of_address(address)
         except (ReplyTimeout, BadAnswer) as error:
             self._untold_until_s = self.clock.monotonic_s() + UNTOLD_S
-            _log.warning("archive_untold", terminal=self.name, reason=str(error))
+            self._log.tell(_log.warning, "archive_untold", terminal=self.name, reason=str(error))
             return None
 
-    async def known_archive(self, line: Line, *, priority: Priority, anew: bool = False) -> Archive:
+    async def known_archive(
+        self, line: Line, *, priority: Priority, anew: bool = False, whole: bool = False
+    ) -> Archive:
         """What the terminal says of its meters; read where it is not known, or was told too long ago.
 
         Args:
             line: that of the terminal's connection.
             priority: who goes first.
             anew: read it, whatever is known.
+            whole: then also behind long gaps.
 
         Raises:
             BadAnswer, ConfigError, ReplyTimeout, LineError, BusFull: as ``ask``.
@@ -335,9 +346,10 @@ class Station:
         async with self._reading:  # two readers would read it twice
             archive = self.archive
             if archive is None or anew:
-                archive = await self._read_archive(line, priority)
+                archive = await self._read_archive(self.asking_parameters(line, priority), whole=whole)
                 self.believe(archive)
-                _log.info("archive_read", terminal=self.name, meters=len(archive.entries))
+                meters = len(archive.entries)
+                self._log.tell(_log.info, "archive_read", terminal=self.name, meters=meters)
             return archive
 
     async def read_clock(self, line: Exchanging, *, priority: Priority) -> timedelta | None:
@@ -371,33 +383,14 @@ class Station:
 
     # --- inside ----------------------------------------------------------------------------
 
-    async def _read_archive(self, line: Line, priority: Priority) -> Archive:
+    async def _read_archive(self, ask: Ask, *, whole: bool) -> Archive:
         """The archive, all of it since one login."""
         for _ in range(ARCHIVE_TRIES):
             connection = self._connection
-            archive = Archive(await self._entries(line, priority))
+            archive = Archive(await entries_read(ask, self.roster, whole=whole))
             if connection == self._connection:
                 return archive
         raise BadAnswer(f"terminal {self.name} logs in again and again while it is asked for its archive")
-
-    async def _entries(self, line: Line, priority: Priority) -> list[Entry]:
-        """All entries, by index: until a request brings none, or some do while meters are missing."""
-        found: dict[int, Entry] = {}
-        first, empty = 1, 0
-        while first <= ENTRIES_MAX:
-            indexes = list(range(first, min(first + INDEXES_MAX, ENTRIES_MAX + 1)))
-            values = {"count": len(indexes), "indexes": indexes}
-            query = unit(table.QUERY, ARCHIVE_FN, values)
-            answer = await self.ask(line, table.QUERY, [query], priority=priority)
-            told = [entry for one in answer.units if one.fn == ARCHIVE_FN for entry in entries_of(one.values)]
-            new = {entry.number: entry for entry in told if entry.number in indexes and entry.point}
-            empty = 0 if new else empty + 1
-            missing = self.roster - {entry.address for entry in found.values()}
-            if empty > (GAPS_MAX if missing and found else 0):
-                break
-            found.update(new)
-            first += INDEXES_MAX
-        return list(found.values())
 
     def _next(self) -> int:
         self._sequence = (self._sequence + 1) % SEQUENCES

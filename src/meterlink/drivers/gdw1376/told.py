@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 from meterlink.drivers.base import Measured
@@ -28,10 +29,12 @@ from meterwire.gdw1376.formats.times import Moment
 from meterwire.gdw1376.functions import terminal as table
 from meterwire.gdw1376.functions.events import event_kinds
 from meterwire.gdw1376.functions.words import field_words
+from meterwire.gdw1376.link.terminal_frame import BODY_OCTETS_MAX
 from meterwire.gdw1376.messages.terminal import Message, Unit
 
-PARTS_MAX: Final = 256
-"""Parts of one report; a frame holds no more events, and hardly so many units."""
+PARTS_MAX: Final = BODY_OCTETS_MAX // 2
+"""Parts of one report: a value of a curve has two octets at least, so one frame holds no more. What would be
+more is not kept and not confirmed; an event `unread_report` stands for it."""
 ERC: Final = "erc"
 POINT: Final = "measuring_point"
 _NO_WORD: Final = re.compile("[^a-z0-9]+")
@@ -96,8 +99,11 @@ class Told:
 
         """
         filing = files_well, clock_marks
-        parts = [part for one in message.units for part in self._parts(one, archive, filing)][:PARTS_MAX]
+        found = (part for one in message.units for part in self._parts(one, archive, filing))
+        parts = list(islice(found, PARTS_MAX + 1))
         fns = ", ".join(dict.fromkeys(f"F{one.fn}" for one in message.units))
+        if len(parts) > PARTS_MAX:
+            parts, acknowledge = [], _not_confirmed
         return Report(
             terminal=self._terminal,
             parts=tuple(parts) or (self._unread(message.head.afn, fns),),
@@ -219,6 +225,10 @@ def _event_values(name: str, content: Any, unit: str, zone: tzinfo) -> Iterator[
             yield EventValue(item=name, content=content.hex())
         case str() if content:
             yield EventValue(item=name, content=content)
+
+
+def _not_confirmed() -> None:
+    """What was not kept whole is told again."""
 
 
 def _digest(octets: bytes) -> str:

@@ -1,5 +1,8 @@
 """Alarms: what a rule found that a person must know of. Same rule, meter and day is one alarm, which counts.
 
+The day is that of which a rule speaks, where it speaks of one, else that on which it was found; of an area
+that has no one meter to stand for it, the area stands in the meter's place.
+
 Each act holds the whole record, so that the newest one tells all. Source: business-rules section 9; AUD-05
 for the severity, AUD-06 for what it takes to close one.
 """
@@ -69,6 +72,7 @@ class Seen:
         estimate_kwh: energy at stake; empty: nobody can say.
         estimate_cents: money at stake; ``None``: nobody can say.
         evidence: ids of readings, orders or records.
+        day: of which the rule speaks; ``None``: the one on which it is found.
 
     """
 
@@ -81,6 +85,7 @@ class Seen:
     estimate_kwh: str = ""
     estimate_cents: int | None = None
     evidence: tuple[str, ...] = ()
+    day: date | None = None
 
     @property
     def severity(self) -> Severity:
@@ -189,8 +194,8 @@ def raising(seen: Seen, *, at: datetime, zone: timezone, actor: str, before: Ala
         BadRequest: a name that is empty or too long.
 
     """
-    day = at.astimezone(zone).date()
-    subject = _subject(seen, day)
+    day = seen.day or at.astimezone(zone).date()
+    subject = alarm_id(seen, at=at, zone=zone)
     if before is None:
         fresh = Alarm(
             id=subject,
@@ -238,7 +243,7 @@ async def raised(
         JournalError: the log cannot be read.
 
     """
-    last = await acts.last_of(Topic.ALARM, _subject(seen, at.astimezone(zone).date()))
+    last = await acts.last_of(Topic.ALARM, alarm_id(seen, at=at, zone=zone))
     before = Alarm.of(last) if last else None
     if before is not None and before.count >= RAISES_MAX:
         return []
@@ -280,7 +285,7 @@ class Alarms:
             at = self._clock.utc_now()
             for act in await raised(self._acts, seen, at=at, zone=self._zone, actor=actor):
                 await self._acts.append(replace(act, body={**act.body, **beside}))
-            return await self.show(_subject(seen, at.astimezone(self._zone).date()))
+            return await self.show(alarm_id(seen, at=at, zone=self._zone))
 
         return await until_first(attempt)
 
@@ -345,11 +350,24 @@ class Alarms:
         return await until_first(attempt)
 
 
-def _subject(seen: Seen, day: date) -> str:
+def alarm_id(seen: Seen, *, at: datetime, zone: timezone) -> str:
+    """The id of the alarm that something which is seen raises, or counts once more.
+
+    Args:
+        seen: what was seen.
+        at: when.
+        zone: of the plant.
+
+    Raises:
+        BadRequest: a name that is empty or too long.
+
+    """
     told = (seen.origin, seen.area, seen.value, seen.threshold, seen.estimate_kwh, *seen.evidence)
     if max(map(len, told)) > WORDS_MAX:
         raise BadRequest(f"an alarm's words have at most {WORDS_MAX} characters each")
-    subject = f"{seen.rule}:{seen.meter or '-'}:{day.isoformat()}"
+    day = seen.day or at.astimezone(zone).date()
+    place = seen.meter or (f"@{seen.area}" if seen.area else "-")
+    subject = f"{seen.rule}:{place}:{day.isoformat()}"
     if not seen.rule or not seen.origin or len(subject) > ID_MAX:
         raise BadRequest(f"an alarm has a rule and an origin, and an id of at most {ID_MAX} characters")
     return subject

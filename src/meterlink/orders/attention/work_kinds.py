@@ -34,6 +34,12 @@ class WorkKind(enum.StrEnum):
     """Find out which meter this is."""
     DRIFT = "drift"
     """Payments, log and meter do not agree."""
+    SILENT = "silent"
+    """Look why a meter has not answered for a week."""
+    MISSING_HOUSEHOLD = "missing_household"
+    """Find out what became of a place whose meter has not answered for a month."""
+    MANUAL_READ = "manual_read"
+    """Read a meter by hand: the freeze that is billed has not come."""
     OTHER = "other"
 
 
@@ -49,10 +55,13 @@ CLOSERS: Final[Mapping[WorkKind, frozenset[str]]] = MappingProxyType(
         WorkKind.REMINDER: frozenset({"clerk", "operator", "dispatcher", "field"}),
         WorkKind.IDENTITY: frozenset({"operator", "dispatcher", "inspector"}),
         WorkKind.DRIFT: frozenset({"approver", "dispatcher"}),
+        WorkKind.SILENT: frozenset({"field", "operator", "dispatcher"}),
+        WorkKind.MISSING_HOUSEHOLD: frozenset({"operator", "dispatcher", "inspector"}),
+        WorkKind.MANUAL_READ: frozenset({"field", "operator", "dispatcher"}),
         WorkKind.OTHER: frozenset({"operator", "dispatcher"}),
     }
 )
-"""Who may close an item. Source: AUD-01; 2.2 for holds, 2.3 for money."""
+"""Who may close an item. Source: AUD-01; 2.2 for holds, 2.3 for money; FRZ-05, FRZ-06."""
 TWO_PERSONS: Final = frozenset({WorkKind.MANUAL})
 """Closed when a second person says so too. Source: business-rules 2.3."""
 WORKERS: Final = frozenset({"operator", "clerk", "approver", "dispatcher", "field", "inspector", "security"})

@@ -1,0 +1,67 @@
+"""What one round of a plan holds: what is still to be read of each meter, and what the last one left."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+from meterlink.acquisition.plans import Point
+from meterlink.model.slot import Reason
+
+NO_TRY: Final = frozenset({Reason.LINE_DOWN, Reason.LINE_SLOW})
+"""Troubles in which no question came as far as the meter."""
+
+
+@dataclass(slots=True)
+class Task:
+    """What is still to be read of one meter in this round.
+
+    ``any_kept``: something of the slot is kept. ``trouble``: what the last try came to. ``tries``: how often
+    the meter was asked in vain; what the line could not carry is none. ``told``: trouble and tries as the
+    ledger has them.
+    """
+
+    point: Point
+    items: deque[str]
+    any_kept: bool = False
+    trouble: tuple[Reason, str] | None = None
+    tries: int = 0
+    told: tuple[Reason, int] | None = None
+
+    @property
+    def untold_tries(self) -> int:
+        """Tries that the ledger does not know of."""
+        return self.tries - (self.told[1] if self.told else 0)
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the ledger does not know what the last try came to."""
+        return self.trouble is None or (self.trouble[0], self.tries) != self.told
+
+
+class Moment(NamedTuple):
+    """What both clocks showed at once."""
+
+    wall: datetime
+    monotonic_s: float
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a poller remembers between rounds; at most one entry a meter (and item).
+
+    ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
+    After the wall clock was set back ``last_slot`` is older than ``newest_slot``. ``looked`` is when both
+    clocks were looked at for the last slot; ``no_time`` says that the wall clock showed none since.
+    """
+
+    refused: dict[tuple[str, str], date] = field(default_factory=dict)
+    silent: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    turns: int = 0
+    last_slot: datetime | None = None
+    looked: Moment | None = None
+    no_time: bool = False
+    newest_slot: datetime | None = None
