@@ -13,6 +13,7 @@ import pytest
 from meterlink.model.payload import time_out
 from meterlink.orders.paid import held_money, payments
 from tests.sim.test_local_prepayment import Shop
+from tests.sim.test_orders_after_exchange import NEW, exchanged
 from tests.sim.test_orders_under_a_hold import dark_shop, tell_hold
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import TUESDAY, OrderGateway
@@ -181,4 +182,63 @@ def test_a_hold_that_came_later_begins_no_top_up(tmp_path: Path) -> None:
         assert (await _item(gateway, top_up))["is_open"]
 
     shop.run(5 * 3600, script)
+    assert [] == _fed(gateway)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_exchange_under_the_hold_leaves_the_money_to_two_people_who_read_so(
+    tmp_path: Path, restarts: bool
+) -> None:
+    """The item would promise for ever what nobody does, and the money of who paid lie in the ledger."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+    gateway.employ("olga", "operator")
+    first: list[str] = []
+
+    async def until_exchanged() -> None:
+        first.append(await _expired_under_a_hold(shop))
+        assert "or the meter is exchanged" in (await _item(gateway, first[0]))["notes"][-1]["text"]
+        await exchanged(gateway)
+        await asyncio.sleep(0 if restarts else 120)
+
+    async def later() -> None:
+        await gateway.up()
+        await asyncio.sleep(120)
+        item = await _item(gateway, first[0])
+        (note,) = [one["text"] for one in item["notes"] if "two persons decide" in one["text"]]
+        assert f"meter {M} has gone; meter {NEW} came after it" in note
+        alarms = (await gateway.ask("david", "alarm.list"))["alarms"]
+        told = [(one["meter"], one["count"]) for one in alarms if one["rule"] == "TOP_UP_HELD"]
+        assert [(M, 1), (NEW, 1)] == sorted(told)
+        released = {"kind": "safety_hold", "id": "h2", "sender": "ivan", "at": time_out(gateway.now())}
+        released |= {"meter": NEW, "hold": "H", "state": "released", "why": "mended"}
+        await gateway.ask("ivan", "evidence.add", records=[released])
+        await asyncio.sleep(2 * 3600)
+        assert [first[0]] == [one["id"] for one in await _top_ups(gateway)]
+        answer = await gateway.ask("clara", "order.list", meter=NEW, all=True)
+        assert [] == answer["orders"]
+        item = await _item(gateway, first[0])
+        assert item["is_open"]
+        assert 1 == sum("two persons decide" in one["text"] for one in item["notes"]), "told once"
+
+    shop.run(8 * 3600, until_exchanged)
+    shop.run(4 * 3600, later)
+    assert [] == _fed(gateway)
+
+
+def test_what_was_ordered_anew_and_ended_does_not_begin_by_itself(tmp_path: Path) -> None:
+    """A clerk has called it off because the customer fetches his money, and it goes all the same."""
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        first = await _expired_under_a_hold(shop)
+        order = {**gateway.order("c-1", "top_up", M), "payment": "billing:p1", "amount_cents": 12_000}
+        await gateway.ask("clara", "order.create", order=order)
+        await gateway.ask("clara", "order.cancel", id="c-1", reason="he comes for his money")
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(2 * 3600)
+        assert [first, "c-1"] == [one["id"] for one in await _top_ups(gateway)]
+
+    shop.run(9 * 3600, script)
     assert [] == _fed(gateway)

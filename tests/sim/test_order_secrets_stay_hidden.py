@@ -1,6 +1,7 @@
 """Whole runs with orders of every kind: nothing that anybody sees holds a password, key, cipher or MAC.
 
-Log at debug, trace of the line, MQTT messages, journal (files, WAL and rows), database, answers and errors.
+Log at debug, trace of the line, MQTT messages, journal (files, WAL, rows and what `meterlink journal` and
+`meterlink export` make of it), database, answers and errors.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ PLANTED: Final = "an address, which is no secret"
 PLACES: Final = {
     "answers",
     "errors",
+    "export",
+    "journal",
     "log",
     "mqtt",
     "rows",

@@ -78,6 +78,31 @@ def test_a_walk_that_a_crash_has_ended_is_somebodys_work(tmp_path: Path) -> None
     gateway.run(seconds=1_800, meanwhile=script)
 
 
+@pytest.mark.parametrize("away_s", [0, 86_400])
+def test_who_was_alarmed_is_not_alarmed_again_by_the_next_program(tmp_path: Path, away_s: int) -> None:
+    """Each start of the daemon would count the alarm on, or raise a second one on another day."""
+    gateway = a_gateway(tmp_path)
+    fred = AtTheMeter(gateway)
+
+    async def raised() -> list[tuple[str, int]]:
+        told = (await gateway.ask("david", "alarm.list"))["alarms"]
+        return [(one["rule"], one["count"]) for one in told]
+
+    async def left() -> None:
+        await walked_into_the_dark(gateway, fred)
+        await asyncio.sleep(17 * 60)
+        assert [("PROBE_LEFT_OPEN", 1)] == await raised()
+        await asyncio.sleep(away_s)
+
+    async def later() -> None:
+        await gateway.up()
+        await asyncio.sleep(3 * 60)
+        assert [("PROBE_LEFT_OPEN", 1)] == await raised()
+
+    gateway.run(seconds=away_s + 3_600, meanwhile=left)
+    gateway.run(seconds=600, meanwhile=later)
+
+
 def test_a_close_that_never_arrives_alarms_whoever_else_was_sent(tmp_path: Path) -> None:
     """The order sends somebody out for itself; nobody at a screen would hear that a probe left it dark."""
     gateway = a_gateway(tmp_path)

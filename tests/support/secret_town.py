@@ -38,6 +38,7 @@ from metersim.works.load import Load
 from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.support.adapters import Behaviour, Program
+from tests.support.commands_said import said_by_commands
 from tests.support.control_bench import CUSTOMER, NUMBER, PASSWORD
 from tests.support.order_gateway import OPEN_TO_ALL, TUESDAY, OrderGateway
 from tests.support.secret_search import Secrets
@@ -209,6 +210,8 @@ class SecretTown(OrderGateway):
     def said(self) -> dict[str, bytes]:
         """All that anybody can look at, by place."""
         self.keep_files()
+        for place, told in said_by_commands(self.folder, self.sim, f"m{SHOPS[0]}"):
+            self._note(place, told)
         key = load_pem_private_key((self.folder / KEY_FILE).read_bytes(), password=None)
         assert isinstance(key, Ed25519PrivateKey)
         self.secrets.add("the gateway's key", key.private_bytes_raw())

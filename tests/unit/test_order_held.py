@@ -20,7 +20,7 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import LOOKED_MAX, Book, Step
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Evidence, parse
-from meterlink.orders.held import ITEMS_MAX, STANDING_MAX, Held
+from meterlink.orders.held import GOES_THERE, ITEMS_MAX, STANDING_MAX, Held
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
@@ -179,5 +179,22 @@ def test_work_of_the_old_meter_overtakes_a_hold_of_the_new_one(tmp_path: Path) -
             await evidence.add(parse(_a_hold("m9")), INSPECTOR)
             (item,) = [one for one in await work.list() if one.kind is WorkKind.FIELD_ORDER]
             assert item.why.startswith("DO NOT CLOSE")
+
+    sim.run(script())
+
+
+@pytest.mark.parametrize("kind", sorted(GOES_THERE))
+def test_work_that_is_opened_under_a_hold_says_so(tmp_path: Path, kind: WorkKind) -> None:
+    """Whoever is sent to the meter for any reason would close it behind open wires."""
+    sim = Simulation(seed=1, start=START)
+
+    async def script() -> None:
+        async with Journal.open(tmp_path / "journal.sqlite3", clock=sim.clock) as journal:
+            roster, work = Roster((METER,)), WorkItems(journal.acts, sim.clock)
+            evidence = EvidenceBook(journal.acts, roster, sim.clock)
+            work.holds = Held(Book(journal.acts, sim.clock), evidence, roster, CHINA_TIME)
+            await evidence.add(parse(_a_hold(METER.id)), INSPECTOR)
+            item = await work.open(kind, "go", actor=DAEMON, meter=METER.id, order="o-1")
+            assert "DO NOT CLOSE, safety hold (open wires). Before: go" == item.why
 
     sim.run(script())

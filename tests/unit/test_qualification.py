@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from meterlink.drivers.control import Verdict
+from meterlink.drivers.control import ClockLook, Identity, Verdict
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.qualification.facts import (
     FIRMWARE_MAX,
@@ -19,8 +21,8 @@ from meterlink.orders.qualification.facts import (
     needs_of,
     unproven,
 )
-from meterlink.orders.qualification.judges import of_direct, of_trip, of_trip_again
-from meterlink.orders.qualification.looks import Found, Shown
+from meterlink.orders.qualification.judges import greeting, of_direct, of_trip, of_trip_again
+from meterlink.orders.qualification.looks import Found, Greeting, Shown
 from meterlink.orders.qualification.probes import PROBES, next_probe
 from meterprofiles import ControlTraits, ProfileError, generic, load_profile
 from meterprofiles.facts import FACTS
@@ -156,3 +158,33 @@ def test_a_probe_is_never_done_twice() -> None:
         assert probe.name not in done
         done.append(probe.name)
     assert len(done) <= len(PROBES)
+
+
+def _greeted(**fields: Any) -> Found:
+    """What is concluded of a meter that says all that it must, and stands so."""
+    me = Identity(address="000000000161", meter_number="990000000161")
+    clocks = (
+        ClockLook(offset=timedelta(0), error=timedelta(0)),
+        ClockLook(offset=timedelta(0), error=timedelta(0)),
+    )
+    seen = Greeting(
+        identity=(me, me), expected=me, firmware="X1 1.0", clocks=clocks, standing=standing(**fields)
+    )
+    return greeting(seen, Decimal(5))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"guarantee": True},
+        {"guarantee": None},
+        {"contact_open": True, "currents_a": (Decimal(0),), "power_w": Decimal(0)},
+        {"currents_a": (Decimal(0),), "power_w": Decimal(0)},
+    ],
+    ids=["guarantee on", "guarantee not told", "open", "no load"],
+)
+def test_a_meter_that_is_not_prepared_is_walked_by_nobody(fields: dict[str, Any]) -> None:
+    """Under a guarantee no trip is obeyed: the model would be found to be one that obeys none (CTRL-22)."""
+    assert _greeted().facts
+    found = _greeted(**fields)
+    assert (bool(found.again), bool(found.facts), bool(found.stop)) == (True, False, False)

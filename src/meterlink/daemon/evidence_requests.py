@@ -12,6 +12,7 @@ from meterlink.orders.cases.service import CaseService
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Payment, SafetyHold, keeps_from_harm, parse
 from meterlink.orders.held import Held
+from meterlink.orders.life.bringing import leaves_a_permit
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.people import Actor, People
@@ -110,4 +111,7 @@ def _standing(life: Life) -> Answer:
     if is_permit:
         en = f"order {order} permits closing: whoever presses the key brings current back: secure the place"
         zh = f"工单{order}已允许合闸,按键即恢复供电:请立即看守现场,禁止按键"
+    elif leaves_a_permit(life):
+        en = f"order {order} ({kind}) may have permitted closing: let nobody press the key, secure it"
+        zh = f"工单{order}({kind})已完成,电表可能已允许合闸:请立即看守现场,禁止按键"
     return {"order": order, "kind": kind, "state": state, "en": en, "zh": zh}

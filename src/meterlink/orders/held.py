@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Basis, Topic
-from meterlink.model.order import CLOSES, OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import closing, opening
@@ -28,6 +28,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Evidence, SafetyHold
 from meterlink.orders.evidence.told import Kept
+from meterlink.orders.life.bringing import bringing, leaves_a_permit
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster, RosterMeter
@@ -39,22 +40,18 @@ STANDING_MAX: Final = 8
 CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
 """Alarm: supply may come back where an inspector forbids it."""
 UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
-CONCERNED: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.REMINDER})
+GOES_THERE: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.UNKNOWN_OUTCOME, WorkKind.RELAY_FAULT})
+"""Work that brings somebody to the meter, who may close it by hand."""
+CONCERNED: Final = GOES_THERE | {WorkKind.MANUAL, WorkKind.REMINDER}
 """Work that may end with a closing: of a hold it says so, or is not opened at all."""
 _RULE: Final = "HOLD-01"
 _UNMARKED: Final = "unmarked"
 """In the body of an opening: the words without those of the hold."""
 HELD: Final = "held"
 """In the body of a closing: that a hold closed it, and not whoever has told the customer."""
-_IN_FLIGHT: Final = frozenset(
-    {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
-)
-_MAY_STAND: Final = _IN_FLIGHT | {OrderState.WAITING_FOR_KEY, OrderState.UNKNOWN, OrderState.RELAY_FAULT}
-"""Where a closing that was sent may still bring current, or has permitted it."""
 _RELEASED: Final = "; that hold is released"
 """Behind words that tell of an order which a hold has ended, once there is none any more."""
 _GOES: Final = "has left work that sends somebody there to close"
-_BRINGING: Final = CLOSES | {OrderKind.GUARANTEE_ON, OrderKind.TOP_UP}
 
 
 class Held:
@@ -117,13 +114,7 @@ class Held:
             JournalError: the log cannot be read.
 
         """
-        found: list[Life] = []
-        for life in reversed(await self._book.of_meter(meter)):
-            if _ends_what_was_before(life):
-                break
-            if may_bring_current(life):
-                found.append(life)
-        return found
+        return bringing(await self._book.histories(meter))
 
     def _now_at(self, meter: str) -> RosterMeter | None:
         """The meter, or the one that was put in its place."""
@@ -217,23 +208,11 @@ def _threat(life: Life) -> str:
     """What an order can still do, for people."""
     if life.state is OrderState.WAITING_FOR_KEY:
         return "permits closing: whoever presses the key brings current back"
+    if leaves_a_permit(life):
+        return f"({life.order.kind.value}) is done and may permit closing: who presses the key closes"
     if life.order.kind is OrderKind.TOP_UP:
         return "brings money, by which the meter may close"
     return f"({life.order.kind.value}) is {life.state.value}, and may bring current back by itself"
-
-
-def may_bring_current(life: Life) -> bool:
-    """Whether an order that was sent may still bring current back, or has permitted it."""
-    kind, state = life.order.kind, life.state
-    if kind not in _BRINGING or not life.transmissions or life.finding_of_two == "not_done":
-        return False
-    return state in (_MAY_STAND if kind in CLOSES else _IN_FLIGHT)
-
-
-def _ends_what_was_before(life: Life) -> bool:
-    """Whether an order is proved that leaves nothing of the earlier ones: cut off, or closed already."""
-    is_done = life.state is OrderState.DONE or life.finding_of_two == "done"
-    return is_done and (life.order.kind is OrderKind.TRIP or life.order.kind in CLOSES)
 
 
 def _words(holds: Sequence[SafetyHold]) -> str:
@@ -242,7 +221,7 @@ def _words(holds: Sequence[SafetyHold]) -> str:
 
 def _retold(item: _Item, why: str, at: datetime) -> Act | None:
     """What becomes of an open item once a meter is held, or no more; ``None``: it stays as it is."""
-    if item.kind is WorkKind.FIELD_ORDER or (item.kind is WorkKind.MANUAL and not why):
+    if item.kind in GOES_THERE or (item.kind is WorkKind.MANUAL and not why):
         body = _marked(item.opened.body, why)
         if body == item.opened.body:
             return None

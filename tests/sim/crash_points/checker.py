@@ -49,7 +49,7 @@ MAY_CUT_OFF = frozenset({"trip", "guarantee_off"})
 """What nobody may send to who is protected."""
 CLOSES = frozenset({"permit_close", "direct_close"})
 
-TOPICS = ("order", "qualification", "alarm")
+TOPICS = ("order", "qualification", "alarm", "evidence", "work")
 _COLUMNS = ("number", "topic", "subject", "step", "verb", "at", "meter", "body", "is_open")
 Row = Mapping[str, Any]
 """A row of the log: number, topic, subject, step, verb, at, meter, body, is_open; ``at`` in microseconds."""
@@ -76,7 +76,7 @@ class MeterTruth:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of orders, qualifications and alarms in a journal's file, in the order of the chain."""
+    """The rows of those topics in a journal's file, in the order of the chain."""
     db = sqlite3.connect(path)
     try:
         found = db.execute(f"SELECT {', '.join(_COLUMNS)} FROM act WHERE topic IN {TOPICS} ORDER BY number")

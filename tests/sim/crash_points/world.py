@@ -44,6 +44,7 @@ from metersim.works.plate import Plate
 from metersim.works.works import Works
 from tests.sim.crash_points.checker import MeterTruth, Row, complaints, read_rows, unfinished
 from tests.sim.crash_points.fates import Fate
+from tests.sim.crash_points.payers_checker import complaints_of_payers
 from tests.sim.crash_points.persons import Ask, Persons
 from tests.sim.crash_points.plan import RELAY, SHOP, START, STARTED, Plan
 from tests.sim.crash_points.points import Points, StoringStream, TappedStream, tapped_store
@@ -163,6 +164,7 @@ class World:
     def _judged(self, rows: Sequence[Row]) -> list[str]:
         truths, clock_error = self._truths(), self.plan.clock_error
         found = complaints(rows, truths, clock_error)
+        found += complaints_of_payers(rows, truths)
         if self.plan.has_walk:
             meter, until = f"m{RELAY}", self._sim.clock.utc_now()
             found += complaints_of_walks(rows, meter, truths[meter], until, clock_error)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from meterlink.model.act import KeptAct
+from meterlink.model.act import Act, KeptAct
 from meterlink.model.order import CLOSES
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import MAYBE, Signal
+
+NOT_NEEDED: Final = frozenset({"NEED-01"})
+"""What alone stops a closing at a meter that shows itself closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +65,8 @@ def cut_of(histories: Sequence[History]) -> History | None:
 
 def _may_have_closed(life: Life) -> bool:
     return life.order.kind in CLOSES and life.state in MAYBE and life.finding_of_two != "not_done"
+
+
+def stopped_by(act: Act) -> frozenset[str]:
+    """The rules that an act says have stopped its order."""
+    return frozenset(one["rule"] for one in act.body.get("rules", ()) if not one["passed"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from meterlink.drivers.control import ControlAnswer
+from meterlink.drivers.control import ControlAnswer, Purse
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.life.written import Seen, seen_in, seen_out
 
@@ -30,6 +30,7 @@ class Transmission:
             whole minutes; ``None``: it did not.
         answer: what came back; ``None``: nobody saw what came back, as after a crash.
         left_by: when its octets had left, if they ever did; ``None``: that is not over.
+        contact_open: of a top-up: how the contact stood just before; ``None``: an old row does not tell.
 
     """
 
@@ -43,6 +44,12 @@ class Transmission:
     opens_within: timedelta | None = None
     answer: ControlAnswer | None = None
     left_by: datetime | None = None
+    contact_open: bool | None = None
+
+    @property
+    def stood_open(self) -> bool | None:
+        """Whether the contact stood open just before; ``None``: that was not seen."""
+        return self.contact_open if isinstance(self.before, Purse) else self.before.contact_open
 
     @property
     def body(self) -> dict[str, Any]:
@@ -56,6 +63,7 @@ class Transmission:
             "purchase_count": self.purchase_count,
             "meter_number": self.meter_number,
             "opens_within_min": None if self.opens_within is None else self.opens_within // _MINUTE,
+            "contact_open": self.contact_open,
         }
 
     @classmethod
@@ -76,4 +84,5 @@ class Transmission:
             purchase_count=body["purchase_count"],
             meter_number=body.get("meter_number", ""),
             opens_within=None if minutes is None else minutes * _MINUTE,
+            contact_open=body.get("contact_open"),
         )

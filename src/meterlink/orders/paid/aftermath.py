@@ -20,10 +20,9 @@ from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.life.history import last_cut
+from meterlink.orders.life.history import last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.arrived import stopped_by
 from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster

@@ -8,7 +8,6 @@ are closed in the transaction of the step that proves it. Source: CTRL-17; decis
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
@@ -16,13 +15,11 @@ from meterlink.model.order import CLOSES, OrderState
 from meterlink.orders.attention.words import WORDS_MAX
 from meterlink.orders.attention.work import closing
 from meterlink.orders.attention.work_kinds import WorkKind
+from meterlink.orders.life.history import NOT_NEEDED, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
-
-NOT_NEEDED: Final = frozenset({"NEED-01"})
-"""What alone stops a closing at a meter that shows itself closed."""
 
 
 class Arrived:
@@ -66,8 +63,3 @@ def _shows_closed(before: Life, after: Life, act: Act) -> bool:
         return act.verb == Signal.REFUSE and stopped_by(act) == NOT_NEEDED
     is_found = after.finding_of_two == "done" and before.finding_of_two != "done"
     return is_found or (after.state is OrderState.DONE and before.state is not OrderState.DONE)
-
-
-def stopped_by(act: Act) -> frozenset[str]:
-    """The rules that an act says have stopped its order."""
-    return frozenset(one["rule"] for one in act.body.get("rules", ()) if not one["passed"])

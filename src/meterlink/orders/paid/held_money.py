@@ -5,7 +5,9 @@ to give the money back. As long as no person has done anything to that item, the
 the item and an alarm say that the top-up begins again by itself when the hold is released, and then it does,
 as a new order of the same payment, which every rule judges anew (TOP-01 lets no payment be sent twice). The
 item is closed in the transaction that creates the order. Whoever writes, proposes or assigns there first
-keeps it: then it is theirs. All of it follows from the log, so a restart forgets nobody.
+keeps it: then it is theirs. Where the meter goes away before, nothing begins at the one that comes after it:
+its purse is another, and two persons decide, as of every top-up that an exchange meets; they are told. All of
+it follows from the log, so a restart forgets nobody.
 
 Source: HOLD-01, TOP-01, TOP-06; business-rules 2.2, HELD, and 2.3.
 """
@@ -43,9 +45,11 @@ ITEMS_AT_ONCE: Final = 1_000
 """Open items that are read together."""
 _PREFIX: Final = f"{WorkKind.MANUAL.value}:"
 _TOLD: Final = (
-    "an inspector held the meter all the time, and nothing was sent. When the hold is released, the top-up "
-    "begins again by itself, once, unless somebody writes, assigns or proposes something here before"
+    "an inspector held the meter when the time of the order was over, and nothing was sent. When the hold is "
+    "released, the top-up begins again by itself, once, unless somebody writes, assigns or proposes "
+    "something here before, or the meter is exchanged"
 )
+_GONE: Final = "the top-up does not begin again by itself: two persons decide about the money"
 
 _log = structlog.get_logger(__name__)
 
@@ -120,24 +124,38 @@ class HeldMoney:
         if not was_held(acts) or _is_somebodys(acts) or len(acts) >= ACTS_MAX:
             return None
         life = await self._book.read(name.removeprefix(_PREFIX))
-        if not _never_left(life) or self._roster.meter(life.order.meter) is None:
+        if not _never_left(life):
             return None
-        is_told = any(act.verb == "note" and act.body["why"] == _TOLD for act in acts)
-        return _Item(acts[-1], life, is_told)
+        notes = [str(act.body["why"]) for act in acts if act.verb == "note"]
+        if any(why.endswith(_GONE) for why in notes):
+            return None
+        return _Item(acts[-1], life, bool(notes))
 
     async def _follow(self, item: _Item) -> None:
-        is_held = bool(await self._held.why(item.life.order.meter))
-        if not is_held:
+        meter = item.life.order.meter
+        if self._roster.meter(meter) is None:
+            await self._give_up(item)
+        elif not await self._held.why(meter):
             await self._begin_again(item)
         elif not item.is_told:
-            await self._tell(item)
+            await self._tell(item, meter, _TOLD)
 
-    async def _tell(self, item: _Item) -> None:
+    async def _give_up(self, item: _Item) -> None:
+        """The meter has gone, and with it the purse that the money was meant for."""
+        if await self._is_ordered_anew(item.life):
+            return
+        meter = item.life.order.meter
+        heir = self._roster.heir_of(meter)
+        after = f"; meter {heir.id} came after it" if heir else ""
+        await self._tell(item, heir.id if heir else meter, f"meter {meter} has gone{after}: {_GONE}")
+
+    async def _tell(self, item: _Item, meter: str, why: str) -> None:
+        """An alarm at a meter, and a note in the item."""
         order = item.life.order
         seen = Seen(
             rule=TOP_UP_HELD,
             origin="HOLD-01",
-            meter=order.meter,
+            meter=meter,
             estimate_cents=order.amount_cents,
             evidence=(f"order:{order.id}", f"evidence:{order.payment}"),
         )
@@ -148,7 +166,7 @@ class HeldMoney:
             verb="note",
             at=self._book.timeline.stamp(),
             actor=DAEMON,
-            body={"why": _TOLD},
+            body={"why": why},
         )
         await self._acts.append(note)
 

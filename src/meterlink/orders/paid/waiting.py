@@ -26,8 +26,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import concerns
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import Kept, record_of
-from meterlink.orders.life.history import History, last_cut
-from meterlink.orders.paid.arrived import NOT_NEEDED, stopped_by
+from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(

@@ -355,7 +355,7 @@ _ALL: Final = (
             _check(closing.not_held, _ALWAYS, CLOSES | _GUARANTEE_ON),
             _check(closing.money_closes_nothing_held, _LIVE, _TOP_UP),
         ),
-        elsewhere="orders/held.py: a permit that stands when the hold comes",
+        elsewhere="orders/held.py: a permit that stands when the hold comes, or was left by money",
         lacks="a frame that takes a permit back: none is known of any meter",
     ),
     Rule(
