@@ -462,4 +462,6 @@ def test_what_cannot_be_changed_is_found_by_name() -> None:
     assert ("lines of listen://",) == changes(old, listen).fixed
     tables = {name.partition(".")[0] for name in FIXED}
     reached = {"lines", "meters", "plans", "mqtt", "embedded_broker", "influx", "files", "ingest"}
-    assert set(Settings.model_fields) == tables | reached | {"retention", "log"}, "each key has its place"
+    at_once = {"retention", "log", "alarms"}
+    assert set(Settings.model_fields) == tables | reached | at_once, "each key has its place"
+    assert changes(old, Settings.model_validate({**base, "alarms": {"manual_read_days": 5}})).alarms

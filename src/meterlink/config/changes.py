@@ -36,6 +36,7 @@ class Changes:
         delivery: whether the way to the database differs.
         retention: whether the days that rows stay differ.
         log: whether what we say differs.
+        alarms: whether the figures of collection's alarms differ.
 
     """
 
@@ -44,6 +45,7 @@ class Changes:
     delivery: bool = False
     retention: bool = False
     log: bool = False
+    alarms: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything differs."""
@@ -61,6 +63,7 @@ def changes(old: Settings, new: Settings) -> Changes:
         delivery=any(_value(old, table) != _value(new, table) for table in DELIVERY),
         retention=old.retention != new.retention,
         log=old.log != new.log,
+        alarms=old.alarms != new.alarms,
     )
 
 
