@@ -161,7 +161,7 @@ def test_what_two_persons_found_counts(
     history = at_state(UNKNOWN, kind) if kind is PERMIT else _over(kind, seen=True, state=UNKNOWN)
     history.take(Signal.FIND, actor="dora", finding=finding, evidence="seen")
     if is_confirmed:
-        seen = {"finding": finding, "found_step": history.life.found_step}
+        seen: dict[str, Any] = {"finding": finding, "found_step": history.life.found_step}
         history.take(Signal.CONFIRM, actor="dirk", **seen)
     assert (["o-1"] if is_told else []) == _names(history)
 
