@@ -23,6 +23,7 @@ OCTET_BITS = 11
 _ADDRESS_START, _ADDRESS_END, _DATA_START, _CHECKED_END = 1, 8, 10, 2
 _FROZEN_AT, _FROZEN_ENERGIES = 0x05060001, 0x05060101
 _DATE, _TIME, _NUMBER, _STATUS_WORD_1 = 0x04000101, 0x04000102, 0x04000402, 0x04000501
+_SETTLES_ON = 0x04000B01
 _ENERGIES = bytes.fromhex("00345612 00100000 00200000 00300000 00004000")
 _REFUSED = 0xC0
 """Of the control octet: a meter says it, and says no."""
@@ -43,7 +44,9 @@ def exchange_s(octets: int, baud: int) -> float:
 
 
 def meters(frozen_at: datetime, *, clock: Clock, zone: tzinfo) -> dict[bytes, Answer]:
-    """Answers by the masked identifier, of meters that keep time, are well, and have their address as number.
+    """Answers by the masked identifier, of meters that keep time and are well.
+
+    Each has its address as number, and settles on the first of a month.
 
     Args:
         frozen_at: when they froze total and four tariffs, by their clock.
@@ -66,6 +69,7 @@ def meters(frozen_at: datetime, *, clock: Clock, zone: tzinfo) -> dict[bytes, An
         _TIME: shown(_TIME, "%H%M%S"),
         _STATUS_WORD_1: fixed(_STATUS_WORD_1, bytes(2)),
         _NUMBER: lambda address: _answer(_NUMBER, address),
+        _SETTLES_ON: fixed(_SETTLES_ON, _lowest_first("0100")),
     }
     return {_masked(di): answer for di, answer in answers.items()}
 

@@ -143,8 +143,10 @@ def test_a_night_costs_no_more_octets_than_it_must(tmp_path: Path) -> None:
         octets[answer.address].append((len(question.lstrip(b"\xfe")), len(answer.octets)))
     first, second = (octets[meter.address] for meter in meters)
     assert [(16, 21), (16, 36), (16, 36), (16, 21)] == first[:4], "time, two blocks, time"
-    assert [(16, 20), (16, 19), (16, 18)] == first[4:], "once a day: its date, its time, its state"
+    assert [(16, 20), (16, 19), (16, 18), (16, 18)] == first[4:], (
+        "once a day: its date, its time, its state; once a week: when it settles"
+    )
     assert (49 + 9 + 5, 74 + 32) == second[0], "both blocks of a night in one record"
     assert 2 == len(second[1:3]), "whether the clock of a stranger is right"
-    assert 2 == len(second[3:]), "once a day: its time, its state"
+    assert 3 == len(second[3:]), "once a day: its time, its state; once a week: when it settles"
     assert 20 == len(readings_of(gateway.rows()))

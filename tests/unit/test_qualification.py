@@ -21,7 +21,7 @@ from meterlink.orders.qualification.facts import (
     needs_of,
     unproven,
 )
-from meterlink.orders.qualification.judges import greeting, of_direct, of_trip, of_trip_again
+from meterlink.orders.qualification.judges import of_alarm, of_direct, of_trip, of_trip_again
 from meterlink.orders.qualification.looks import Found, Greeting, Shown
 from meterlink.orders.qualification.probes import PROBES, next_probe
 from meterprofiles import ControlTraits, ProfileError, generic, load_profile
@@ -127,6 +127,14 @@ def test_a_trip_that_nobody_answered_says_nothing_of_the_meter(judge: Callable[[
     stays = replace(SHOWN, before=standing(), after=standing())
     assert not judge(stays).is_contradiction
     assert judge(replace(stays, verdict=Verdict.ACCEPTED)).is_contradiction
+
+
+@pytest.mark.parametrize(("alarm", "facts"), [(True, {"alarm_is_breaker": "no"}), (False, {}), (None, {})])
+def test_an_alarm_that_is_on_has_come_without_an_answer(alarm: bool | None, facts: dict[str, str]) -> None:
+    """Of an answer that died with the program the alarm would be left on, as that of an unknown model."""
+    words = (("meter_status_words", "0000" * 7),)
+    stays = replace(SHOWN, before=standing(raw=words), after=standing(raw=words, alarm=alarm))
+    assert facts == of_alarm(stays).facts
 
 
 def test_every_fact_of_the_reference_has_a_key() -> None:

@@ -189,6 +189,7 @@ class Book:
         body: Mapping[str, Any] = _NOTHING,
         ending: Sequence[tuple[Life, Step]] = (),
         beside: Sequence[Act] = (),
+        basis: Basis | None = None,
     ) -> Life:
         """Create an order with its first steps, and take those steps of others that it brings; all or none.
 
@@ -199,10 +200,11 @@ class Book:
             body: what there is to say of its creation.
             ending: other orders, and the step of each.
             beside: acts of other subjects that stand in the same transaction: the last step of a case.
+            basis: what it was decided by; ``None``: nothing that could change.
 
         Raises:
             StepTaken: there is an order of that id, or another has moved on.
-            Overtaken: the holds of the meter did not come to rest.
+            Overtaken: that has changed; decide again. Or the holds of the meter did not come to rest.
             BusFull: too many are open.
             JournalError: nothing was written.
 
@@ -216,7 +218,7 @@ class Book:
             taken = [act for _, each in others for act in each]
             return [life, *(other for other, _ in others)], [first, *acts, *taken, *beside]
 
-        life, *others = await self._written(look)
+        life, *others = await self._written(look, basis)
         for other in others:
             self._keep(other)
         return self._keep(life)

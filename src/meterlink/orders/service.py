@@ -20,6 +20,7 @@ from meterlink.errors import (
     NotAllowed,
     OrderClash,
     OtherFinding,
+    Overtaken,
     StepTaken,
     Unknown,
 )
@@ -28,7 +29,7 @@ from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book, Step
 from meterlink.orders.dispatch.starting import first_steps
-from meterlink.orders.judging.judge import Holder, Judge, Stopped, written
+from meterlink.orders.judging.judge import Holder, Judge, Stopped, basis_of, written
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import THE_DAEMON, Actor, Deed, Role
@@ -129,25 +130,33 @@ class OrderService:
 
         Raises:
             Stopped: a rule forbids it; there is no order.
-            StepTaken: the case has moved on, or the order is there.
+            StepTaken: the case has moved on, the order is there, or more and more is told of the meter.
             BusFull: too many requests or orders.
             JournalError: nothing was written.
 
         """
         async with self._turn():
-            asked = await self._judge.judge(Stage.CREATE, order, None, creator)
-            life = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=creator.name)])
-            is_asked = needs_approval(order.kind, order.origin)
-            stage = Stage.APPROVE if is_asked else Stage.OPERATE
-            agreed = await self._judge.judge(stage, order, life, approver)
-            if outcome(asked) is not None or outcome(agreed) not in (None, OnStop.HOLD):
-                raise Stopped([*asked, *agreed])
-            steps = first_steps(life)
-            if is_asked:
-                told = {"told": f"approved in case {order.case}", "rules": written(agreed)}
-                steps = _steps_of(Stage.APPROVE, approver, told)
-            body = {"rules": written(asked), **creator.noted}
-            return await self._book.begin(order, creator.name, steps, body=body, beside=[ending])
+            for _ in range(TRIES_MAX):
+                with suppress(Overtaken):
+                    return await self._begin_of_case(creator, approver, order, ending)
+        raise StepTaken(f"what is told of meter {order.meter} does not stand still")
+
+    async def _begin_of_case(self, creator: Actor, approver: Actor, order: Order, ending: Act) -> Life:
+        """Judge it as of a number of the log, and write it if nothing was told behind that."""
+        basis = basis_of(order, await self._book.acts.newest_number())
+        asked = await self._judge.judge(Stage.CREATE, order, None, creator)
+        life = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=creator.name)])
+        is_asked = needs_approval(order.kind, order.origin)
+        stage = Stage.APPROVE if is_asked else Stage.OPERATE
+        agreed = await self._judge.judge(stage, order, life, approver)
+        if outcome(asked) is not None or outcome(agreed) not in (None, OnStop.HOLD):
+            raise Stopped([*asked, *agreed])
+        steps = first_steps(life)
+        if is_asked:
+            told = {"told": f"approved in case {order.case}", "rules": written(agreed)}
+            steps = _steps_of(Stage.APPROVE, approver, told)
+        body = {"rules": written(asked), **creator.noted}
+        return await self._book.begin(order, creator.name, steps, body=body, beside=[ending], basis=basis)
 
     async def approve(self, actor: Actor, order_id: str, comment: str = "") -> Life:
         """Agree to somebody else's order.

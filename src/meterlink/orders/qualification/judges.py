@@ -112,7 +112,8 @@ def of_alarm(seen: Shown) -> Found:
         return Found()
     if seen.before.contact_open is not seen.after.contact_open:
         return Found(facts={"alarm_is_breaker": "yes"}, stop=_BREAKER)
-    found = {"alarm_is_breaker": "no"} if seen.verdict is Verdict.ACCEPTED else {}
+    has_come = seen.verdict is Verdict.ACCEPTED or {seen.before.alarm, seen.after.alarm} == {True, False}
+    found = {"alarm_is_breaker": "no"} if has_come else {}
     return Found(facts={**found, **_bit_order(seen.before, seen.after)})
 
 
