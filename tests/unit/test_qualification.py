@@ -21,7 +21,7 @@ from meterlink.orders.qualification.facts import (
     needs_of,
     unproven,
 )
-from meterlink.orders.qualification.judges import of_alarm, of_direct, of_trip, of_trip_again
+from meterlink.orders.qualification.judges import greeting, of_alarm, of_direct, of_trip, of_trip_again
 from meterlink.orders.qualification.looks import Found, Greeting, Shown
 from meterlink.orders.qualification.probes import PROBES, next_probe
 from meterprofiles import ControlTraits, ProfileError, generic, load_profile
