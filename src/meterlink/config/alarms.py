@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from datetime import time
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from meterlink.config.table import Table
+from meterlink.config.table import DayTime, Table
 
 DAYS_MAX: Final = 62
 """Longer than meters remember, nothing can be waited for."""
 SILENT_DAYS_MAX: Final = 366
 
 
-def _time(text: str) -> str:
-    try:
-        found = time.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or text != found.strftime("%H:%M"):
-        raise ValueError('write a time of the day, e.g. "08:00"')
-    return text
-
-
 class AlarmSettings(Table):
     """When a missing reading, an incomplete day or a silent meter raises an alarm."""
 
-    freezes_by: Annotated[str, AfterValidator(_time)] = Field(
+    freezes_by: DayTime = Field(
         "08:00",
         description="Time of the plant by which `freezes_percent` of an area's freezes of the day before "
         "should be valid (FRZ_LOW).",
