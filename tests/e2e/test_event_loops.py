@@ -24,8 +24,9 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
+from meterlink.config.gateway import LoopName
 from meterlink.daemon.control_socket import control_socket
-from meterlink.daemon.event_loop import LoopName, loop_maker, running_loop
+from meterlink.daemon.event_loop import loop_maker, running_loop
 from meterlink.daemon.monitor import Page, monitor
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import ConfigError, LineError, LineLost, ReplyTimeout

@@ -14,10 +14,11 @@ import pytest
 from meterlink.alarms import watch
 from meterlink.alarms.finding import Span
 from meterlink.alarms.reading_days import held, nights
+from meterlink.alarms.silence import REFUSALS_SINCE
 from meterlink.alarms.watch import BEGIN, BEGIN_BEHIND_OUTAGE, OUTAGE, CollectionWatch, Wanted
 from meterlink.billing.days import end_of
 from meterlink.billing.points import Entry
-from meterlink.config.alarms import AlarmSettings
+from meterlink.config.alarms import DAYS_MAX, SILENT_DAYS_MAX, AlarmSettings
 from meterlink.journal.ledger import Due, Planned
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
@@ -425,12 +426,28 @@ def test_a_span_is_what_it_was_written_as() -> None:
 
 @pytest.mark.parametrize(
     "figures",
-    [{"silent_days": 8}, {"silent_work_days": 31}, {"freezes_by": "8:00"}, {"freezes_percent": 101}],
+    [
+        {"silent_days": 8},
+        {"silent_work_days": 31},
+        {"freezes_by": "8:00"},
+        {"freezes_percent": 101},
+        {"gap_days": DAYS_MAX + 1},
+        {"manual_read_days": DAYS_MAX + 1},
+        {"silent_case_days": SILENT_DAYS_MAX + 1},
+    ],
 )
-def test_figures_that_contradict_each_other_are_refused(figures: dict[str, Any]) -> None:
-    """A case of a missing household would be opened before anybody was told of the silence."""
+def test_figures_without_sense_are_refused(figures: dict[str, Any]) -> None:
+    """A case of a missing household would be opened before anybody was told of the silence, or never."""
     with pytest.raises(ValueError):
         AlarmSettings.model_validate(figures)
+
+
+def test_the_longest_waits_are_taken() -> None:
+    """A figure at its limit would be refused by a limit that says that it may be."""
+    held_by = AlarmSettings.model_validate(
+        {"gap_days": DAYS_MAX, "manual_read_days": DAYS_MAX, "silent_case_days": SILENT_DAYS_MAX}
+    )
+    assert REFUSALS_SINCE == held_by.silent_case_days * _DAY, "no silence is longer than what is looked at"
 
 
 def test_the_figures_are_those_of_the_rules() -> None:

@@ -13,6 +13,7 @@ from meterlink.config.table import DayTime, Table
 DAYS_MAX: Final = 62
 """Longer than meters remember, nothing can be waited for."""
 SILENT_DAYS_MAX: Final = 366
+"""A silence is told no longer: refusals are looked for as far back."""
 
 
 class AlarmSettings(Table):
