@@ -15,6 +15,7 @@ from meterlink.alarms import watch
 from meterlink.alarms.finding import Span
 from meterlink.alarms.reading_days import held, nights
 from meterlink.alarms.silence import REFUSALS_SINCE
+from meterlink.alarms.telling import ALARMS_MAX
 from meterlink.alarms.watch import BEGIN, BEGIN_BEHIND_OUTAGE, OUTAGE, CollectionWatch, Wanted
 from meterlink.billing.days import end_of
 from meterlink.billing.points import Entry
@@ -24,7 +25,7 @@ from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
 from meterlink.model.slot import DAY_S, Reason, SlotKey
 from meterlink.model.zone import CHINA_TIME
-from meterlink.orders.attention.alarms import Alarm, Alarms
+from meterlink.orders.attention.alarms import Alarm, Alarms, Seen
 from meterlink.orders.attention.work import WorkItem, WorkItems
 from tests.support.billing import FIRST_DAY, TOTAL, Plant, plant
 from tests.support.rosters import meter
@@ -238,6 +239,21 @@ async def test_a_gap_is_told_once_it_was_sought_in_vain(tmp_path: Path) -> None:
         at.begin()
         assert [] == _of(await at.look(10), "FRZ_GAP"), "a part of what was told"
         assert 1 == len(await at.alarms("FRZ_GAP"))
+
+
+@pytest.mark.asyncio
+async def test_a_gap_of_a_meter_that_had_many_is_told_once_too(tmp_path: Path) -> None:
+    """FRZ-02: of a meter with bad reception each gap would count once more every day, for two months."""
+    async with _world(tmp_path, reading_day=28) as at:
+        for number in range(ALARMS_MAX):
+            day = _day(-3 * number - 200)
+            old = Seen(rule="FRZ_GAP", origin="FRZ-02", meter="m1", value=str(Span(day, day)), day=day)
+            await Alarms(at.at.journal.acts, at.at.clock, zone=CHINA_TIME).raise_(old)
+        for day_number in (1, 3):
+            await at.keep(1, day_number)
+        await at.due(1, 2)
+        assert ["FRZ_GAP:m1:2026-11-02"] == _of(await at.look(8), "FRZ_GAP")
+        assert [] == _of(await at.look(9), "FRZ_GAP")
 
 
 @pytest.mark.asyncio
