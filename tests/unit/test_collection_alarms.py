@@ -19,7 +19,7 @@ from meterlink.alarms.telling import ALARMS_MAX
 from meterlink.alarms.watch import BEGIN, BEGIN_BEHIND_OUTAGE, OUTAGE, CollectionWatch, Wanted
 from meterlink.billing.days import end_of
 from meterlink.billing.points import Entry
-from meterlink.config.alarms import DAYS_MAX, SILENT_DAYS_MAX, AlarmSettings
+from meterlink.config.alarms import DAYS_MAX, GAP_DAYS_MAX, SILENT_DAYS_MAX, AlarmSettings
 from meterlink.journal.ledger import Due, Planned
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
@@ -257,6 +257,18 @@ async def test_a_gap_of_a_meter_that_had_many_is_told_once_too(tmp_path: Path) -
 
 
 @pytest.mark.asyncio
+async def test_a_gap_that_is_sought_for_longest_is_told_too(tmp_path: Path) -> None:
+    """FRZ-02: whoever gives meters two months would have switched the alarm off without a word."""
+    async with _world(tmp_path, reading_day=28) as at:
+        at.figures = {"gap_days": GAP_DAYS_MAX}
+        for day in (1, 3):
+            await at.keep(1, day)
+        await at.due(1, 2)
+        assert [] == _of(await at.look(2 + GAP_DAYS_MAX), "FRZ_GAP")
+        assert ["FRZ_GAP:m1:2026-11-02"] == _of(await at.look(3 + GAP_DAYS_MAX), "FRZ_GAP")
+
+
+@pytest.mark.asyncio
 async def test_days_on_which_nothing_was_due_are_no_gap(tmp_path: Path) -> None:
     """FRZ-02: a plan of three days a month would raise nine alarms in ten days."""
     async with _world(tmp_path, reading_day=28) as at:
@@ -447,7 +459,7 @@ def test_a_span_is_what_it_was_written_as() -> None:
         {"silent_work_days": 31},
         {"freezes_by": "8:00"},
         {"freezes_percent": 101},
-        {"gap_days": DAYS_MAX + 1},
+        {"gap_days": GAP_DAYS_MAX + 1},
         {"manual_read_days": DAYS_MAX + 1},
         {"silent_case_days": SILENT_DAYS_MAX + 1},
     ],
@@ -461,7 +473,7 @@ def test_figures_without_sense_are_refused(figures: dict[str, Any]) -> None:
 def test_the_longest_waits_are_taken() -> None:
     """A figure at its limit would be refused by a limit that says that it may be."""
     held_by = AlarmSettings.model_validate(
-        {"gap_days": DAYS_MAX, "manual_read_days": DAYS_MAX, "silent_case_days": SILENT_DAYS_MAX}
+        {"gap_days": GAP_DAYS_MAX, "manual_read_days": DAYS_MAX, "silent_case_days": SILENT_DAYS_MAX}
     )
     assert REFUSALS_SINCE == held_by.silent_case_days * _DAY, "no silence is longer than what is looked at"
 

@@ -12,6 +12,8 @@ from meterlink.config.table import DayTime, Table
 
 DAYS_MAX: Final = 62
 """Longer than meters remember, nothing can be waited for."""
+GAP_DAYS_MAX: Final = DAYS_MAX - 2
+"""A gap has a freeze on either side, and both are looked for among what meters remember."""
 SILENT_DAYS_MAX: Final = 366
 """A silence is told no longer: refusals are looked for as far back."""
 
@@ -33,7 +35,7 @@ class AlarmSettings(Table):
     gap_days: int = Field(
         3,
         ge=1,
-        le=DAYS_MAX,
+        le=GAP_DAYS_MAX,
         description="Days for which a freeze between two others was sought in vain (FRZ_GAP).",
     )
     manual_read_days: int = Field(
