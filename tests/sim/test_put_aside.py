@@ -176,9 +176,6 @@ def test_current_slots_that_nobody_came_to_blame_the_line(tmp_path: Path) -> Non
     gateway.run(seconds=4 * 3_600)
     with closing(Book(tmp_path / JOURNAL_FILE)) as book:
         begun = {at: row for (_, of, at), row in book.slots().items() if of == "curve"}
-        slow = [
-            at for (_, _, at), row in book.slots().items() if (row.state, row.reason) == ("due", "line_slow")
-        ]
     slow = [at for at, row in begun.items() if (row.state, row.reason) == ("due", "line_slow")]
     assert slow
     assert max(slow) < gateway.sim.clock.utc_now() - timedelta(hours=2), "what is current still has its turn"
