@@ -161,6 +161,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "collection-rules": generate_alarms.rules,
     "collection-rules-zh": generate_alarms.rules_zh,
     "collection-lacks": generate_alarms.lacks,
+    "collection-lacks-zh": generate_alarms.lacks_zh,
     "api-endpoints": generate_api.endpoints,
     "api-bodies": generate_api.bodies,
     "api-problems": generate_api.problems,
