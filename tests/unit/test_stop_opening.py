@@ -119,7 +119,7 @@ def test_a_try_to_open_that_takes_long_ends_with_the_stop() -> None:
     async def then(adapter: _Adapter, line: Line, read: Callable[[], Awaitable[object]]) -> None:
         adapter.opening_s = timedelta(minutes=1).total_seconds()
         loop = asyncio.get_running_loop()
-        reading = loop.create_task(read())
+        reading = asyncio.ensure_future(read())
         await asyncio.sleep(1)
         begun_s = loop.time()
         line.stop_opening()
