@@ -271,6 +271,31 @@ def test_a_meter_that_is_being_read_is_waited_for() -> None:
     bench.run(story)
 
 
+def test_a_meter_is_given_to_the_module_again_when_it_is_done_with_the_request_that_was_given_up() -> None:
+    """Two requests of one meter would be with the module at once, and one answer be taken for the other."""
+
+    async def slowly(module: ScriptedModule, asked: Message) -> Said:
+        await asyncio.sleep(10)
+        return await at_once(module, asked)
+
+    bench = bench_of(slowly)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2):  # its lane gives up, and the module goes on
+                await bench.octets(ONE)
+        again = asyncio.ensure_future(bench.octets(ONE))
+        other = asyncio.ensure_future(bench.octets(METERS[1], 1))
+        await asyncio.sleep(7)
+        assert 2 == bench.module.asked(0xF1, 1), "the neighbour does not wait"
+        assert energy(ONE) == await again
+        assert energy(METERS[1]) == await other
+        assert 3 == bench.module.asked(0xF1, 1)
+
+    bench.run(story)
+
+
 @pytest.mark.parametrize("code", [3, 9, 10, 109, 110, 111])
 def test_what_is_no_read_is_given_to_the_module_once(code: int) -> None:
     """An order that the module denied, and carried out all the same, would be sent twice (decision 22)."""
