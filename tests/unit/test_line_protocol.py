@@ -114,7 +114,7 @@ def test_a_point_is_a_meter_and_a_slot() -> None:
     ],
 )
 def test_a_number_is_written_as_each_server_reads_it(value: str, written: str) -> None:
-    """A server that reads longer digits, or an exponent, in its own way would hold another value than we do."""
+    """A server that reads longer digits, or an exponent, in its own way would hold another value."""
     (line,) = lines_of(_envelope(reading(value=Decimal(value))), site="s")
     assert {written} == set(read_line(line).fields.values())
 
