@@ -317,7 +317,7 @@ def test_what_forbids_a_step_is_told_in_words() -> None:
     body = {"finding": "done", "found_step": found.found_step}
     with pytest.raises(NotAllowed, match="another person does") as told:
         history.life.next(Signal.CONFIRM, at=NOON, actor="anna", body=body)
-    assert ("same_person", True) == (told.value.why, "须由核实人以外的人员确认" in told.value.zh)
+    assert ("same_person", True) == (told.value.why, "须由他人确认" in told.value.zh)
     with pytest.raises(NotAllowed, match="takes no approve: not in this state") as told:
         history.life.next(Signal.APPROVE, at=NOON, actor="anna")
     assert "该状态下不能" in told.value.zh
