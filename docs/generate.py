@@ -64,7 +64,7 @@ def _keys(header: str, model: type[BaseModel]) -> list[str]:
     return [
         header,
         "",
-        model.__doc__ or "",
+        inspect.cleandoc(model.__doc__ or ""),
         "",
         "| key | default | what it is |",
         "| --- | --- | --- |",
@@ -85,7 +85,10 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 def _row(key: str, field: FieldInfo) -> str:
     default = "required" if field.default is PydanticUndefined else _toml(field.default)
-    limits = [_limit(rule) for rule in field.metadata]
+    many = (
+        "characters" if "str" in str(field.annotation) and "tuple" not in str(field.annotation) else "entries"
+    )
+    limits = [_limit(rule, many) for rule in field.metadata]
     choices = [str(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
     said = " ".join(filter(None, [field.description or "", _one_of(choices), *limits]))
     return f"| `{key}` | {default} | {said} |".replace("\n", " ")
@@ -101,9 +104,9 @@ def _toml(value: Any) -> str:
     return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
 
 
-def _limit(rule: Any) -> str:
+def _limit(rule: Any, many: str) -> str:
     words = {"ge": "At least", "le": "At most", "min_length": "At least", "max_length": "At most"}
-    units = {"min_length": " entries", "max_length": " entries"}
+    units = {"min_length": f" {many}", "max_length": f" {many}"}
     found = [
         f"{words[name]} {getattr(rule, name)}{units.get(name, '')}." for name in words if hasattr(rule, name)
     ]
@@ -161,6 +164,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "collection-rules": generate_alarms.rules,
     "collection-rules-zh": generate_alarms.rules_zh,
     "collection-lacks": generate_alarms.lacks,
+    "collection-lacks-zh": generate_alarms.lacks_zh,
     "api-endpoints": generate_api.endpoints,
     "api-bodies": generate_api.bodies,
     "api-problems": generate_api.problems,

@@ -38,6 +38,11 @@ def lacks() -> str:
     )
 
 
+def lacks_zh() -> str:
+    """The same for those who read Chinese."""
+    return _table(("规则", "缺少的输入"), ((rule.id, rule.lacks_zh) for rule in RULES.values() if rule.lacks))
+
+
 def _both(rule: Rule) -> tuple[str, str]:
     marks = ", ".join(f"`{name}`" for name in rule.marks.names) or "-"
     return marks, ", ".join(f"`{kind.value}`" for kind in rule.work) or "-"

@@ -12,16 +12,15 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from meterlink.errors import LineClosed, LineLost
-from meterlink.model.line_url import Rfc2217Url, TcpUrl
+from meterlink.model.line_url import TcpUrl
 from meterlink.transports.hall import Hall
 from meterlink.transports.memory import memory_line
 from meterlink.transports.memory_server import dial
 from meterlink.transports.protocol_stream import ProtocolStream
-from meterlink.transports.rfc2217 import open_rfc2217
 from meterlink.transports.stream import ByteStream
 from meterlink.transports.tcp_client import open_tcp
 from meterlink.transports.tcp_server import listening
-from tests.support.rfc2217_server import Port, serving
+from tests.support.rfc2217_server import connected
 
 Pair = tuple[ByteStream, ByteStream]
 PairMaker = Callable[[], AbstractAsyncContextManager[Pair]]
@@ -108,18 +107,6 @@ async def _dialling_in_memory() -> AsyncIterator[Pair]:
         yield far, accepted
 
 
-@asynccontextmanager
-async def _rfc2217() -> AsyncIterator[Pair]:
-    async with serving(Port()) as (port, came):
-        ours = await open_rfc2217(Rfc2217Url(host="127.0.0.1", port=port))
-        theirs = await came.get()
-        try:
-            yield ours, theirs
-        finally:
-            await ours.aclose()
-            await theirs.aclose()
-
-
 PAIRS: dict[str, PairMaker] = {
     "memory": _memory,
     "tcp": _tcp,
@@ -127,7 +114,7 @@ PAIRS: dict[str, PairMaker] = {
     "dialling": _dialling,
     "accepted in memory": _accepted_in_memory,
     "dialling in memory": _dialling_in_memory,
-    "rfc2217": _rfc2217,
+    "rfc2217": connected,
 }
 
 

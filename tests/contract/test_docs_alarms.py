@@ -38,6 +38,7 @@ def test_every_rule_is_kept_somewhere() -> None:
         assert 1 == len({bool(rule.alarm), bool(rule.alarm_zh), bool(rule.when)}), rule.id
         assert rule.says, rule.id
         assert rule.zh, rule.id
+        assert bool(rule.lacks) is bool(rule.lacks_zh), rule.id
 
 
 def test_every_alarm_of_the_table_is_raised_by_code() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import getpass
 import json
 import random
@@ -23,8 +24,9 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
+from meterlink.config.gateway import LoopName
 from meterlink.daemon.control_socket import control_socket
-from meterlink.daemon.event_loop import LoopName, loop_maker, running_loop
+from meterlink.daemon.event_loop import loop_maker, running_loop
 from meterlink.daemon.monitor import Page, monitor
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import ConfigError, LineError, LineLost, ReplyTimeout
@@ -42,6 +44,7 @@ from tests.support.metersim_process import running_metersim
 from tests.support.processes import LOOPBACK
 
 _ADDRESS = "000000000001"
+_OPS = (b"x", b"waits", b"x")
 _LOOPS: tuple[LoopName, ...] = ("asyncio", "uvloop")
 
 
@@ -146,13 +149,18 @@ def test_who_asks_at_the_door(loop: LoopName, tmp_path: Path) -> None:
     async def scene() -> None:
         path = tmp_path / "door.sock"
         async with control_socket(path, handler):
-            reader, writer = await asyncio.open_unix_connection(path)
-            writer.write(b'{"id": "1", "op": "x", "args": {}}\n')
-            answer = json.loads(await reader.readline())
-            writer.close()
-        assert {"user": getpass.getuser(), "op": "x"} == answer["result"]
+            assert {"user": getpass.getuser(), "op": "x"} == await _told_at(path)
 
     _on(loop, scene())
+
+
+async def _told_at(path: Path) -> object:
+    """What a caller is told at the door."""
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(b'{"id": "1", "op": "x", "args": {}}\n')
+    answer = json.loads(await reader.readline())
+    writer.close()
+    return answer["result"]
 
 
 @pytest.mark.parametrize("loop", _LOOPS)
@@ -180,20 +188,27 @@ def test_who_goes_while_he_is_answered(loop: LoopName, tmp_path: Path) -> None:
     path = tmp_path / "door.sock"
 
     async def scene() -> None:
-        asked, goes_on = asyncio.Event(), asyncio.Event()
+        asked, goes_on, errors = asyncio.Event(), asyncio.Event(), _errors_of_the_loop()
 
         async def handler(user: str, op: str, _args: Mapping[str, Any]) -> Mapping[str, Any]:
-            asked.set()
-            await goes_on.wait()
+            if op == "waits":
+                asked.set()
+                await goes_on.wait()
             return {"user": user, "op": op}
 
         async with control_socket(path, handler):
-            _, writer = await asyncio.open_unix_connection(path)
-            writer.write(b'{"id": "1", "op": "x", "args": {}}\n' * 3 + b"half")
-            await asked.wait()
-            writer.transport.abort()
+            with socket.socket(socket.AF_UNIX) as caller:
+                caller.connect(str(path))
+                caller.sendall(
+                    b"".join(b'{"id": "1", "op": "%s", "args": {}}\n' % op for op in _OPS) + b"half"
+                )
+                await asked.wait()  # the first answer lies there unread: who goes then leaves a reset
+            await asyncio.sleep(0.1)  # it has come
             goes_on.set()
             await _until_alone()
+            assert {"user": getpass.getuser(), "op": "x"} == await _told_at(path), "the next one"
+        gc.collect()  # a task that failed and was not asked is told when it goes
+        assert [] == errors
 
     _on(loop, scene())
 
@@ -203,7 +218,7 @@ def test_who_hangs_up_on_the_monitor(loop: LoopName) -> None:
     """A monitoring system that gives up after its timeout would end the daemon."""
 
     async def scene() -> None:
-        asked, goes_on = asyncio.Event(), asyncio.Event()
+        asked, goes_on, errors = asyncio.Event(), asyncio.Event(), _errors_of_the_loop()
 
         async def page() -> Page:
             asked.set()
@@ -218,8 +233,21 @@ def test_who_hangs_up_on_the_monitor(loop: LoopName) -> None:
             await asyncio.sleep(0.1)  # the reset has come
             goes_on.set()
             await _until_alone()
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.write(b"GET /livez HTTP/1.1\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200"), "the next one"
+            writer.close()
+        gc.collect()  # a task that failed and was not asked is told when it goes
+        assert [] == errors
 
     _on(loop, scene())
+
+
+def _errors_of_the_loop() -> list[dict[str, Any]]:
+    """What the loop that runs is told from now on that nobody else is."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    return errors
 
 
 async def _until_alone() -> None:

@@ -28,6 +28,7 @@ from meterlink.model.act import Topic
 from meterlink.model.order import OrderState
 from meterlink.model.payload import time_out
 from meterlink.orders.cases.book import CaseBook
+from meterlink.orders.service import CASES_TOLD_MAX
 from tests.support.order_gateway import PEOPLE, Proved
 from tests.support.orders import at_state
 
@@ -216,6 +217,20 @@ async def test_who_confirms_a_finding_says_which(tmp_path: Path, monkeypatch: py
         asked = await town.say("dora", "order", "confirm", "t-1", "--lang", "zh", stdin="n\n")
         assert (1, True) == (asked.exit_code, "not_done (未执行): the next house" in asked.stderr)
         assert 2 == (await town.say("dora", "order", "confirm", "t-1", "--json")).exit_code
+        loop = asyncio.get_running_loop()
+
+        def said_meanwhile(*_: object, **__: object) -> bool:
+            """A third person tells another finding while she reads what stands."""
+            town.who = "anna"
+            find = {"id": "t-1", "finding": "not_done", "evidence": "heard so", "instead": "not_done"}
+            found = asyncio.run_coroutine_threadsafe(_ask(tmp_path / SOCKET_FILE, "order.find", **find), loop)
+            assert found.result()["ok"]
+            town.who = "dora"
+            return True
+
+        with monkeypatch.context() as patched:
+            patched.setattr(typer, "confirm", said_meanwhile)
+            assert 8 == (await town.say("dora", "order", "confirm", "t-1")).exit_code
         assert 0 == (await town.say("dora", "order", "confirm", "t-1", stdin="y\n")).exit_code
         shown = json.loads((await town.say("dora", "order", "show", "t-1", "--json")).stdout)
         assert ("not_done", "anna") == (shown["finding"], shown["found"]["by"])
@@ -309,9 +324,13 @@ async def test_an_order_of_a_case_that_there_is_not_is_refused(tmp_path: Path) -
         for dry in ([], ["--dry-run"]):
             none = await town.say("clara", *create, *dry, "--case", "c12", "--lang", "zh")
             assert (2, "电表m7没有停电流程 'c12':一个也没有\n") == (none.exit_code, none.stderr)
-        await CaseBook(journal.acts, SystemClock()).begin("c13", "m7", actor="clara", body={"told": "?"})
-        other = await town.say("clara", *create, "--case", "c12", "--lang", "en")
-        assert (2, "meter m7 has no case 'c12': it has c13\n") == (other.exit_code, other.stderr)
+        for name in ("c20", *(f"c1{number}" for number in range(3, 4 + CASES_TOLD_MAX))):
+            told: dict[str, Any] = {"actor": "clara", "body": {"told": "?"}}
+            await CaseBook(journal.acts, SystemClock()).begin(name, "m8" if name == "c20" else "m7", **told)
+        for named in ("c12", "c20"):
+            other = await town.say("clara", *create, "--case", named, "--lang", "en")
+            there = ", ".join(f"c1{number}" for number in range(4, 4 + CASES_TOLD_MAX))
+            assert (2, f"meter m7 has no case '{named}': it has {there}\n") == (other.exit_code, other.stderr)
         assert [] == await journal.acts.of_subject(Topic.ORDER, "a-1")
         assert 0 == (await town.say("clara", *create, "--case", "c13")).exit_code
 

@@ -60,6 +60,9 @@ def test_work_is_written_through_the_daemon(tmp_path: Path) -> None:
         return run("work", *words, "--lang", "en")
 
     assert 10 == work("note", field, "no daemon yet")[0]
+    in_chinese = run("work", "list", "--lang", "zh")[1]
+    assert all(word in in_chinese for word in ("现场工单 field_order", "封存 hold", "RELAY_FAULT (", "1)"))
+    assert "serious" not in in_chinese
     daemon = Process("run", config)
     daemon.start()
     try:

@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from meterlink.model.payload import time_out
-from tests.sim.test_orders_under_a_hold import tell_hold
+from tests.sim.test_orders_under_a_hold import inspected, tell_hold
 from tests.support.control_bench import ADDRESS
-from tests.support.order_gateway import OrderGateway, one_meter
+from tests.support.order_gateway import OrderGateway
 
 M = f"m{ADDRESS}"
-
-
-def _gateway(folder: Path) -> OrderGateway:
-    gateway = one_meter(folder)
-    gateway.employ("ivan", "inspector")
-    return gateway
 
 
 def _told(gateway: OrderGateway, name: str, **fields: Any) -> dict[str, Any]:
@@ -37,7 +31,7 @@ async def _field_orders(gateway: OrderGateway) -> list[Mapping[str, Any]]:
 
 def test_frames_of_both_closings_of_a_dispute_count_together(tmp_path: Path) -> None:
     """Five frames would go by themselves for one dispute, and nobody be sent after the third."""
-    gateway = _gateway(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -64,7 +58,7 @@ def test_frames_of_both_closings_of_a_dispute_count_together(tmp_path: Path) -> 
 
 def test_attempts_that_a_hold_outlasts_leave_one_field_order_that_says_so(tmp_path: Path) -> None:
     """Two people would go to one house, the first of them because of a hold that is long released."""
-    gateway = _gateway(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -92,7 +86,7 @@ def test_attempts_that_a_hold_outlasts_leave_one_field_order_that_says_so(tmp_pa
 
 def test_a_reconnection_that_begins_again_late_sends_nobody_a_second_time(tmp_path: Path) -> None:
     """Somebody is on the way to that house already; a second one would meet him there."""
-    gateway = _gateway(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)

@@ -7,10 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from meterlink.model.payload import time_out
-from tests.sim.test_local_prepayment import Shop
-from tests.sim.test_orders_under_a_hold import dark_shop, open_work, tell_hold
+from tests.sim.test_orders_under_a_hold import dark_shop, inspected, inspected_shop, open_work, tell_hold
 from tests.support.control_bench import ADDRESS
-from tests.support.order_gateway import OrderGateway, one_meter
+from tests.support.order_gateway import OrderGateway
 
 M = f"m{ADDRESS}"
 
@@ -31,8 +30,7 @@ async def _told(gateway: OrderGateway, order: str) -> None:
 
 def test_a_hold_behind_a_guarantee_over_an_open_contact_is_told(tmp_path: Path) -> None:
     """The guarantee is done, so nobody would be told, and the key closes behind open wires (fact 5)."""
-    gateway = one_meter(tmp_path)
-    gateway.employ("ivan", "inspector")
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -70,9 +68,8 @@ def test_a_hold_behind_money_that_came_to_the_dark_is_told(tmp_path: Path) -> No
 
 def test_a_hold_behind_money_that_came_to_the_light_disturbs_nobody(tmp_path: Path) -> None:
     """Each hold at a meter with a wallet would raise an alarm, for money of long ago."""
-    shop = Shop(tmp_path)
+    shop = inspected_shop(tmp_path)
     gateway = shop.gateway
-    gateway.employ("ivan", "inspector")
 
     async def script() -> None:
         await gateway.up()
@@ -104,8 +101,7 @@ def test_a_hold_while_money_is_on_its_way_is_told(tmp_path: Path) -> None:
 
 def test_who_looks_what_an_order_did_reads_the_hold(tmp_path: Path) -> None:
     """Somebody would stand before a meter of which nobody knows anything, and close it behind open wires."""
-    gateway = one_meter(tmp_path)
-    gateway.employ("ivan", "inspector")
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)

@@ -11,11 +11,11 @@ import pytest
 from meterlink.model.act import Act
 from meterlink.orders.held import Held
 from metersim import Station
-from tests.sim.test_orders_under_a_hold import dark_shop, open_work, tell_hold
+from tests.sim.test_orders_under_a_hold import dark_shop, inspected, open_work, tell_hold
 from tests.sim.test_walks_left import walked_into_the_dark
 from tests.support.at_the_meter import AtTheMeter
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, one_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
 M = f"m{ADDRESS}"
 DO_NOT = "DO NOT CLOSE, safety hold (open wires). Before: "
@@ -74,10 +74,8 @@ async def _walk_left(gateway: OrderGateway) -> None:
     await asyncio.sleep(2 * 60)
 
 
-def _inspected(folder: Path, *, is_qualified: bool = True) -> OrderGateway:
-    gateway = one_meter(folder)
-    if not is_qualified:
-        gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
+def _unqualified(folder: Path) -> OrderGateway:
+    gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
     gateway.employ("ivan", "inspector")
     return gateway
 
@@ -89,7 +87,7 @@ def test_a_hold_behind_the_look_is_in_the_words_of_a_field_order(
     happens: Callable[[OrderGateway], Awaitable[None]],
 ) -> None:
     """Somebody would be sent to close by hand where an inspector has forbidden it a moment before."""
-    gateway = _inspected(tmp_path, is_qualified=happens is not _walk_left)
+    gateway = (_unqualified if happens is _walk_left else inspected)(tmp_path)
     between = Between(gateway, "field_order", monkeypatch)
 
     async def script() -> None:
@@ -104,7 +102,7 @@ def test_a_hold_behind_the_look_is_in_the_words_of_a_field_order(
 
 def test_a_hold_behind_the_look_opens_no_reminder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody would tell the customer to press the key behind open wires."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
     between = Between(gateway, "reminder", monkeypatch)
 
     async def script() -> None:

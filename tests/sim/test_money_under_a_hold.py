@@ -230,6 +230,7 @@ def test_what_was_ordered_anew_and_ended_does_not_begin_by_itself(tmp_path: Path
     """A clerk has called it off because the customer fetches his money, and it goes all the same."""
     shop = dark_shop(tmp_path)
     gateway = shop.gateway
+    gateway.employ("olga", "operator")
 
     async def script() -> None:
         first = await _expired_under_a_hold(shop)
@@ -239,6 +240,29 @@ def test_what_was_ordered_anew_and_ended_does_not_begin_by_itself(tmp_path: Path
         await tell_hold(gateway, "released", "h2")
         await asyncio.sleep(2 * 3600)
         assert [first, "c-1"] == [one["id"] for one in await _top_ups(gateway)]
+        await exchanged(gateway)
+        await asyncio.sleep(120)
+        told = [one["text"] for one in (await _item(gateway, first))["notes"]]
+        assert not [text for text in told if "two persons decide" in text], "somebody has decided already"
 
     shop.run(9 * 3600, script)
     assert [] == _fed(gateway)
+
+
+@pytest.mark.parametrize(("most", "begins"), [(4, True), (3, False)])
+def test_an_item_that_takes_no_more_acts_is_left_to_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, begins: bool
+) -> None:
+    """The story of one item would grow with every hold that comes and goes, and nobody look what is wrong."""
+    monkeypatch.setattr(held_money, "ACTS_MAX", most)  # it is opened, told of, and told anew at the release
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        first = await _expired_under_a_hold(shop)
+        await tell_hold(gateway, "released", "h2")
+        await asyncio.sleep(3600)
+        assert (1 + begins) == len(await _top_ups(gateway))
+        assert (await _item(gateway, first))["is_open"] is not begins
+
+    shop.run(8 * 3600, script)

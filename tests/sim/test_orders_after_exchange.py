@@ -71,6 +71,23 @@ def test_a_protected_customer_is_protected_at_the_new_meter(tmp_path: Path) -> N
     gateway.run(seconds=600, meanwhile=script)
 
 
+def test_an_order_of_the_new_meter_names_a_case_of_the_old_one(tmp_path: Path) -> None:
+    """What ends a case that was begun before the exchange would be refused as a slip of the pen."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.ask("clara", "case.create", id="c-1", meter=M, reason="arrears")
+        await exchanged(gateway)
+        order = gateway.order("a-9", OrderKind.ALARM_ON, NEW)
+        assert (await gateway.ask("clara", "order.dry_run", order={**order, "case": "c-1"}))["rules"]
+        none = await gateway.refused("clara", "order.dry_run", order={**order, "case": "c-2"})
+        assert "it has c-1" in str(none)
+
+    gateway.run(seconds=600, meanwhile=script)
+
+
 async def stopping(gateway: OrderGateway) -> set[str]:
     """The rules that stop a trip of the new meter."""
     order = gateway.order("t-9", OrderKind.TRIP, NEW)

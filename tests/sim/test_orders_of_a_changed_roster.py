@@ -136,7 +136,7 @@ def test_an_order_for_a_meter_that_goes_ends_as_a_stray(tmp_path: Path) -> None:
         gateway.plugged = True
         order = await gateway.until("t-1")
         assert ("refused", "refuse") == (order["state"], kinds_of(order["steps"])[-1])
-        assert "not in the configuration any more" in order["steps"][-1]["told"]
+        assert "not in service here any more" in order["steps"][-1]["told"]
 
     gateway.run(seconds=1800, meanwhile=script)
     assert ([], []) == (gateway.obeyed(ADDRESS), gateway.obeyed(OTHER))

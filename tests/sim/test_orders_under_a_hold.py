@@ -14,6 +14,7 @@ import pytest
 from meterlink.model.order import OrderState
 from meterlink.model.payload import time_out
 from meterlink.orders.paid import payments
+from metersim import Meter
 from metersim.works.cost_control import LOCAL
 from metersim.works.load import Load
 from tests.sim.test_local_prepayment import Shop
@@ -23,7 +24,8 @@ from tests.support.order_gateway import OrderGateway, one_meter
 M = f"m{ADDRESS}"
 
 
-def _inspected(folder: Path) -> OrderGateway:
+def inspected(folder: Path) -> OrderGateway:
+    """A gateway of one meter, where an inspector works."""
     gateway = one_meter(folder)
     gateway.employ("ivan", "inspector")
     return gateway
@@ -60,7 +62,7 @@ async def _alarms(gateway: OrderGateway) -> list[str]:
 
 def test_a_hold_while_a_permit_stands_is_told_at_once(tmp_path: Path) -> None:
     """Nobody would know that the key behind open wires brings current back; a reminder would ask for it."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -86,7 +88,7 @@ def test_a_hold_while_a_permit_stands_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_reminder_that_is_open_ends_with_a_hold_and_comes_back_after_it(tmp_path: Path) -> None:
     """A clerk would tell the customer to press the key behind open wires, or nobody would when it is safe."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -109,7 +111,7 @@ def test_a_reminder_that_is_open_ends_with_a_hold_and_comes_back_after_it(tmp_pa
 
 def test_a_field_order_that_is_open_names_the_hold(tmp_path: Path) -> None:
     """Field staff on their way would close by hand where an inspector forbids it."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -133,7 +135,7 @@ def test_a_field_order_that_is_open_names_the_hold(tmp_path: Path) -> None:
 
 def test_a_hold_where_nothing_is_under_way_disturbs_nobody(tmp_path: Path) -> None:
     """Each hold would raise an alarm, so that nobody looks at the one that matters."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -146,7 +148,7 @@ def test_a_hold_where_nothing_is_under_way_disturbs_nobody(tmp_path: Path) -> No
 
 def test_a_hold_while_a_closing_is_on_its_way_is_told(tmp_path: Path) -> None:
     """The frame that nobody can call back would close behind the inspector, and then somebody by hand."""
-    gateway = _inspected(tmp_path)
+    gateway = inspected(tmp_path)
 
     async def script() -> None:
         await gateway.cut_off(M)
@@ -166,11 +168,16 @@ def test_a_hold_while_a_closing_is_on_its_way_is_told(tmp_path: Path) -> None:
     gateway.run(seconds=3600, meanwhile=script)
 
 
-def dark_shop(folder: Path) -> Shop:
-    """A meter with a wallet of one yuan, and a load by which it is in the dark within an hour."""
-    shop = Shop(folder, meter=a_meter(LOCAL, preset_cents=100, load=Load(mean_kw=Decimal(5))))
+def inspected_shop(folder: Path, meter: Meter | None = None) -> Shop:
+    """A meter with a wallet, where an inspector works."""
+    shop = Shop(folder, meter=meter)
     shop.gateway.employ("ivan", "inspector")
     return shop
+
+
+def dark_shop(folder: Path) -> Shop:
+    """One with a wallet of one yuan, and a load by which it is in the dark within an hour."""
+    return inspected_shop(folder, a_meter(LOCAL, preset_cents=100, load=Load(mean_kw=Decimal(5))))
 
 
 def test_money_waits_while_it_may_close_what_is_held(tmp_path: Path) -> None:
@@ -216,9 +223,8 @@ def test_money_that_waits_too_long_is_left_to_two_people_who_read_why(
 
 def test_money_comes_to_a_meter_that_is_held_and_has_current(tmp_path: Path) -> None:
     """Whoever is held for another reason and has paid would run into the dark for want of money."""
-    shop = Shop(tmp_path)
+    shop = inspected_shop(tmp_path)
     gateway = shop.gateway
-    gateway.employ("ivan", "inspector")
 
     async def script() -> None:
         await gateway.up()

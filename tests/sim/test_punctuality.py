@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,32 @@ from typer.testing import CliRunner
 
 from meterlink.cli import app
 from meterlink.cli.asking import Asking
+from meterlink.journal.journal import Journal
+from meterlink.model.zone import CHINA_TIME
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.orders.book import Book
 from meterlink.orders.reconciliation import punctuality
-from meterlink.orders.reconciliation.punctuality import DAYS_MAX, Share, Waited
+from meterlink.orders.reconciliation.punctuality import (
+    ALARM_DAYS,
+    CASES_MIN,
+    DAYS_MAX,
+    NAMED_MAX,
+    Punctuality,
+    Share,
+    Waited,
+)
+from meterlink.roster.roster import Roster
+from metersim import Simulation
 from tests.sim.test_local_prepayment import Shop
 from tests.sim.test_orders_after_exchange import a_gateway, exchanged
+from tests.sim.test_orders_of_a_changed_roster import change
 from tests.sim.test_waiting_for_current import alarms
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import TUESDAY, OrderGateway, one_meter
 
 M = f"m{ADDRESS}"
 DAY = "2026-11-24"
+A_DAY = timedelta(days=1)
 
 
 async def _counted(gateway: OrderGateway, day: str = DAY, days: int = 1) -> Mapping[str, Any]:
@@ -144,6 +161,76 @@ def test_who_gets_another_meter_while_he_waits_is_one(tmp_path: Path) -> None:
         assert (1, 0, 0, True) == await _figures(gateway)
 
     gateway.run(seconds=6 * 3600, meanwhile=script)
+
+
+@pytest.mark.parametrize(("minutes", "figures"), [(20, (1, 0, 0, True)), (40, (0, 1, 0, False))])
+def test_who_waited_at_a_meter_that_has_gone_still_counts(
+    tmp_path: Path, minutes: float, figures: tuple[int, int, int, bool]
+) -> None:
+    """The share of a month would become another one with each meter that is taken away."""
+    gateway = a_gateway(tmp_path)
+
+    async def script() -> None:
+        await _paid_and_pressed(gateway, minutes)
+        assert figures == await _figures(gateway)
+        await change(gateway, in_service_until=gateway.now().isoformat())
+        await asyncio.sleep(60)
+        assert "no meter" in str(
+            await gateway.refused("clara", "order.create", order=gateway.order("t-2", "trip", M))
+        )
+        assert figures == await _figures(gateway)
+
+    gateway.run(seconds=2 * 3600, meanwhile=script)
+
+
+@pytest.mark.parametrize(("most", "is_whole"), [(3, True), (2, False)])
+def test_a_count_that_could_not_look_at_all_orders_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, is_whole: bool
+) -> None:
+    """A share of some would be told as that of all."""
+    monkeypatch.setattr(punctuality, "READ_MAX", most)
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await _paid_and_pressed(gateway, 20)  # by a trip and a permit
+        assert is_whole is (await _counted(gateway, days=DAYS_MAX))["is_whole"]
+
+    gateway.run(seconds=3600, meanwhile=script)
+
+
+def test_a_day_is_looked_at_an_hour_behind_it_and_the_newest_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who paid just before midnight would be late or forgotten, or an alarm be as long as a bad month."""
+    midnight = datetime.combine(TUESDAY.date(), time(), CHINA_TIME)
+    sim = Simulation(seed=1, start=midnight.astimezone(UTC) + timedelta(minutes=59, seconds=59))
+    asked: list[tuple[date, int]] = []
+    waits = tuple(
+        Waited(meter="m1", cause=f"p{n}", since=TUESDAY - A_DAY, energised_at=None, is_late=True)
+        for n in range(CASES_MIN)
+    )
+
+    async def count(_: Punctuality, last: date, days: int = 1) -> Share:
+        asked.append((last, days))
+        return Share(first=last, last=last, waits=waits, is_whole=True)
+
+    monkeypatch.setattr(Punctuality, "count", count)
+
+    async def script() -> None:
+        async with Journal.open(tmp_path / "journal.sqlite3", clock=sim.clock) as journal:
+            alarms = Alarms(journal.acts, sim.clock, zone=CHINA_TIME)
+            book = Book(journal.acts, sim.clock)
+            punctual = Punctuality(book, alarms, Roster(()), sim.clock, CHINA_TIME)
+            for _ in range(3):
+                await punctual.look()
+                await asyncio.sleep(1)
+            days = [TUESDAY.date() - 2 * A_DAY, TUESDAY.date() - A_DAY]
+            assert [(day, ALARM_DAYS) for day in days] == asked, "each once"
+            (alarm,) = await alarms.list()
+        named = tuple(f"evidence:p{n}" for n in range(CASES_MIN - NAMED_MAX, CASES_MIN))
+        assert ("0 %", named) == (alarm.seen.value, alarm.seen.evidence)
+
+    sim.run(script())
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,29 @@ def test_a_line_that_stays_down_is_told_and_tried_until_the_slot_ends(tmp_path: 
     assert {"kept"} == {row.state for row in _rows(tmp_path, _START).values()}
 
 
+def test_a_line_that_was_down_to_the_end_says_so_last(tmp_path: Path) -> None:
+    """It would look as if the line had been tried once, at the begin of the slot."""
+    gateway = _gateway(tmp_path)
+    gateway.plugged = False
+    gateway.run(seconds=_QUARTER_S + 1)
+    rows = _rows(tmp_path, _START)
+    assert {"instant", "status"} == rows.keys()
+    for row in rows.values():
+        assert ("expired", "line_down", 0) == (row.state, row.reason, row.tries)
+        assert row.changed_at is not None
+        assert row.changed_at >= _START + timedelta(seconds=_QUARTER_S)
+
+
+def test_one_silence_is_not_told_yet(tmp_path: Path) -> None:
+    """Each answer that is lost on the way would cost the journal a write more."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 3, what="silence")
+    gateway.run(seconds=3)
+    assert {} == _rows(tmp_path, _START)
+    gateway.run(seconds=10)
+    assert {"kept"} == {row.state for row in _rows(tmp_path, _START).values()}
+
+
 def test_a_meter_that_comes_back_in_its_slot_is_read(tmp_path: Path) -> None:
     """Two silences three seconds apart would be the end of a slot that lasts a quarter of an hour."""
     gateway = _gateway(tmp_path)
@@ -176,9 +199,6 @@ def test_current_slots_that_nobody_came_to_blame_the_line(tmp_path: Path) -> Non
     gateway.run(seconds=4 * 3_600)
     with closing(Book(tmp_path / JOURNAL_FILE)) as book:
         begun = {at: row for (_, of, at), row in book.slots().items() if of == "curve"}
-        slow = [
-            at for (_, _, at), row in book.slots().items() if (row.state, row.reason) == ("due", "line_slow")
-        ]
     slow = [at for at, row in begun.items() if (row.state, row.reason) == ("due", "line_slow")]
     assert slow
     assert max(slow) < gateway.sim.clock.utc_now() - timedelta(hours=2), "what is current still has its turn"

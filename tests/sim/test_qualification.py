@@ -22,6 +22,7 @@ from metersim import Station
 from metersim.dlt645 import nameplate
 from metersim.works.cost_control import REMOTE
 from metersim.works.orders import Command
+from tests.sim.test_orders_under_a_hold import open_work
 from tests.support.adapters import Program
 from tests.support.at_the_meter import AtTheMeter
 from tests.support.control_bench import ADDRESS, a_meter
@@ -56,8 +57,15 @@ def test_a_model_is_qualified_at_a_meter(tmp_path: Path) -> None:
     """The plain way through all probes would not lead to a signed result with the facts of the meter."""
     gateway = a_gateway(tmp_path)
     fred = AtTheMeter(gateway)
-    gateway.run(seconds=HOUR_S, meanwhile=lambda: fred.qualify(M))
+    left: list[dict[str, str]] = []
+
+    async def script() -> None:
+        await fred.qualify(M)
+        left.append(await open_work(gateway))
+
+    gateway.run(seconds=HOUR_S, meanwhile=script)
     assert ("qualified", FACTS) == (fred.walk["result"], fred.facts)
+    assert [{}] == left  # the refusal of the probe whose time is over is what was wanted
     names = [probe.name for probe in PROBES if probe.name != "stale_alarm_off"]
     assert names == fred.confirmed
     stale = {"stale_alarm", "stale_alarm_off"}

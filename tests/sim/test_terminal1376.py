@@ -682,7 +682,7 @@ def test_an_archive_that_was_denied_once_is_not_shown_as_empty() -> None:
     terminal = StockedTerminal()
 
     async def body(world: World) -> None:
-        archivist = Archivist1376(world.station, world.upper)
+        archivist = Archivist1376(world.station, world.upper, world.line)
         shown = asyncio.get_running_loop().create_task(archivist.read())
         await asyncio.sleep(5)
         terminal.archive = [entry(1, 1, ADDRESS)]
@@ -711,7 +711,7 @@ def test_entries_that_cannot_be_used_are_counted_and_not_written_over() -> None:
     terminal = StockedTerminal(archive=entries)
 
     async def body(world: World) -> None:
-        told = await Archivist1376(world.station, world.upper).read()
+        told = await Archivist1376(world.station, world.upper, world.line).read()
         assert (1, [ADDRESS]) == (told.unreadable, [one.address for one in told.meters])
 
     run(body, terminal)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import ENTRIES_MAX
 from meterlink.drivers.gdw1376.archivist import ENTERED_MAX, Archivist1376
 from meterlink.drivers.terminal_archive import NOT_READ, RosterSide, compared
-from meterlink.errors import Refused
+from meterlink.errors import Refused, ReplyTimeout
 from meterprofiles.load import generic
 from meterwire.gdw1376.functions import terminal as table
-from meterwire.gdw1376.messages.terminal import ALL_CONFIRMED, Group, unit
+from meterwire.gdw1376.messages.terminal import ALL_CONFIRMED, Group, Message, unit
+from meterwire.gdw1376.sessions.terminal_server import Answers
 from tests.support.stocked_terminal import StockedTerminal, entry
 from tests.support.terminal_world import ADDRESS, OTHER, World, run
 
 NEW, NEWER = "000000000777", "000000000778"
+_DEAD_S = 60.0
 PASSWORD = bytes.fromhex("010203040506")
 
 
@@ -45,7 +50,7 @@ def _enter(terminal: _Entered, *addresses: str, change: Mapping[str, Any] | None
     """Enter meters; what is shown beforehand is where they are found afterwards."""
 
     async def body(world: World) -> None:
-        archivist = Archivist1376(world.station, world.upper)
+        archivist = Archivist1376(world.station, world.upper, world.line)
         roster = {address: _side(address) for address in addresses}
         before = await archivist.read(whole=True)
         places = archivist.places(roster, before)
@@ -101,7 +106,7 @@ def test_a_meter_of_the_roster_that_is_not_read_is_shown_and_switched_on_in_its_
 
     async def body(world: World) -> None:
         roster = {ADDRESS: _side(ADDRESS), NEW: _side(NEW)}
-        archivist = Archivist1376(world.station, world.upper)
+        archivist = Archivist1376(world.station, world.upper, world.line)
         before = await archivist.read(whole=True)
         assert (NEW,) == compared(before, roster).other_protocol
         [place] = archivist.places({NEW: roster[NEW]}, before)
@@ -119,7 +124,7 @@ def test_a_meter_that_is_switched_off_elsewhere_and_read_here_stands_there_once(
     terminal = _Entered(archive=[entry(1, 1, ADDRESS, protocol=0), entry(2, 2, ADDRESS)])
 
     async def body(world: World) -> None:
-        archivist = Archivist1376(world.station, world.upper)
+        archivist = Archivist1376(world.station, world.upper, world.line)
         assert not compared(await archivist.read(), {ADDRESS: _side(ADDRESS)})
 
     run(body, terminal)
@@ -159,3 +164,41 @@ def test_a_full_archive_takes_no_meter() -> None:
     with pytest.raises(Refused, match="has no room for meter m000000009999"):
         _enter(terminal, "000000009999")
     assert archive == terminal.archive
+
+
+class _AtDeadMeters(_Entered):
+    """Each frame that it forwards costs it the whole wait."""
+
+    def answers(self, message: Message) -> Answers:
+        self.seconds = _DEAD_S if message.head.afn == table.FORWARD else 0.0
+        return super().answers(message)
+
+
+@pytest.mark.parametrize("enters", [False, True])
+def test_an_archive_waits_for_one_silent_meter_and_not_for_one_with_each_question(enters: bool) -> None:
+    """Where several meters are dead, nobody could look into the archive, or mend it."""
+    terminal = _AtDeadMeters(archive=[entry(1, 1, ADDRESS), entry(1999, 2, OTHER)])
+
+    async def body(world: World) -> None:
+        archivist, loop = Archivist1376(world.station, world.upper, world.line), asyncio.get_running_loop()
+        before = await archivist.read(whole=True)
+
+        async def read_dead_meters() -> None:
+            while True:
+                with suppress(ReplyTimeout, Refused):
+                    await world.driver.read(world.line, ADDRESS, "frequency", priority=Priority.CURVE)
+
+        reading = loop.create_task(read_dead_meters())
+        await asyncio.sleep(1)
+        begun_s, questions, forwarded = loop.time(), len(terminal.asked), len(terminal.forwarded)
+        if enters:
+            addresses = [f"{7_000 + n:012d}" for n in range(2 * ENTERED_MAX)]
+            await archivist.enter({address: _side(address) for address in addresses}, before)
+        else:
+            await archivist.read(whole=True)
+        assert len(terminal.asked) - questions > 3, "it takes several"
+        assert len(terminal.forwarded) == forwarded
+        assert loop.time() - begun_s < _DEAD_S + 10
+        reading.cancel()
+
+    run(body, terminal)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
+import typer
 
+from meterlink.cli import asking as asking_of_the_daemon
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.terminal_ask import TerminalAsking
+from meterlink.drivers.gdw1376.archivist import Archivist1376
 from meterlink.drivers.profiles import MeterProfiles
+from meterlink.drivers.terminal_archive import TerminalArchive
+from meterlink.errors import OutOfTime
 from meterlink.model.event import Event
 from meterlink.model.payload import time_out
 from meterlink.model.zone import CHINA_TIME
@@ -273,6 +281,66 @@ def test_the_archive_is_shown_compared_and_filled_on_demand(tmp_path: Path) -> N
         assert (1, 1, 30, 31) == (entry.index, entry.point, entry.protocol, entry.port)
 
     gateway.run(seconds=120, meanwhile=meanwhile)
+
+
+@pytest.mark.parametrize("op", ["terminal.archive", "terminal.download"])
+def test_an_archive_is_shown_though_the_terminal_waits_for_a_silent_meter(tmp_path: Path, op: str) -> None:
+    """With one dead meter that is read again and again, the command would fail again and again."""
+    gateway = TerminalGateway(
+        tmp_path,
+        _stations(),
+        route=Route(loss=1.0),
+        ways=Ways1376(curve_minutes=0, answer_timeout_s=100.0),
+        terminal={"frame_timeout_s": 110},
+        **PLAIN,
+    )
+    gateway.employ("otto", "operator")
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        how: dict[str, Any] = {"count": 0, "tries": 3, "timeout_s": 600}
+        await gateway.ask("otto", "read.begin", meter=f"m{ADDRESSES[0]}", items=["meter_number"], **how)
+        await asyncio.sleep(3)
+        begun = gateway.now()
+        told = await gateway.ask("otto", op, line=NAME)
+        assert told["agrees"], told
+        assert gateway.now() - begun > timedelta(seconds=60), "the meter was silent all the time"
+
+    gateway.run(seconds=900, meanwhile=meanwhile)
+
+
+def test_an_archive_that_takes_without_end_is_given_up_before_who_asks_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command would hang, or say that the daemon is gone."""
+    gateway = TerminalGateway(tmp_path, _stations(), ways=Ways1376(curve_minutes=0), **PLAIN)
+    gateway.employ("otto", "operator")
+    patience_s: list[float] = []
+
+    async def endless(_: Archivist1376, *, whole: bool = False) -> TerminalArchive:
+        await asyncio.sleep(86_400)
+        raise AssertionError(whole)
+
+    def desk_of(*_: Any, answer_s: float, **__: Any) -> NoReturn:
+        patience_s.append(answer_s)
+        raise typer.Exit(ExitCode.DAEMON)
+
+    async def meanwhile() -> None:
+        await gateway.up()
+        begun = gateway.now()
+        with pytest.raises(OutOfTime, match="was not done in 600 s"):
+            await gateway.ask("otto", "terminal.archive", line=NAME)
+        took_s = (gateway.now() - begun).total_seconds()
+        asking = TerminalAsking(tmp_path, as_json=True, lang=None)
+        for command in (asking.archive, partial(asking.download, is_dry=True)):
+            with pytest.raises(typer.Exit):
+                command(NAME)
+        assert all(one > took_s for one in patience_s), patience_s
+        assert 2 == len(patience_s)
+
+    monkeypatch.setattr(Archivist1376, "read", endless)
+    monkeypatch.setattr(asking_of_the_daemon, "desk_of", desk_of)
+    gateway.run(seconds=900, meanwhile=meanwhile)
 
 
 def _nights(gateway: TerminalGateway) -> dict[tuple[str, datetime], Any]:

@@ -10,7 +10,10 @@ from typing import Any, cast
 
 from serial import rfc2217
 
+from meterlink.model.line_url import Rfc2217Url
 from meterlink.transports.protocol_stream import ProtocolStream
+from meterlink.transports.rfc2217 import open_rfc2217
+from meterlink.transports.stream import ByteStream
 
 
 @dataclass
@@ -81,6 +84,21 @@ class ServedPort(ProtocolStream):
     async def send(self, octets: bytes) -> None:
         """See ``ByteStream.send``: FFH goes twice over the connection."""
         await super().send(b"".join(self._manager.escape(octets)))
+
+
+@asynccontextmanager
+async def connected(
+    port: Port | None = None, **settings: Any
+) -> AsyncIterator[tuple[ByteStream, ServedPort]]:
+    """A line over RFC 2217, and the other end of its connection."""
+    async with serving(port or Port()) as (number, came):
+        ours = await open_rfc2217(Rfc2217Url(host="127.0.0.1", port=number, **settings))
+        theirs = await came.get()
+        try:
+            yield ours, theirs
+        finally:
+            await ours.aclose()
+            await theirs.aclose()
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from meterlink.drivers.carrier.ways import METERS_DENIED, MODULE_AGAIN_S
 from meterlink.drivers.carrier.window import WINDOW_FIRST
 from meterlink.drivers.events import ReportedEvent
 from meterlink.errors import LineClosed, ReplyTimeout
+from meterlink.model.event_kinds import NODE_MISSING
 from meterwire import dlt645
 from meterwire.dlt645.messages.messages import ReadReply, ReadRequest
 from meterwire.dlt645.sessions.read import ReadSession
@@ -31,6 +32,7 @@ from tests.support.scripted_module import (
     energy,
     read_answer,
     several,
+    told,
 )
 
 # --- reading -------------------------------------------------------------------------------------
@@ -271,6 +273,31 @@ def test_a_meter_that_is_being_read_is_waited_for() -> None:
     bench.run(story)
 
 
+def test_a_meter_is_given_to_the_module_again_when_it_is_done_with_the_request_that_was_given_up() -> None:
+    """Two requests of one meter would be with the module at once, and one answer be taken for the other."""
+
+    async def slowly(module: ScriptedModule, asked: Message) -> Said:
+        await asyncio.sleep(10)
+        return await at_once(module, asked)
+
+    bench = bench_of(slowly)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(2):  # its lane gives up, and the module goes on
+                await bench.octets(ONE)
+        again = asyncio.ensure_future(bench.octets(ONE))
+        other = asyncio.ensure_future(bench.octets(METERS[1], 1))
+        await asyncio.sleep(7)
+        assert 2 == bench.module.asked(0xF1, 1), "the neighbour does not wait"
+        assert energy(ONE) == await again
+        assert energy(METERS[1]) == await other
+        assert 3 == bench.module.asked(0xF1, 1)
+
+    bench.run(story)
+
+
 @pytest.mark.parametrize("code", [3, 9, 10, 109, 110, 111])
 def test_what_is_no_read_is_given_to_the_module_once(code: int) -> None:
     """An order that the module denied, and carried out all the same, would be sent twice (decision 22)."""
@@ -479,6 +506,32 @@ def test_a_module_is_compared_with_the_roster_once_a_day() -> None:
         await asyncio.sleep(in_step.COMPARE_EVERY_S)
         assert ONE in bench.module.nodes
         assert 2 == len({one.key for one in bench.reports}), "lost once more"
+
+    bench.run(story)
+
+
+def test_what_a_module_has_lost_is_told_also_when_it_is_given_back_later() -> None:
+    """It would be told of a comparison that comes to its end alone: a module in trouble loses most."""
+    bench = bench_of(nodes=list(METERS))
+    module = bench.module
+    take = module._take
+
+    def silent_when_given(asked: Message) -> None:
+        module.silent = (asked.frame.afn, asked.frame.fn) == (0x11, 1)
+        take(asked)
+
+    async def story(bench: Bench) -> None:
+        await bench.owner.until_ready()
+        module.nodes.remove(ONE)
+        module._take = silent_when_given  # type: ignore[method-assign]
+        await asyncio.sleep(in_step.COMPARE_EVERY_S + 600)
+        assert ONE not in module.nodes
+        assert [] == told(NODE_MISSING, bench)
+        module._take = take  # type: ignore[method-assign]
+        module.silent = False
+        await asyncio.sleep(in_step.COMPARE_EVERY_S)
+        assert ONE in module.nodes
+        assert [ONE] == told(NODE_MISSING, bench)
 
     bench.run(story)
 

@@ -6,7 +6,10 @@ import asyncio
 
 import pytest
 
-from tests.support.scripted_module import Bench, bench_of
+from meterlink.bus.queue import Priority
+from meterlink.drivers.dlt645.driver import Dlt645Driver
+from meterlink.errors import LineLost
+from tests.support.scripted_module import ONE, Bench, bench_of
 
 TURNS = 40
 """Turns of the loop in which a port that breaks is given up, and then some."""
@@ -53,3 +56,21 @@ def test_a_stop_in_the_moment_in_which_the_port_is_given_up(silent: bool) -> Non
         if not bench.sim.run(told()):
             lost.append(turn)
     assert [] == lost
+
+
+def test_a_stop_waits_for_no_module_that_is_silent() -> None:
+    """Each stop would be cut off after its five seconds, with an order of another line in hand."""
+    bench = bench_of()
+    bench.module.silent = True
+
+    async def story(bench: Bench) -> None:
+        driver = Dlt645Driver(bench.sim.clock)
+        async with bench.lane() as lane:
+            reading = asyncio.ensure_future(driver.read(lane, ONE, "voltage.a", priority=Priority.CURVE))
+            await asyncio.sleep(1)
+            assert not reading.done(), "the module is being started"
+            lane.stop_opening()
+            await asyncio.wait([reading], timeout=ENDS_WITHIN_S)
+            assert isinstance(reading.exception(), LineLost)
+
+    bench.run(story)

@@ -39,6 +39,19 @@ def test_who_is_left_out_is_told(tmp_path: Path) -> None:
     assert "passes by 1 of 2 meters" in said
 
 
+def test_an_event_loop_that_is_not_installed_is_a_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is called good would keep the daemon from its next start."""
+    text = f'[gateway]\nevent_loop = "uvloop"\n{_METERS}'
+    there = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvloop" else there(name))
+    code, said = _check(tmp_path, text)
+    assert 2 == code
+    assert "pip install 'meterlink[uvloop]'" in said
+    assert 0 == _check(tmp_path, text.replace("uvloop", "asyncio"))[0]
+
+
 @pytest.mark.parametrize(
     ("items", "meters", "what"),
     [

@@ -1,4 +1,4 @@
-"""A poller of values of the moment whose line has no room for another question."""
+"""A poller of values of the moment whose line carries no question."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point
-from meterlink.errors import BusFull
+from meterlink.acquisition.poller import WORKERS
+from meterlink.errors import BusFull, LineLost, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.model.slot import Reason, Standing, State
 from meterlink.model.zone import CHINA_TIME
@@ -21,33 +22,39 @@ from tests.support.records import EPOCH
 _PLAN = Plan(name="i", every_s=60, items=("voltage.a",))
 
 
-class _Full:
-    """A driver on a line whose queue is full."""
+class _Driver:
+    """A driver on a line that carries nothing.
 
-    def __init__(self) -> None:
+    Args:
+        error: that each question ends with.
+
+    """
+
+    def __init__(self, error: MeterlinkError) -> None:
         self.asked = 0
+        self._error = error
 
     def group(self, address: str, items: Sequence[str]) -> Sequence[str]:
         return items
 
     async def read(self, line: Any, address: str, item: str, *, priority: Any) -> Any:
         self.asked += 1
-        raise BusFull("256 requests wait")
+        raise self._error
 
 
 async def _nobody(*_: Any) -> None:
     """Nobody is told."""
 
 
-def test_a_line_whose_queue_is_full_is_too_slow_and_no_try(tmp_path: Path) -> None:
-    """A queue that others have filled would count against the meter, as if its data were no good."""
-    sim, driver = Simulation(start=EPOCH), _Full()
+def _slot_of(folder: Path, driver: _Driver, *, meters: int = 1) -> list[Standing]:
+    """Where the slot of each meter stands when it has ended."""
+    sim = Simulation(start=EPOCH)
 
     async def program() -> list[Standing]:
-        async with Journal.open(tmp_path / "j.db", clock=sim.clock) as journal:
+        async with Journal.open(folder / "j.db", clock=sim.clock) as journal:
             poller = InstantPoller(
                 plan=_PLAN,
-                points=[Point(meter="m1", address="1")],
+                points=[Point(meter=f"m{number}", address=f"{number}") for number in range(meters)],
                 line=SimpleNamespace(name="line1"),
                 driver=driver,
                 keeper=journal,
@@ -64,9 +71,26 @@ def test_a_line_whose_queue_is_full_is_too_slow_and_no_try(tmp_path: Path) -> No
             )
             slot = _PLAN.slot_at(sim.clock.utc_now())
             await poller._round(slot)
-            return await journal.ledger.standings("m1", slot)
+            return [one for n in range(meters) for one in await journal.ledger.standings(f"m{n}", slot)]
 
-    [standing] = sim.run(program())
-    assert (State.EXPIRED, Reason.LINE_SLOW, 0) == (standing.state, standing.reason, standing.tries)
+    found = sim.run(program())
     assert EPOCH + timedelta(seconds=60) == sim.clock.utc_now(), "it was tried until the slot ended"
+    return found
+
+
+def test_a_line_whose_queue_is_full_is_too_slow_and_no_try(tmp_path: Path) -> None:
+    """A queue that others have filled would count against the meter, as if its data were no good."""
+    driver = _Driver(BusFull("256 requests wait"))
+    [standing] = _slot_of(tmp_path, driver)
+    assert (State.EXPIRED, Reason.LINE_SLOW, 0) == (standing.state, standing.reason, standing.tries)
     assert 4 == driver.asked, "after 0, 5, 15 and 35 s"
+
+
+def test_a_line_that_is_lost_is_not_tried_for_each_of_its_meters(tmp_path: Path) -> None:
+    """Each meter behind a server that is away would wait for it in turn, longer than the slot lasts."""
+    driver = _Driver(LineLost("gone"))
+    found = _slot_of(tmp_path, driver, meters=3 * WORKERS)
+    assert [(State.EXPIRED, Reason.LINE_DOWN, 0)] * 3 * WORKERS == [
+        (one.state, one.reason, one.tries) for one in found
+    ]
+    assert 4 * WORKERS >= driver.asked, "after 0, 5, 15 and 35 s, by whoever was at it"

@@ -215,9 +215,13 @@ async def test_who_falls_silent_is_why_what_was_not_taken_long_ago_is_missing(tm
 
         await ledger.tried([_CURVE.key(slots[0])], Reason.NOT_TAKEN)
         await ledger.tried([_CURVE.key(slots[1])], Reason.REFUSED)
-        said_at = clock.utc_now()
-        assert [Reason.NOT_TAKEN, Reason.REFUSED] == await told(said_at + TAKEN_AFTER)
-        assert [Reason.SILENT, Reason.REFUSED] == await told(said_at + TAKEN_AFTER + timedelta(seconds=1))
+        late = clock.utc_now() + TAKEN_AFTER
+        assert [Reason.NOT_TAKEN, Reason.REFUSED] == await told(late)
+        late += timedelta(seconds=1)
+        await ledger.blame([_CURVE], Reason.LINE_SLOW, since=EPOCH, until=late, tries=0)
+        standing = await _standing(ledger, _CURVE, slots[0])
+        assert standing is not None and standing.reason is Reason.NOT_TAKEN, "of silence alone"
+        assert [Reason.SILENT, Reason.REFUSED] == await told(late)
 
 
 @pytest.mark.asyncio
@@ -329,6 +333,20 @@ async def test_what_is_open_of_the_moment_is_lost_when_its_slot_has_ended(tmp_pa
         await ledger.kept(keys[:1])
         late = await _standing(ledger, _MOMENT, EPOCH)
         assert late is not None and late.state is State.KEPT
+
+
+@pytest.mark.asyncio
+async def test_what_is_open_of_many_meters_is_lost_a_part_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a line with more meters than one look takes the last ones would be to come for ever."""
+    monkeypatch.setattr(ledger_module, "SERIES_AT_ONCE", 2)
+    many = [Series(f"m{number}", INSTANT, 60) for number in range(5)]
+    async with Journal.open(tmp_path / "j", clock=_clock()) as journal:
+        await journal.ledger.put_off([one.key(EPOCH) for one in many], Reason.SILENT)
+        await journal.ledger.over(many, EPOCH + timedelta(seconds=60))
+        found = [await _standing(journal.ledger, one, EPOCH) for one in many]
+        assert [State.EXPIRED] * 5 == [one.state for one in found if one]
 
 
 @pytest.mark.asyncio

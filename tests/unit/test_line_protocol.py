@@ -104,6 +104,21 @@ def test_a_point_is_a_meter_and_a_slot() -> None:
     ] == lines
 
 
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("123456789012345.10", "123456789012345.10"),
+        ("1234567890123456.10", "1234567890123456.0"),
+        ("1.5E+3", "1500.0"),
+        ("230", "230.0"),
+    ],
+)
+def test_a_number_is_written_as_each_server_reads_it(value: str, written: str) -> None:
+    """A server that reads longer digits, or an exponent, in its own way would hold another value."""
+    (line,) = lines_of(_envelope(reading(value=Decimal(value))), site="s")
+    assert {written} == set(read_line(line).fields.values())
+
+
 @pytest.mark.parametrize("value", ["1e400", "-1e400"])
 def test_a_value_beyond_a_float_is_refused(value: str) -> None:
     """Infinity in a database spoils every sum over it."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
 
 from structlog.testing import capture_logs
 
@@ -54,8 +55,8 @@ class _Part:
                 self.losing -= 1
 
 
-def _told(story: Callable[[LineSet], Awaitable[None]], *parts: _Part) -> list[str]:
-    """Tell a story of lines at work; the words of the log."""
+def _told(story: Callable[[LineSet], Awaitable[None]], *parts: _Part) -> list[MutableMapping[str, Any]]:
+    """Tell a story of lines at work; what the log says."""
 
     async def program() -> None:
         async with asyncio.TaskGroup() as group:
@@ -71,6 +72,10 @@ def _told(story: Callable[[LineSet], Awaitable[None]], *parts: _Part) -> list[st
 
     with capture_logs() as logs:
         Simulation().run(program())
+    return logs
+
+
+def _events(logs: Iterable[Mapping[str, Any]]) -> list[str]:
     return [line["event"] for line in logs]
 
 
@@ -84,7 +89,25 @@ def test_a_stop_waits_for_no_line_for_ever() -> None:
         await lines.stop(STOP_S)
         assert STOP_S + LEFT_AFTER_S == loop.time() - begun_s
 
-    assert ["lines_cut_off", "part_left"] == _told(story, *parts)
+    cut_off, left = _told(story, *parts)
+    assert ("lines_cut_off", 2 * CUT_TOLD_MAX, STOP_S) == tuple(
+        cut_off[key] for key in ("event", "lines", "after_s")
+    )
+    assert [part.name for part in parts[:CUT_TOLD_MAX]] == cut_off["some"]
+    assert ("part_left", "line1") == (left["event"], left["part"])
+
+
+def test_once_all_were_told_to_stop_nothing_begins() -> None:
+    """A reload in the moment of a stop would open lines that nobody closes."""
+    part, other = _Part("line1"), _Part("line2")
+
+    async def story(lines: LineSet) -> None:
+        await lines.stop(STOP_S)
+        lines.start([other])
+        await asyncio.sleep(1)
+        assert (0, ["line1"]) == (other.runs, lines.names)
+
+    assert ["lines_cut_off"] == _events(_told(story, part))
 
 
 def test_a_line_that_is_to_be_another_one_has_a_named_time_to_end() -> None:
@@ -101,7 +124,7 @@ def test_a_line_that_is_to_be_another_one_has_a_named_time_to_end() -> None:
         assert (1, 1, ["line1"]) == (part.runs, other.runs, lines.names)
         await lines.stop(STOP_S)
 
-    assert ["lines_cut_off", "line_ended", "lines_cut_off"] == _told(story, part)
+    assert ["lines_cut_off", "line_ended", "lines_cut_off"] == _events(_told(story, part))
 
 
 def test_a_line_that_was_left_gets_no_other_beside_it() -> None:
@@ -114,4 +137,4 @@ def test_a_line_that_was_left_gets_no_other_beside_it() -> None:
         await asyncio.sleep(1)
         assert (1, 0) == (part.runs, other.runs)
 
-    assert ["lines_cut_off", "part_left", "line_not_begun"] == _told(story, part)
+    assert ["lines_cut_off", "part_left", "line_not_begun"] == _events(_told(story, part))

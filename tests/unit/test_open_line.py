@@ -8,9 +8,8 @@ import pty
 import queue
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -19,23 +18,7 @@ from meterlink.model.line_url import Rfc2217Url, SerialUrl, TcpUrl
 from meterlink.transports import rfc2217
 from meterlink.transports.open import open_line
 from meterlink.transports.protocol_stream import ProtocolStream
-from meterlink.transports.stream import ByteStream
-from tests.support.rfc2217_server import Port, ServedPort, serving
-
-
-@asynccontextmanager
-async def _connected(
-    port: Port | None = None, **settings: Any
-) -> AsyncIterator[tuple[ByteStream, ServedPort]]:
-    """A line of RFC 2217, and the other end of its connection."""
-    async with serving(port or Port()) as (number, came):
-        ours = await open_line(Rfc2217Url(host="127.0.0.1", port=number, **settings))
-        theirs = await came.get()
-        try:
-            yield ours, theirs
-        finally:
-            await ours.aclose()
-            await theirs.aclose()
+from tests.support.rfc2217_server import Port, connected, serving
 
 
 @pytest.fixture
@@ -143,7 +126,7 @@ async def test_an_address_is_no_name_to_be_looked_up() -> None:
 async def test_rate_and_parity_are_set_once_over_the_connection() -> None:
     """A library that sends all settings again at each read makes a line several times as slow."""
     port = Port()
-    async with _connected(port, baud=9600, parity="even") as (ours, theirs):
+    async with connected(port, baud=9600, parity="even") as (ours, theirs):
         assert (9600, "E", 8, 1) == (port.baudrate, port.parity, port.bytesize, port.stopbits)
         told = len(port.told)
         await ours.send(bytes(range(256)))
@@ -208,7 +191,7 @@ class _Over:
 async def test_octets_without_end_wait_in_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that babbles while nobody reads would fill the memory through the library's queue."""
     monkeypatch.setattr(rfc2217, "QUEUED_OCTETS_MAX", 4_096)  # the library takes them one by one
-    async with _connected() as (ours, theirs):
+    async with connected() as (ours, theirs):
         assert isinstance(ours, ProtocolStream)
         assert isinstance(ours.transport, rfc2217.ThreadedTransport)
         sent = 32 * rfc2217.QUEUED_OCTETS_MAX
@@ -252,7 +235,7 @@ def test_what_is_taken_at_once_is_what_is_there() -> None:
 )
 async def test_telnet_without_sense_ends_the_connection(octets: bytes) -> None:
     """A server gone mad would fill the memory, or its line stay open and dead."""
-    async with _connected() as (ours, theirs):
+    async with connected() as (ours, theirs):
         assert theirs.transport is not None
         theirs.write(octets)
         with pytest.raises(LineLost):
@@ -264,7 +247,7 @@ async def test_telnet_without_sense_ends_the_connection(octets: bytes) -> None:
 async def test_words_of_telnet_between_octets_are_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that tells its modem lines each second would be cut off after an hour."""
     monkeypatch.setattr(rfc2217, "WORD_OCTETS_MAX", 64)
-    async with _connected() as (ours, theirs):
+    async with connected() as (ours, theirs):
         for _ in range(40):
             theirs.write(b"\xff\xfa\x2c\x6b\x30\xff\xf0")  # NOTIFY-MODEMSTATE
             await asyncio.sleep(0)

@@ -32,6 +32,11 @@ from tests.support.rules import INSPECTOR, METER
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 
 
+def _a_hold(meter: str) -> Evidence:
+    told = {"kind": "safety_hold", "id": "h1", "sender": "ivy", "at": time_out(START)}
+    return parse({**told, "meter": meter, "hold": "H", "state": "set", "why": "open wires"})
+
+
 def test_a_hold_marks_the_newest_work_and_opens_items_for_the_newest_orders(tmp_path: Path) -> None:
     """A meter that nobody looks after would make a hold too great to be written, when it counts."""
     sim = Simulation(seed=1, start=START)
@@ -45,9 +50,7 @@ def test_a_hold_marks_the_newest_work_and_opens_items_for_the_newest_orders(tmp_
             evidence.companions.append(held)
             for name in names:
                 await work.open(WorkKind.FIELD_ORDER, "close", actor=DAEMON, meter=METER.id, order=name)
-            hold = {"kind": "safety_hold", "id": "h1", "sender": "ivy", "at": time_out(START)}
-            why = {"meter": METER.id, "hold": "H", "state": "set", "why": "open wires"}
-            await evidence.add(parse({**hold, **why}), INSPECTOR)
+            await evidence.add(_a_hold(METER.id), INSPECTOR)
             items = await work.list()
         marked = [one.order for one in items if one.why.startswith("DO NOT CLOSE, safety hold (open wires)")]
         assert names[1:] == sorted(marked)
@@ -55,11 +58,6 @@ def test_a_hold_marks_the_newest_work_and_opens_items_for_the_newest_orders(tmp_
         assert names[-STANDING_MAX:] == sorted(secure)
 
     sim.run(script())
-
-
-def _a_hold(meter: str) -> dict[str, str]:
-    hold = {"kind": "safety_hold", "id": "h1", "sender": "ivy", "at": time_out(START)}
-    return {**hold, "meter": meter, "hold": "H", "state": "set", "why": "open wires"}
 
 
 class _Restless:
@@ -145,7 +143,7 @@ def test_a_hold_of_the_new_meter_is_in_the_work_of_the_old_one(tmp_path: Path) -
                     told = await super().on(opening)
                     looks.append(1)
                     if len(looks) == 1:
-                        await evidence.add(parse(_a_hold("m9")), INSPECTOR)
+                        await evidence.add(_a_hold("m9"), INSPECTOR)
                     return told
 
             work.holds = Slow(Book(journal.acts, sim.clock), evidence, roster, CHINA_TIME)
@@ -176,7 +174,7 @@ def test_work_of_the_old_meter_overtakes_a_hold_of_the_new_one(tmp_path: Path) -
                     return found
 
             evidence.companions.append(Slow())
-            await evidence.add(parse(_a_hold("m9")), INSPECTOR)
+            await evidence.add(_a_hold("m9"), INSPECTOR)
             (item,) = [one for one in await work.list() if one.kind is WorkKind.FIELD_ORDER]
             assert item.why.startswith("DO NOT CLOSE")
 
@@ -193,7 +191,7 @@ def test_work_that_is_opened_under_a_hold_says_so(tmp_path: Path, kind: WorkKind
             roster, work = Roster((METER,)), WorkItems(journal.acts, sim.clock)
             evidence = EvidenceBook(journal.acts, roster, sim.clock)
             work.holds = Held(Book(journal.acts, sim.clock), evidence, roster, CHINA_TIME)
-            await evidence.add(parse(_a_hold(METER.id)), INSPECTOR)
+            await evidence.add(_a_hold(METER.id), INSPECTOR)
             item = await work.open(kind, "go", actor=DAEMON, meter=METER.id, order="o-1")
             assert "DO NOT CLOSE, safety hold (open wires). Before: go" == item.why
 

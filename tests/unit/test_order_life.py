@@ -310,6 +310,19 @@ def test_a_finding_takes_two_persons() -> None:
     assert "found" == _why(history, Signal.CONFIRM, actor="carl")
 
 
+def test_what_forbids_a_step_is_told_in_words() -> None:
+    """A person would read "same_person", and not know that a colleague has to come."""
+    history = at_state(OrderState.UNKNOWN)
+    found = history.take(Signal.FIND, actor="anna", finding="done")
+    body = {"finding": "done", "found_step": found.found_step}
+    with pytest.raises(NotAllowed, match="another person does") as told:
+        history.life.next(Signal.CONFIRM, at=NOON, actor="anna", body=body)
+    assert ("same_person", True) == (told.value.why, "须由他人确认" in told.value.zh)
+    with pytest.raises(NotAllowed, match="takes no approve: not in this state") as told:
+        history.life.next(Signal.APPROVE, at=NOON, actor="anna")
+    assert "该状态下不能" in told.value.zh
+
+
 def test_nobody_confirms_a_finding_that_he_has_not_seen() -> None:
     """Two persons would have found what only one did: the other had looked before it was told anew."""
     history = at_state(OrderState.UNKNOWN)

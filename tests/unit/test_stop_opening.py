@@ -31,9 +31,11 @@ class _Adapter:
         self._simulated = simulated
         self.tries = 0
         self.is_there = True
+        self.opening_s = 0.0
 
     async def open(self) -> ByteStream:
         self.tries += 1
+        await asyncio.sleep(self.opening_s)
         if not self.is_there:
             raise LineLost("adapter: pulled out")
         near, far = memory_line()
@@ -107,5 +109,26 @@ def test_a_line_that_nobody_has_opened_says_that_the_daemon_stops() -> None:
         with pytest.raises(LineLost, match="north: the daemon stops"):
             await read()
         assert 0 == adapter.tries
+
+    _with_line(then)
+
+
+def test_a_try_to_open_that_takes_long_ends_with_the_stop() -> None:
+    """A carrier module that is silent, or a far end that drops all, would hold up each stop until its cut."""
+
+    async def then(adapter: _Adapter, line: Line, read: Callable[[], Awaitable[object]]) -> None:
+        adapter.opening_s = timedelta(minutes=1).total_seconds()
+        loop = asyncio.get_running_loop()
+        reading = asyncio.ensure_future(read())
+        await asyncio.sleep(1)
+        begun_s = loop.time()
+        line.stop_opening()
+        with pytest.raises(LineLost, match="north: the daemon stops"):
+            await reading
+        assert begun_s == loop.time()
+        assert 1 == adapter.tries
+        with pytest.raises(LineLost, match="north: the daemon stops"):
+            await read()
+        assert 1 == adapter.tries
 
     _with_line(then)

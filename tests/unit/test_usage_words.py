@@ -34,6 +34,9 @@ def _said(*words: str, lang: str | None = "zh", **env: str) -> tuple[int, str]:
         ([*_CREATE], "--deadline 与 --within 须给出且只给出一个"),
         ([*_CREATE, "--within", "5", "--amount", "1"], "工单内容有误:"),
         (["order", "crate"], "没有命令'crate',是否为 'create'"),
+        (["frobnicate"], "没有命令'frobnicate'"),
+        (["order", "find", "t-1", "--evidence", "x"], "缺少选项'--finding':可选:done, not_done"),
+        (["order", "find", "t-1", "--evidence", "x", "--finding", "y"], "'y'不是可选值:'done', 'not_done'"),
         (["qualify"], "请给出您所在现场的电表"),
     ],
 )
@@ -52,6 +55,8 @@ def test_without_an_option_the_locale_decides() -> None:
     assert "缺少选项" in _said("order", "create", "t-1", lang=None, LANG="zh_CN.UTF-8")[1]
     assert "Missing option" in _said("order", "create", "t-1", lang=None, LANG="en_GB.UTF-8")[1]
     assert "没有选项--foo" in _said("--foo", lang=None, LANG="zh_CN.UTF-8")[1]
+    assert "选项'--meter'需要一个值" in _said("order", "list", "--meter", lang=None, LANG="zh_CN.UTF-8")[1]
+    assert "选项'--all'不带值" in _said("order", "list", "--all=1", lang=None, LANG="zh_CN.UTF-8")[1]
 
 
 @pytest.mark.parametrize("kind", sorted(NOT_ORDERED))

@@ -284,6 +284,7 @@ class Poller(ABC):
         _log.info(
             "slot_incomplete", line=self._line.name, plan=name, slot=told, meters=len(failed), items=missed
         )
+        # A line that was down to the end was tried to the end: that is told anew, and its last words with it.
         news = [task for task in failed if task.is_news or (task.trouble and task.trouble[0] in NO_TRY)]
         why = {task.point.meter: task.trouble or self._never_asked(task.point) for task in news}
         tries = {task.point.meter: task.untold_tries for task in news}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from meterlink.acquisition.collector import NAP_MIN_S
 from meterlink.acquisition.plans import Plan
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.rounds import NO_TRY, Task
@@ -20,8 +21,6 @@ FIRST_REST_S: Final = 30.0
 """The first rest of a meter: a slot of some minutes is to see several tries."""
 REST_MAX_S: Final = 3_600.0
 """The longest rest of a meter in a long slot; in a short one, half of the slot."""
-NAP_MIN_S: Final = 0.05
-"""Wall and monotonic clocks do not tick together."""
 
 
 class PutAside:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Final
 
-from meterlink.alarms.finding import Finding, area_of, due
+from meterlink.alarms.finding import LOOK_BACK, Finding, area_of, due
 from meterlink.alarms.reading_days import Held, held, nights
 from meterlink.alarms.rules import DEMAND_MISSING, MANUAL_READ, READ_MISSING
 from meterlink.billing.days import slots_of
@@ -20,8 +20,6 @@ from meterlink.journal import contact_rows
 from meterlink.model.slot import Standing
 from meterlink.orders.attention.work_kinds import WorkKind
 
-LOOK_BACK: Final = 62
-"""Days for which a reading day is looked at: what the meters of China remember."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -53,7 +51,7 @@ def _by_night(freezes: Freezes, now: datetime) -> dict[date, list[str]]:
     for meter, entries in freezes.points.entries():
         days = tuple(held(entries, freezes.zone))
         if days not in known:
-            known[days] = list(nights(days, today - LOOK_BACK * _DAY, today - _DAY))
+            known[days] = list(nights(days, today - LOOK_BACK, today - _DAY))
         for night in known[days]:
             if entries[-1].settings.in_service(freezes.end_of(night - _DAY)):
                 found[night].append(meter)

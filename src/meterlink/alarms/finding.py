@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
 
 from meterlink.billing.days import end_of
 from meterlink.billing.source import Freezes
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.slot import Standing, State
 from meterlink.orders.attention.work_kinds import WorkKind
+
+LOOK_BACK: Final = timedelta(days=62)
+"""So far back it is looked: what the meters of China remember. What is older has been told."""
 
 
 class Span(NamedTuple):

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from meterlink.alarms.finding import Finding, Span, area_of, due
+from meterlink.alarms.finding import LOOK_BACK, Finding, Span, area_of, due
 from meterlink.alarms.rules import FRZ_GAP
 from meterlink.billing.days import day_of
 from meterlink.billing.source import Freezes
 from meterlink.journal import contact_rows
 
-LOOK_BACK: Final = timedelta(days=62)
-"""What the meters of China remember; what is older has been told."""
 _DAY: Final = timedelta(days=1)
 
 

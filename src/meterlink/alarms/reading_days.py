@@ -11,13 +11,11 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from meterlink.alarms.finding import Finding
+from meterlink.alarms.finding import LOOK_BACK, Finding
 from meterlink.alarms.rules import READ_DAY_CHANGED
 from meterlink.billing.points import Entry
 from meterlink.billing.source import Freezes
 
-LOOK_BACK: Final = timedelta(days=62)
-"""So old a change is told, if nobody was there to tell it."""
 _DAY: Final = timedelta(days=1)
 
 

@@ -37,6 +37,7 @@ class Rule:
         work: items that it opens for a person.
         elsewhere: what keeps it beside.
         lacks: an input that nothing gives us; empty: none.
+        lacks_zh: the same in Chinese.
 
     """
 
@@ -50,6 +51,7 @@ class Rule:
     work: tuple[WorkKind, ...] = ()
     elsewhere: str = ""
     lacks: str = ""
+    lacks_zh: str = ""
 
 
 _RULES: Final = (
@@ -64,6 +66,7 @@ _RULES: Final = (
         elsewhere="`reading_day` of the roster; the cycle under way ends on the old day",
         lacks="an approval of changes of the roster by a second person: whoever may change it does, and this "
         "alarm shows it to others",
+        lacks_zh="档案变更的第二人审批:有权者可直接变更,本告警使他人知晓",
     ),
     Rule(
         id="SCH-02",
@@ -74,6 +77,7 @@ _RULES: Final = (
         when="a meter shows another first settlement day, or another hour than 0, when it is looked at each "
         "week; once a week while that alarm is open",
         lacks="the settlement days of meters of Modbus and of a model that does not tell them",
+        lacks_zh="Modbus电能表及不提供结算日的型号的结算日",
     ),
     Rule(
         id="SCH-03",
@@ -81,6 +85,7 @@ _RULES: Final = (
         zh="大用户或高风险用户按旬抄表。",
         elsewhere="`days` of a plan",
         lacks="the class of a customer and the contracted capacity: a plan is for all meters",
+        lacks_zh="用户类别与合同容量:采集方案对所有电能表相同",
     ),
     Rule(
         id="SCH-04",
@@ -92,6 +97,7 @@ _RULES: Final = (
         "who are no households, where a plan of freezes asks for one; once for the reading day",
         lacks="which accounts have demand pricing: a plan that asks for demand, and `residential = false`, "
         "stand for it",
+        lacks_zh="哪些用户执行两部制电价:以采集需量的方案和`residential = false`代替",
     ),
     Rule(
         id="FRZ-01",
@@ -134,6 +140,7 @@ _RULES: Final = (
         elsewhere="billing is held by itself: there is no amount without both its freezes",
         lacks="the registers that are read by hand: nothing takes them in; the item is closed with what was "
         "done, or by itself when the freeze comes after all",
+        lacks_zh="人工补抄的示数:无处录入;工单填写处理情况后关闭,冻结补齐时自动关闭",
     ),
     Rule(
         id="FRZ-06",
@@ -170,6 +177,7 @@ _RULES: Final = (
         zh="日用电量无突变。",
         marks=Marks.SUDDEN_CHANGE,
         lacks="contract capacity: what the meter can carry stands for it",
+        lacks_zh="合同容量:以电能表的最大负载代替",
     ),
     Rule(
         id="VEE-10",
@@ -180,6 +188,7 @@ _RULES: Final = (
         when="a meter shows another number when it is looked at; once a week while that alarm is open",
         marks=Marks.METER_MIXED,
         lacks="voltage profiles of areas, and series of neighbours swapped: the number alone is compared",
+        lacks_zh="台区电压曲线及相邻电能表用电曲线互换的识别:仅比较表号",
     ),
     Rule(
         id="VEE-13",

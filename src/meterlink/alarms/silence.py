@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 from meterlink.alarms.finding import Finding
 from meterlink.alarms.rules import POINT_SILENT
 from meterlink.billing.source import Freezes
+from meterlink.config.alarms import SILENT_DAYS_MAX
 from meterlink.journal import contact_rows
 from meterlink.orders.attention.work_kinds import WorkKind
 
-REFUSALS_SINCE: Final = timedelta(days=366)
+REFUSALS_SINCE: Final = timedelta(days=SILENT_DAYS_MAX)
 """Slots that are looked through for refusals: as far back as a silence is told."""
 _DAY: Final = timedelta(days=1)
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from meterlink.alarms.finding import Finding, Span
+from meterlink.alarms.finding import LOOK_BACK, Finding, Span
 from meterlink.alarms.rules import ORIGINS
 from meterlink.clock import Clock
 from meterlink.errors import BadRequest
@@ -24,7 +24,7 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.people import DAEMON
 
 ALARMS_MAX: Final = 100
-"""Alarms of one rule and meter that are looked through for one that says the same."""
+"""Alarms of one rule and meter, of the last days, that are looked through for one that says the same."""
 READ_AT_ONCE: Final = 500
 """Work items that are looked at in one go."""
 
@@ -117,7 +117,8 @@ class Teller:
 
     async def _is_covered(self, found: Finding, span: Span) -> bool:
         begin = f"{found.alarm}:{found.meter}:"
-        names = await self._acts.subjects(Topic.ALARM, only_open=False, after=begin, limit=ALARMS_MAX)
+        after = f"{begin}{span.last - LOOK_BACK}"  # none is longer
+        names = await self._acts.subjects(Topic.ALARM, only_open=False, after=after, limit=ALARMS_MAX)
         for name in names:
             last = await self._acts.last_of(Topic.ALARM, name) if name.startswith(begin) else None
             told = None if last is None else Span.of(str(last.act.body.get("value")))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
+from functools import cache, partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -196,7 +197,10 @@ class CollectionWatch:
 
     def _needless(self, waiting: list[tuple[WorkKind, Act, date]], now: datetime) -> list[tuple[Act, str]]:
         with self._open() as freezes:
-            found = [(last, _why_needless(freezes, kind, last, day, now)) for kind, last, day in waiting]
+            came = cache(partial(_came, freezes))  # of many items that wait for the freeze of one night
+            found = [
+                (last, _why_needless(freezes, came, kind, last, day, now)) for kind, last, day in waiting
+            ]
         return [(last, why) for last, why in found if why]
 
 
@@ -204,13 +208,18 @@ def _hour(now: datetime) -> int:
     return int(now.timestamp()) // 3_600
 
 
-def _why_needless(freezes: Freezes, kind: WorkKind, last: Act, day: date, now: datetime) -> str:
+def _came(freezes: Freezes, day: date) -> set[str]:
+    """Our ids of the meters whose freeze of a day can be used."""
+    return freezes.journal.look(partial(contact_rows.usable, slots=slots_of(day, freezes.zone)))
+
+
+def _why_needless(
+    freezes: Freezes, came: Callable[[date], set[str]], kind: WorkKind, last: Act, day: date, now: datetime
+) -> str:
     settings = freezes.points.settings(last.meter)
     if settings is None or not settings.in_service(now):
         return _GONE
     if kind is WorkKind.MANUAL_READ:
-        slots = slots_of(day, freezes.zone)
-        usable = freezes.journal.look(lambda db: contact_rows.usable(db, slots))
-        return _CAME if last.meter in usable else ""
+        return _CAME if last.meter in came(day) else ""
     # A silence has the day of the last word for its name: a word of a later day has ended it.
     return _ANSWERS if heard_since(freezes, last.meter, freezes.end_of(day), now) else ""

@@ -6,6 +6,7 @@ good as down: only what is heard on the line ends the pauses.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable
@@ -48,6 +49,7 @@ class Dialling:
         self._pause_s = REOPEN_FIRST_S
         self._trouble: LineError | None = None
         self._opened = 0
+        self._trying: asyncio.Timeout | None = None
         self.down_since: float | None = None
 
     @property
@@ -73,7 +75,7 @@ class Dialling:
         if now < self._reopen_at:
             raise self._trouble or LineLost(f"{self._name}: it was lost as soon as it was opened")
         try:
-            stream = await self._opener()
+            stream = await self._try()
         except (LineLost, LineBusy) as error:
             if self.told and str(self._trouble) != str(error):
                 _log.warning("line_down", line=self._name, reason=str(error))
@@ -89,9 +91,14 @@ class Dialling:
         return stream
 
     def end(self) -> None:
-        """Try no more: whoever asks is told what was wrong at the last try. What is open stays so."""
+        """Try no more: whoever asks is told what was wrong at the last try. What is open stays so.
+
+        A try that is being made ends at once: it may last longer than a stop.
+        """
         self._trouble = self._trouble or LineLost(f"{self._name}: the daemon stops, and opens no line")
         self._reopen_at = math.inf
+        if self._trying is not None:
+            self._trying.reschedule(0.0)
 
     def works(self) -> None:
         """Something was heard on the line."""
@@ -102,6 +109,18 @@ class Dialling:
         self._pause_s, self._opened = REOPEN_FIRST_S, 0
         if self._reopen_at < math.inf:
             self._reopen_at = 0.0
+
+    async def _try(self) -> ByteStream:
+        """One try, as long as it takes or until ``end``."""
+        try:
+            async with asyncio.timeout(None) as self._trying:
+                return await self._opener()
+        except TimeoutError:
+            if self._trouble is None or self._reopen_at < math.inf:
+                raise  # of the opener
+            raise self._trouble from None
+        finally:
+            self._trying = None
 
     def _put_off(self, now: float) -> None:
         if self._reopen_at < math.inf:  # else it ended while it was opened

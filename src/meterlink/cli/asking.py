@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from meterlink.cli.desk import DaemonAway, Desk, Refusal, desk_of, leave
+from meterlink.cli.desk import ANSWER_TIMEOUT_S, DaemonAway, Desk, Refusal, desk_of, leave
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.saying import say
@@ -38,13 +38,13 @@ class Asking:
         """What a person sees of an answer."""
         say("  ".join(str(value) for value in result.values()))
 
-    def _at_desk(self) -> Desk:
-        """A connection to the daemon; ends the command where there is none."""
-        return desk_of(self._config, as_json=self._as_json, lang=self._lang)
+    def _at_desk(self, within_s: float = ANSWER_TIMEOUT_S) -> Desk:
+        """A connection to the daemon, which answers so soon; ends the command where there is none."""
+        return desk_of(self._config, as_json=self._as_json, lang=self._lang, answer_s=within_s)
 
-    def _asked(self, op: str, **args: Any) -> dict[str, Any]:
+    def _asked(self, op: str, *, within_s: float = ANSWER_TIMEOUT_S, **args: Any) -> dict[str, Any]:
         """The daemon's answer; ends the command where there is none."""
-        with self._at_desk() as desk:
+        with self._at_desk(within_s) as desk:
             return self._of(desk, op, **args)
 
     def _of(self, desk: Desk, op: str, **args: Any) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def check(
     from meterlink.cli.config_roster import rostered
     from meterlink.clock import SystemClock
     from meterlink.config import load_settings
+    from meterlink.daemon.event_loop import loop_maker
     from meterlink.daemon.programs import connector_of, web_of
     from meterlink.daemon.settings_check import check_items, profiles_of
     from meterlink.errors import MeterlinkError
@@ -88,6 +89,7 @@ def check(
         settings.check_secrets()
         control_fault = _check_control(settings, profiles, before_start=before_start)
         web_of(settings)
+        loop_maker(settings.gateway.event_loop)
         if settings.mqtt:
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:

@@ -53,21 +53,16 @@ def decode(
         bool, typer.Option("--show-secrets", help="Show passwords, keys and MACs.")
     ] = False,
 ) -> None:
-    r"""Explain octets: every field of every frame in them, or why there is no good frame.
+    """Explain octets: every field of every frame in them, or why there is no good frame. 报文解析。
 
+    \b
     Examples:
       meterlink decode 68 61 01 00 00 00 00 68 91 08 33 33 34 33 59 33 33 33 8A 16
-
       meterlink decode --lang zh --file frames.txt
-
       meterlink decode 68 17 00 43 45 AA AA AA AA AA AA 00 5B 4F 05 01 25 40 01 02 00 00 0A 92 16
-
       meterlink decode --protocol auto 68 32 00 32 00 68 C9 03 44 04 00 00 02 71 00 00 01 00 88 16
-
       meterlink decode --protocol modbus-rtu 01 04 00 00 00 02 71 CB 01 04 04 43 66 80 00 6F DF
-
       tail -f line.log | meterlink decode --file -
-
       meterlink decode --jsonl < vectors.jsonl
 
     """

@@ -65,18 +65,19 @@ class Desk:
 
     Args:
         path: of the socket.
+        answer_s: so long it is waited for each answer.
 
     Raises:
         DaemonAway: nobody answers there.
 
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, answer_s: float = ANSWER_TIMEOUT_S) -> None:
         from meterlink.transports.unix_path import short_path
 
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.settimeout(ANSWER_TIMEOUT_S)
+        self._socket.settimeout(answer_s)
         try:
             with short_path(path) as near:
                 self._socket.connect(near)
@@ -140,10 +141,12 @@ def socket_of(config: Path) -> Path:
     return folder_of(config) / SOCKET_FILE
 
 
-def desk_of(config: Path, *, as_json: bool, lang: Literal["en", "zh"]) -> Desk:
+def desk_of(
+    config: Path, *, as_json: bool, lang: Literal["en", "zh"], answer_s: float = ANSWER_TIMEOUT_S
+) -> Desk:
     """The desk of the daemon that runs with a configuration; ends the command where there is none."""
     try:
-        return Desk(socket_of(config))
+        return Desk(socket_of(config), answer_s=answer_s)
     except DaemonAway as error:
         leave(error, as_json=as_json, lang=lang)
 

@@ -36,19 +36,15 @@ def items(
     json: AsJsonLines = False,
     lang: Language = None,
 ) -> None:
-    r"""List the items of a dictionary, one family of identifiers a line.
+    """List the items of a dictionary, one family of identifiers a line. 数据项目录。
 
+    \b
     Examples:
       meterlink items --search 电压
-
       meterlink items --search max_demand --json
-
       meterlink items --search 05060101
-
       meterlink items --dialect standard --search 冻结
-
       meterlink items --protocol dlt698.45 --search 电压
-
     """
     from meterlink.explain import catalogue
 

@@ -10,11 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from meterlink.cli.completion import order_kinds_like
 from meterlink.cli.language import Lang
 from meterlink.cli.options import FIRST_CONFIG, AsJson, Comment, Config, Language, Reason
-from meterlink.cli.order_kinds import kind_of
-from meterlink.model.order import OrderKind
+from meterlink.cli.order_kinds import Kind
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -39,16 +37,7 @@ _WAIT = Annotated[
 @app.command()
 def create(
     order_id: _ID,
-    kind: Annotated[
-        OrderKind,
-        typer.Option(
-            help="What is to be done.",
-            metavar=f"[{'|'.join(OrderKind)}]",
-            show_default=False,
-            parser=kind_of,
-            autocompletion=order_kinds_like,
-        ),
-    ],
+    kind: Kind,
     meter: Annotated[str, typer.Option(help="Our id of the meter.", show_default=False)],
     reason: Reason,
     deadline: Annotated[

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Annotated, Final
 
+import typer
+
+from meterlink.cli.completion import order_kinds_like
 from meterlink.cli.usage import Wrong
 from meterlink.model.order import NOT_ORDERED, OrderKind
 
@@ -43,3 +46,16 @@ def kind_of(text: str) -> OrderKind:
     except ValueError:
         there = ", ".join(OrderKind)
         raise Wrong(f"{text!r}: there are {there}", f"没有 {text!r},可选:{there}") from None
+
+
+Kind = Annotated[
+    OrderKind,
+    typer.Option(
+        help="What is to be done.",
+        metavar=f"[{'|'.join(OrderKind)}]",
+        show_default=False,
+        parser=kind_of,
+        autocompletion=order_kinds_like,
+    ),
+]
+"""The option of a command that creates orders."""

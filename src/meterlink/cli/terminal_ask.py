@@ -67,6 +67,8 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
 BUSY_TRIES: Final = 6
 """A terminal waits a minute for a silent meter, and so does whoever comes behind it."""
 _BUSY: Final = "busy"
+ARCHIVE_ANSWER_S: Final = 660.0
+"""For an archive the daemon waits for silent meters itself; it gives up a little sooner, and says why."""
 RIGHT_S: Final = 5
 """A clock that is no further off is right."""
 _KINDS: Final = ("missing", "strange", "doubled", "other_protocol")
@@ -77,11 +79,13 @@ class TerminalAsking(Asking):
 
     def archive(self, line: str) -> int:
         """Show an archive; the exit code."""
-        return self._told(self._asked("terminal.archive", line=line))
+        return self._told(self._asked("terminal.archive", within_s=ARCHIVE_ANSWER_S, line=line))
 
     def download(self, line: str, *, is_dry: bool) -> int:
         """Enter what lacks, or show it; the exit code."""
-        return self._told(self._asked("terminal.download", line=line, dry_run=is_dry))
+        return self._told(
+            self._asked("terminal.download", within_s=ARCHIVE_ANSWER_S, line=line, dry_run=is_dry)
+        )
 
     def clock(self, line: str) -> int:
         """Show a clock; the exit code."""

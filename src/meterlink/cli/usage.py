@@ -20,39 +20,29 @@ from meterlink.cli.language import Lang, chosen
 from meterlink.cli.saying import say
 
 _ARGS: Final = "meterlink.args"
-_KINDS: Final = {"option": "选项", "argument": "参数", "parameter": "参数"}
+_KINDS: Final = {"option": "选项", "argument": "参数"}
 _WHOLE: Final = tuple(
     (re.compile(pattern, re.DOTALL), words)
     for pattern, words in (
-        (
-            r"Missing (?P<kind>option|argument|parameter) (?P<name>.+?)\. *(?P<more>.*)",
-            "缺少{kind}{name}{more}",
-        ),
+        (r"Missing (?P<kind>option|argument) (?P<name>.+?)\. *(?P<more>.*)", "缺少{kind}{name}{more}"),
         (r"Invalid value for (?P<name>.+?): (?P<more>.*)", "{name}的值无效{more}"),
-        (r"Invalid value: (?P<more>.*)", "参数无效{more}"),
-        (
-            r"No such option: (?P<name>\S+)(?: \(Possible options: (?P<near>.*)\))?"
-            r"(?: Did you mean (?P<mean>.*)\?)?",
-            "没有选项{name}{near}{mean}",
-        ),
-        (r"No such command (?P<name>'.*?')\.(?: *Did you mean (?P<mean>.*)\?)?", "没有命令{name}{mean}"),
-        (r"Got unexpected extra argument(?:s|\(s\))? \((?P<name>.*)\)\.?", "多余的参数:{name}"),
-        (r"Option (?P<name>'.*') requires an argument\.?", "选项{name}需要一个值"),
+        (r"No such option: (?P<name>\S+)(?: \(Possible options: (?P<near>.*)\))?", "没有选项{name}{near}"),
+        (r"No such command (?P<name>'.*?')\.(?: Did you mean (?P<near>.*)\?)?", "没有命令{name}{near}"),
+        (r"Got unexpected extra argument\(s\) \((?P<name>.*)\)", "多余的参数:{name}"),
+        (r"Option (?P<name>'.*') requires an argument\.", "选项{name}需要一个值"),
+        (r"Option (?P<name>'.*') does not take a value\.", "选项{name}不带值"),
     )
 )
 """What the parser says."""
 _INNER: Final = tuple(
     (re.compile(pattern, re.DOTALL), words)
     for pattern, words in (
-        (r"(?:Value error, )?(?P<a>'.*') is not one of (?P<b>.*?)\.?", "{a}不是可选值:{b}"),
-        (r"(?:Value error, )?(?P<a>'.*') is not a valid integer(?: range)?\.?", "{a}不是整数"),
-        (r"(?:Value error, )?(?P<a>'.*') is not a valid (?P<b>.*?)\.?", "{a}不是有效的{b}"),
-        (r"(?P<a>\S+) is not in the range (?P<b>.*?)\.?", "{a}不在范围{b}之内"),
-        (r"(?:Value error, )?(?P<a>'.*') does not match the formats? (?P<b>.*?)\.?", "{a}不符合格式{b}"),
+        (r"Value error, (?P<a>'.*') is not one of (?P<b>.*)\.", "{a}不是可选值:{b}"),
+        (r"Value error, (?P<a>'.*') does not match the formats (?P<b>.*)\.", "{a}不符合格式{b}"),
         (r"Input should be greater than or equal to (?P<a>\S+)", "至少为{a}"),
         (r"Input should be less than or equal to (?P<a>\S+)", "至多为{a}"),
         (r"Input should be a valid integer.*", "应为整数"),
-        (r"Choose from:\s*(?P<a>.*?)\.?", "可选:{a}"),
+        (r"Choose from: (?P<a>.*)", "可选:{a}"),
     )
 )
 """What it says of a value."""
@@ -137,12 +127,13 @@ def _part(name: str, value: str) -> str:
         return _KINDS[value]
     if not value or name == "name":
         return value
-    if name in ("near", "mean"):
+    if name == "near":
         return f",是否为 {value}"
+    line = " ".join(value.split())
     for pattern, words in _INNER:
-        if (found := pattern.fullmatch(value.strip())) is not None:
+        if (found := pattern.fullmatch(line)) is not None:
             return ":" + words.format(**found.groupdict())
-    return f":{value}"
+    return f":{line}"
 
 
 def _language(args: Sequence[str]) -> Literal["en", "zh"]:

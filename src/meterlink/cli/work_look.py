@@ -15,8 +15,9 @@ from meterlink.journal.acts import READ_MAX
 from meterlink.journal.reader import JournalReader
 from meterlink.model.act import Topic
 from meterlink.model.payload import time_out
-from meterlink.orders.attention.alarms import Alarm
+from meterlink.orders.attention.alarms import Alarm, Severity
 from meterlink.orders.attention.work import WorkItem
+from meterlink.orders.attention.work_kinds import WorkKind
 
 _Language = Literal["en", "zh"]
 _HEADS: Final = {
@@ -26,6 +27,29 @@ _HEADS: Final = {
 _STATES: Final = {
     "en": {"open": "open", "acknowledged": "acknowledged", "closed": "closed"},
     "zh": {"open": "未结", "acknowledged": "已确认", "closed": "已结"},
+}
+_KINDS: Final = {
+    WorkKind.UNKNOWN_OUTCOME: "核实结果",
+    WorkKind.RELAY_FAULT: "继电器故障",
+    WorkKind.FIELD_ORDER: "现场工单",
+    WorkKind.HOLD: "封存",
+    WorkKind.SECURE: "看守现场",
+    WorkKind.MANUAL: "款项处理",
+    WorkKind.CONTACT: "联系用户",
+    WorkKind.REMINDER: "提醒按键",
+    WorkKind.IDENTITY: "核对电表",
+    WorkKind.DRIFT: "账款差异",
+    WorkKind.SILENT: "电表失联",
+    WorkKind.MISSING_HOUSEHOLD: "失联户",
+    WorkKind.MANUAL_READ: "人工补抄",
+    WorkKind.OTHER: "其他",
+}
+"""In Chinese, beside the word by which pages and programs call a kind."""
+_SEVERITIES: Final = {
+    Severity.MINOR: "轻微",
+    Severity.GENERAL: "一般",
+    Severity.SERIOUS: "严重",
+    Severity.MAJOR: "重大",
 }
 _NOBODY: Final = {"en": "nothing waits for a person", "zh": "没有待办"}
 
@@ -97,8 +121,10 @@ def _row(one: WorkItem | Alarm, lang: _Language) -> tuple[str, ...]:
     if isinstance(one, WorkItem):
         state = states["open" if one.is_open else "closed"]
         who = f" ({one.assignee})" if one.assignee else ""
-        return one.id, one.kind.value, one.meter, time_out(one.opened_at), state + who, one.why
-    what = f"{one.seen.rule} ({one.severity.value}, {one.count})"
+        kind = one.kind.value if lang == "en" else f"{_KINDS[one.kind]} {one.kind.value}"
+        return one.id, kind, one.meter, time_out(one.opened_at), state + who, one.why
+    severity = one.severity.value if lang == "en" else _SEVERITIES[one.severity]
+    what = f"{one.seen.rule} ({severity}, {one.count})"
     why = " / ".join(filter(None, (one.seen.value, one.seen.threshold)))
     return one.id, what, one.seen.meter, time_out(one.first_seen), states[one.state.value], why
 

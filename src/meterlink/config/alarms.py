@@ -4,31 +4,24 @@ from __future__ import annotations
 
 from datetime import time
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from meterlink.config.table import Table
+from meterlink.config.table import DayTime, Table
 
 DAYS_MAX: Final = 62
 """Longer than meters remember, nothing can be waited for."""
+GAP_DAYS_MAX: Final = DAYS_MAX - 2
+"""A gap has a freeze on either side, and both are looked for among what meters remember."""
 SILENT_DAYS_MAX: Final = 366
-
-
-def _time(text: str) -> str:
-    try:
-        found = time.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or text != found.strftime("%H:%M"):
-        raise ValueError('write a time of the day, e.g. "08:00"')
-    return text
+"""A silence is told no longer: refusals are looked for as far back."""
 
 
 class AlarmSettings(Table):
     """When a missing reading, an incomplete day or a silent meter raises an alarm."""
 
-    freezes_by: Annotated[str, AfterValidator(_time)] = Field(
+    freezes_by: DayTime = Field(
         "08:00",
         description="Time of the plant by which `freezes_percent` of an area's freezes of the day before "
         "should be valid (FRZ_LOW).",
@@ -42,7 +35,7 @@ class AlarmSettings(Table):
     gap_days: int = Field(
         3,
         ge=1,
-        le=DAYS_MAX,
+        le=GAP_DAYS_MAX,
         description="Days for which a freeze between two others was sought in vain (FRZ_GAP).",
     )
     manual_read_days: int = Field(

@@ -8,21 +8,11 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
-from meterlink.config.table import Table
+from meterlink.config.table import DayTime, Table
 
 AREAS_MAX: Final = 10_000
 """Areas of one configuration."""
 FileFormat = Literal["csv", "json", "xlsx", "parquet"]
-
-
-def _time(text: str) -> str:
-    try:
-        found = time.fromisoformat(text)
-    except ValueError:
-        found = None
-    if found is None or text != found.strftime("%H:%M"):
-        raise ValueError('write a time of the day, e.g. "08:00"')
-    return text
 
 
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,7 +27,7 @@ class BillingSettings(Table):
     folder: Path | None = Field(
         None, description="Where the sealed days lie. Default: `settlements` in the data directory."
     )
-    seal_at: Annotated[str, AfterValidator(_time)] = Field(
+    seal_at: DayTime = Field(
         "08:00",
         description="Time of the plant at which the day before is sealed, whole or not, once a meter of the "
         "gateway has told its freeze; what comes later is sealed in a supplement, at this time of a later "

@@ -12,6 +12,8 @@ from meterlink.config.table import Name, Table
 from meterlink.errors import ConfigError
 from meterlink.model.zone import CHINA_ZONE, parse_zone
 
+LoopName = Literal["asyncio", "uvloop"]
+
 
 def _zone(text: str) -> str:
     try:
@@ -43,7 +45,7 @@ class GatewaySettings(Table):
         description="Tell terminals that dial in that our clock is right: they may set theirs by it. "
         "Only where this machine's clock is kept right (NTP).",
     )
-    event_loop: Literal["asyncio", "uvloop"] = Field(
+    event_loop: LoopName = Field(
         "asyncio",
         description="What the daemon and the ingest run on: asyncio, Python's own; "
         "uvloop, which may be faster with many lines of TCP and needs the extra `uvloop`.",

@@ -1,7 +1,8 @@
-"""What all tables of ``meterlink.toml`` share: no unknown keys, and how names are written."""
+"""What all tables of ``meterlink.toml`` share: no unknown keys, how names and times of day are written."""
 
 from __future__ import annotations
 
+from datetime import time
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
@@ -20,7 +21,19 @@ def _name(text: str) -> str:
     return text
 
 
+def _time(text: str) -> str:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or text != found.strftime("%H:%M"):
+        raise ValueError('write a time of the day, e.g. "08:00"')
+    return text
+
+
 Name = Annotated[str, AfterValidator(_name)]
+DayTime = Annotated[str, AfterValidator(_time)]
+"""A time of the day, ``08:00``."""
 
 
 class Table(BaseModel):

@@ -17,7 +17,7 @@ from meterlink.config import Settings
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.order_requests import text
 from meterlink.daemon.read_requests import check_may_read
-from meterlink.daemon.terminal_requests import ANSWER_S, line_of
+from meterlink.daemon.terminal_requests import line_of
 from meterlink.drivers.terminal_clock import WITHIN, Against, ClockTurn, TerminalClock, against, is_broken
 from meterlink.errors import BadRequest, BusFull, MeterlinkError, NotAllowed, OutOfTime
 from meterlink.journal.acts import ActLog
@@ -27,6 +27,8 @@ from meterlink.orders.people import Deed, People
 READ, SET = "terminal.clock", "terminal.set_clock"
 SETTING, WAS_SET, NOT_SET = "set_clock", "clock_set", "clock_not_set"
 """Verbs: it is about to be set; what came of it. A ``set_clock`` without either: nobody knows."""
+ANSWER_S: Final = 55.0
+"""Longest that all of it may take: a clock is set at once, or not at all. Whoever asks waits a minute."""
 TURN_S: Final = 25.0
 """So long the line may be at something else, so that there is time for the clock itself."""
 _SECOND: Final = timedelta(seconds=1)

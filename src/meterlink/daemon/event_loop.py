@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import Callable
-from typing import Literal
 
+from meterlink.config.gateway import LoopName
 from meterlink.errors import ConfigError
 
-LoopName = Literal["asyncio", "uvloop"]
 LoopMaker = Callable[[], asyncio.AbstractEventLoop] | None
 """Makes an event loop; ``None``: Python's own is made."""
 

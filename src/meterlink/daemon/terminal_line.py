@@ -77,7 +77,7 @@ class TerminalLine:
             work=work,
         )
         self.reporter = Reporter(station, roster, report)
-        self.archivist = Archivist1376(station, self.connection)
+        self.archivist = Archivist1376(station, self.connection, self.line)
         self.clock = Clock1376(station, self.connection)
 
     def around(self, driver: Driver) -> Driver:

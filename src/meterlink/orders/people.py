@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
 
-import structlog
 from pydantic import AfterValidator, Field, field_validator
 
 from meterlink.config.meters import TwelveDigits
@@ -22,8 +21,6 @@ from meterlink.config.table import Table
 from meterlink.config.watched_file import WatchedFile, octets_of, table_of
 from meterlink.errors import ConfigError, NotAllowed
 from meterlink.model.order import OrderKind
-
-_log = structlog.get_logger(__name__)
 
 SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 """What a sender of evidence may be called: 1 to 32 characters."""

@@ -414,5 +414,5 @@ def _no_of_machine(life: Life, error: NotAllowed) -> Verdict:
         passed=False,
         inputs={"state": life.state.value, "why": error.why},
         en=str(error),
-        zh=f"当前状态不允许该操作：{error}",
+        zh=error.zh or f"当前状态不允许该操作：{error}",
     )

@@ -57,7 +57,7 @@ class Strays:
         """
         for life in self._strays():
             order = life.order
-            told = f"meter {order.meter} is not in the configuration any more"
+            told = f"meter {order.meter} is not in service here any more"
             if life.is_before_sending:
                 with suppress(StepTaken):  # somebody has just ended it
                     await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={"told": told})

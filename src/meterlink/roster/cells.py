@@ -1,8 +1,4 @@
-"""One cell of a table, both ways: text as people and Excel write it, and values as an entry has them.
-
-What Excel destroys is found here and never guessed at: a number that it has shortened to 1.23E+11, and one
-whose leading zeros it has dropped, are other numbers than were written.
-"""
+"""One cell of a table, both ways: text as people and Excel write it, and values as an entry has them."""
 
 from __future__ import annotations
 
@@ -132,9 +128,8 @@ class Many(Choice):
 
     def read(self, text: str, zone: tzinfo) -> list[str]:
         """See ``Cell``."""
-        parts = [part.strip() for part in _BETWEEN.split(text)]
         read = super().read
-        return list(dict.fromkeys(read(part, zone) for part in parts if part))
+        return list(dict.fromkeys(read(part, zone) for part in several(text)))
 
     def write(self, value: list[str], zone: tzinfo) -> str:
         """See ``Cell``."""
@@ -253,6 +248,11 @@ class Time:
 def refused(en: str, zh: str, rule: Words) -> CellRefused:
     """A refusal that says what is wrong and what the column takes."""
     return CellRefused(Words(f"{en}. This column takes {rule.en}", f"{zh}。本列应为{rule.zh}"))
+
+
+def several(text: str) -> list[str]:
+    """What stands between semicolons, or what people write in their place."""
+    return [part for part in (one.strip() for one in _BETWEEN.split(text)) if part]
 
 
 def shown(text: str) -> str:

@@ -1,4 +1,8 @@
-"""Cells that hold digits which are a name and no number: addresses, and numbers of meters and customers."""
+"""Cells that hold digits which are a name and no number: addresses, and numbers of meters and customers.
+
+What Excel destroys is found here and never guessed at: a number that it has shortened to 1.23E+11, and one
+whose leading zeros it has dropped, are other numbers than were written.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,11 @@ from datetime import tzinfo
 from typing import Final
 
 from meterlink.model.address import BROADCAST
-from meterlink.roster.cells import refused, shown
+from meterlink.roster.cells import refused, several, shown
 from meterlink.roster.faults import Words
 
 _SHORTENED: Final = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
 _AS_NUMBER: Final = re.compile(r"\d+\.0*")
-_BETWEEN: Final = re.compile(r"[;；、,，|]")
 
 
 class Digits:
@@ -75,8 +78,7 @@ class ManyDigits:
 
     def read(self, text: str, zone: tzinfo) -> list[str]:
         """See ``Cell``."""
-        parts = [part.strip() for part in _BETWEEN.split(text)]
-        return list(dict.fromkeys(Digits().read(part, zone) for part in parts if part))
+        return list(dict.fromkeys(Digits().read(part, zone) for part in several(text)))
 
     def write(self, value: list[str], zone: tzinfo) -> str:
         """See ``Cell``."""

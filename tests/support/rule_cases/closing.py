@@ -19,6 +19,7 @@ from tests.support.rule_cases.case import (
     PERMIT,
     TOP_UP,
     Case,
+    Made,
     balance,
     made,
     seen,
@@ -39,6 +40,17 @@ _HELD = record("safety_hold", "h1", NOON - DAYS[3], hold="H", state="set", why="
 def _sent(kind: OrderKind, payment: str) -> tuple[OtherOrder, ...]:
     """An order that has ended after three frames."""
     return (OtherOrder(id="o-2", kind=kind, state=OrderState.NOT_DONE, payment=payment, sent_at=(NOON,) * 3),)
+
+
+def _of_dispute(*, sent_for: str) -> Made:
+    """A closing for a dispute that was upheld, behind one that ended after three frames."""
+    return made(
+        PERMIT,
+        kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
+        order_payment="",
+        order_reference="billing:d1",
+        others=tuple(replace(one, reference=sent_for) for one in _sent(PERMIT, "")),
+    )
 
 
 CLOSING = (
@@ -190,20 +202,8 @@ CLOSING = (
         "CTRL-17",
         "three frames of two closings of a dispute",
         PAPER,
-        made(
-            PERMIT,
-            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
-            order_payment="",
-            order_reference="billing:d1",
-            others=tuple(replace(one, reference="billing:d1") for one in _sent(PERMIT, "")),
-        ),
-        made(
-            PERMIT,
-            kept=[record("dispute", "d1", NOON, dispute="D", state="upheld")],
-            order_payment="",
-            order_reference="billing:d1",
-            others=tuple(replace(one, reference="billing:d0") for one in _sent(PERMIT, "")),
-        ),
+        _of_dispute(sent_for="billing:d1"),
+        _of_dispute(sent_for="billing:d0"),
     ),
     Case(
         "CTRL-17",

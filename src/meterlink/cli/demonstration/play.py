@@ -165,7 +165,9 @@ class _Demonstration:
             f"line protocol 行协议 {self._folder / 'line-protocol'}", markup=False, soft_wrap=True
         )
         self._console.print(
-            f"simulator's answers {self._folder / 'simulator-answers.jsonl'}", markup=False, soft_wrap=True
+            f"simulator's answers 模拟表应答 {self._folder / 'simulator-answers.jsonl'}",
+            markup=False,
+            soft_wrap=True,
         )
         self._console.print(
             f"logs 运行日志        {self._folder / 'daemon.log'}", markup=False, soft_wrap=True

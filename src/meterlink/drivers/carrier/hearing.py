@@ -135,7 +135,6 @@ class ModuleHearing:
         if self.led is not None and call.frame.fn == _READ_DATA and self.led.reported(port, call):
             return
         now_s = asyncio.get_running_loop().time()
-
         life = self._counts.resets
 
         def kept() -> None:

@@ -71,6 +71,7 @@ class InStep:
         self._clock = clock
         self._report = report
         self._told = Difference()
+        self._lost: dict[str, None] = {}
         self._is_wanted = self._has_moved = False
         self._failed = Seldom(clock.monotonic_s)
         self._brought_s = self._restarted_s = float("-inf")
@@ -126,10 +127,7 @@ class InStep:
         loop = asyncio.get_running_loop()
         self._brought_s, self._has_moved = loop.time(), False
         try:
-            table = await begun.table()
-            lost = lost_nodes(self.table.nodes if self.table else (), table.nodes, self._roster)
-            self._has(table)
-            table = await begun.synced(table)
+            table = await begun.synced(await self._looked(begun))
             self._has(table)
             if table.changed and loop.time() - self._restarted_s >= RESTART_MIN_S:
                 self._restarted_s = loop.time()
@@ -138,35 +136,13 @@ class InStep:
             if times := self._failed.times():
                 _log.warning("carrier_table", line=self._name, reason=str(error), times=times)
             return
-        if lost or table.difference != self._told:  # once, for as long as it stays so
-            self._told = table.difference
+        if self._lost or table.difference != self._told:  # once, for as long as it stays so
+            lost, self._lost, self._told = list(self._lost), {}, table.difference
             for notice in notices(self._name, table, main_node, self._clock.utc_now(), lost):
                 self._report(notice)
 
-    async def compared(self, asking: Asking) -> Difference:
-        """Read the table now, and change nothing.
-
-        Raises:
-            ModuleDenied, ReplyTimeout, LineLost, LineClosed, BusFull: from the module.
-
-        """
-        table = await self._quietly(asking).table()
-        self._has(table)
-        return table.difference
-
-    async def synced(self, asking: Asking) -> Difference:
-        """Bring the table in step now; what is left. Raises as ``compared``."""
-        begun = self._quietly(asking)
-        table = await begun.table()
-        self._has(table)
-        after = await begun.synced(table)
-        self._has(after)
-        if after.changed:
-            await begun.restart_route()
-        return after.difference
-
     def begin(self, group: asyncio.TaskGroup, asking: Asking, *, dry_run: bool) -> None:
-        """Do that beside the reading; one at a time.
+        """Compare the table with the roster now, beside the reading; one at a time.
 
         Args:
             group: of the open port.
@@ -184,13 +160,25 @@ class InStep:
         return self.asked is not None and not self.asked.done()
 
     async def _begun(self, asking: Asking, *, dry_run: bool) -> None:
+        begun = Starting(asking, self._settings, self._roster, lambda _: None)
         try:
-            await (self.compared(asking) if dry_run else self.synced(asking))
+            table = await self._looked(begun)
+            if dry_run:
+                return
+            table = await begun.synced(table)
+            self._has(table)
+            if table.changed:
+                await begun.restart_route()
         except MeterlinkError as error:
             self.trouble = str(error)
 
-    def _quietly(self, asking: Asking) -> Starting:
-        return Starting(asking, self._settings, self._roster, lambda _: None)
+    async def _looked(self, begun: Starting) -> Table:
+        """The table now; what it has lost is told once a comparison comes to its end."""
+        table = await begun.table()
+        before = self.table.nodes if self.table is not None else ()
+        self._lost |= dict.fromkeys(lost_nodes(before, table.nodes, self._roster))
+        self._has(table)
+        return table
 
     def _has(self, table: Table) -> None:
         self.table, self.table_at = table, self._clock.utc_now()

@@ -284,7 +284,7 @@ class CarrierOwner:
     # --- the module ----------------------------------------------------------------------------
 
     async def _lead(self, port: ModulePort, asking: Asking) -> None:
-        """Start the module, and again when it has begun anew; compare it again when it lacks a meter."""
+        """Start the module, and again when it has begun anew; compare it with the roster when that is due."""
         while True:
             self._wanted.clear()
             self._is_reset = False

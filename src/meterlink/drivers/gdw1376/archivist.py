@@ -10,6 +10,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.gdw1376.archive import ENTRIES_MAX, UNREAD_PROTOCOL, Entry
 from meterlink.drivers.gdw1376.archive_read import ARCHIVE_FN, standing
+from meterlink.drivers.gdw1376.moments import at_the_terminal
 from meterlink.drivers.gdw1376.settings import CARRIER_PORT
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.terminal_archive import (
@@ -47,20 +48,24 @@ class Archivist1376:
     Args:
         station: the terminal.
         line: that of its connection.
+        meters: the line above it. It is held meanwhile: else a silent meter, which has the terminal for a
+            minute or two, would come between any two questions.
 
     """
 
-    def __init__(self, station: Station, line: Line) -> None:
+    def __init__(self, station: Station, line: Line, meters: Line) -> None:
         self._station = station
         self._line = line
+        self._meters = meters
 
     async def read(self, *, whole: bool = False) -> TerminalArchive:
         """See ``Archivist.read``."""
         for pause_s in EMPTY_PAUSES_S:
             await asyncio.sleep(pause_s)
-            archive = await self._station.known_archive(
-                self._line, priority=Priority.ON_DEMAND, anew=True, whole=whole
-            )
+            async with at_the_terminal(self._meters, Priority.ON_DEMAND):
+                archive = await self._station.known_archive(
+                    self._line, priority=Priority.ON_DEMAND, anew=True, whole=whole
+                )
             if archive.entries:
                 break
         meters = tuple(_archived(entry) for entry in archive.entries)
@@ -98,11 +103,12 @@ class Archivist1376:
         places = self.places(meters, before)
         ask = self._station.asking_parameters(self._line, Priority.ON_DEMAND)
         try:
-            for first in range(0, len(places), ENTERED_MAX):
-                some = places[first : first + ENTERED_MAX]
-                stands = await standing(ask, [place.number for place in some])
-                entries = [self._entry(place, meters, stands.get(place.number)) for place in some]
-                await self._set(entries)
+            async with at_the_terminal(self._meters, Priority.ON_DEMAND):
+                for first in range(0, len(places), ENTERED_MAX):
+                    some = places[first : first + ENTERED_MAX]
+                    stands = await standing(ask, [place.number for place in some])
+                    entries = [self._entry(place, meters, stands.get(place.number)) for place in some]
+                    await self._set(entries)
         finally:
             self._station.forget_archive()
 

@@ -277,7 +277,7 @@ class CaseService:
             if not case.is_open:
                 break
             if self._rules.roster.meter(case.meter) is None:
-                told = f"meter {case.meter} is not in the configuration any more"
+                told = f"meter {case.meter} is not in service here any more"
                 return await self.book.step(case, CaseSignal.CANCEL, actor=DAEMON, body={"told": told})
             facts = await self._facts_of(case, THE_DAEMON)
             advice = advise(case, facts)
@@ -374,7 +374,7 @@ class CaseService:
         """The facts of the order that a case would end with."""
         meter = self._rules.roster.meter(case.meter)
         if meter is None:
-            raise Unknown(f"meter {case.meter} is not in the configuration any more")
+            raise Unknown(f"meter {case.meter} is not in service here any more")
         now = self._clock.utc_now()
         facts = await self._facts(tentative(case.id, case.meter, case.reason, case.policy, now), meter, actor)
         begun = Steps(created_by="" if case.policy else case.opened_by)

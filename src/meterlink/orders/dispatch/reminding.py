@@ -14,8 +14,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderState, Origin
@@ -32,8 +30,6 @@ REMINDED_AFTER: Final = timedelta(hours=2)
 """So long an order waits for the key before the customer is told again. Source: business-rules 2.2."""
 EVERY_S: Final = 60.0
 """Between two looks."""
-
-_log = structlog.get_logger(__name__)
 
 
 class Reminder:

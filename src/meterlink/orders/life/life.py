@@ -26,12 +26,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from meterlink.drivers.control import Cause, Verdict
-from meterlink.errors import NotAllowed
 from meterlink.model.act import Act, KeptAct, Topic
 from meterlink.model.order import TRANSMISSIONS_MAX, Order, OrderKind, OrderState
 from meterlink.orders.life.effects import EFFECTS
 from meterlink.orders.life.guards import GUARDS, Step
 from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, MAYBE, TRANSITIONS, Signal
+from meterlink.orders.life.objections import objected
 from meterlink.orders.life.transmission import Transmission
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -256,8 +256,7 @@ class Life:
 
         """
         if why := self.objection(signal, at=at, actor=actor, body=body):
-            told = f"order {self.order.id} is {self.state.value} and takes no {signal.value}: {why}"
-            raise NotAllowed(told, why=why)
+            raise objected(self.order.id, self.state, signal, why)
         to = TRANSITIONS[self.state][signal]
         act = Act(
             topic=Topic.ORDER,

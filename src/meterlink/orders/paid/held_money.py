@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final, NamedTuple
 
 import structlog
@@ -32,13 +31,12 @@ from meterlink.orders.book import Book
 from meterlink.orders.held import Held, was_held
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import order_id_of
+from meterlink.orders.paid.payments import TOPPED_UP_WITHIN
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
 TOP_UP_HELD: Final = "TOP_UP_HELD"
 """The alarm that somebody's money waits for an inspector."""
-TOPPED_UP_WITHIN: Final = timedelta(hours=24)
-"""A top-up that did not get through for so long is a person's affair."""
 EVERY_S: Final = 60.0
 """Between two looks."""
 ITEMS_AT_ONCE: Final = 1_000

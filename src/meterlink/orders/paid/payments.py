@@ -39,7 +39,6 @@ from meterlink.orders.life.history import History, cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import Aftermath, order_id_of
-from meterlink.orders.paid.held_money import TOPPED_UP_WITHIN
 from meterlink.orders.paid.waiting import Wait
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster, RosterMeter
@@ -48,6 +47,8 @@ CAUGHT_UP: Final = timedelta(days=30)
 CAUGHT_UP_RECORDS: Final = 1_000
 """The newest records of so long that are looked at again at the start: a crash may have come between a
 payment and its order. Each caller at the socket has one record in hand, and there are far fewer callers."""
+TOPPED_UP_WITHIN: Final = timedelta(hours=24)
+"""A top-up that did not get through for so long is a person's affair."""
 QUIETED_WITHIN: Final = timedelta(hours=24)
 """An alarm that could not be switched off for so long is left to people."""
 TRIES_MAX: Final = 8
