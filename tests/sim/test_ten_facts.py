@@ -271,11 +271,15 @@ def test_fact_9_the_order_of_the_bits_of_a_status_word(tmp_path: Path, order: st
     assert ("qualified", order) == (site.fred.walk["result"], site.fred.facts["bit_order"])
 
 
-def test_fact_10_an_expiry_that_is_not_looked_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["dlt645-2007", "dlt698.45"])
+@pytest.mark.parametrize("looks", [True, False])
+def test_fact_10_an_expiry_that_is_not_looked_at(tmp_path: Path, protocol: str, looks: bool) -> None:
     """A frame that a line has kept would switch hours later."""
-    site = Site(tmp_path, checks_expiry=False)
+    site = Site(tmp_path, protocol, checks_expiry=looks)
     site.qualify()
-    assert ("qualified", "ignored") == (site.fred.walk["result"], site.fred.facts["expiry"])
+    shown = "obeyed" if looks else "ignored"
+    assert ("qualified", shown) == (site.fred.walk["result"], site.fred.facts["expiry"])
     facts = site.fred.facts
-    assert () == unproven("dlt645-2007", OrderKind.TRIP, facts, line_is_ours=True)
-    assert ("expiry=ignored",) == unproven("dlt645-2007", OrderKind.TRIP, facts, line_is_ours=False)
+    assert () == unproven(protocol, OrderKind.TRIP, facts, line_is_ours=True)
+    lacking = () if looks else ("expiry=ignored",)
+    assert lacking == unproven(protocol, OrderKind.TRIP, facts, line_is_ours=False)

@@ -85,6 +85,11 @@ class RelayPart:
         """Whether it obeys orders that go to everybody, as nobody may send them."""
         return self._switch.character.obeys_everybody
 
+    @property
+    def checks_expiry(self) -> bool:
+        """Whether it looks at the end of an order's time, as its time tag tells it."""
+        return self._switch.character.checks_expiry
+
     # --- attributes ---
 
     def read(self, oad: Oad, at: datetime) -> Data | None:

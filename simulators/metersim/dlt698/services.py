@@ -283,6 +283,8 @@ class Services:
     def _perform(self, item: ActionItem, tag: TimeTag | None, how: Circumstances) -> ActionResult:
         part = self._registers.part(item.omd.oi)
         late = self._late(tag, how)
+        if isinstance(part, RelayPart) and not part.checks_expiry:
+            late = None
         if tag is None and part is not None and item.omd.oi in TAGGED:
             late = TIME_TAG_INVALID
         done = Done(late) if late else self._performed(item, how)
