@@ -326,8 +326,7 @@ def test_orders_need_a_time_tag_that_is_not_over() -> None:
 
 def test_some_meters_do_not_look_at_the_end_of_an_order() -> None:
     """Nobody's gateway would be seen to take such a meter for one that forgets what comes late."""
-    client = Secured(works_of(dataclasses.replace(REMOTE, checks_expiry=False)))
-    client.connect(FACTORY_PASSWORD)
+    client = _associated(works=works_of(dataclasses.replace(REMOTE, checks_expiry=False)))
     untagged = client.action(GUARANTEE, 128, tagged=False)
     assert Dar(32) == client.sealed(untagged).item.dar, "an order without an end is none"
     late = client.action(GUARANTEE, 127)
