@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +15,7 @@ from meterlink.billing.consumption import Consumption, Lack
 from meterlink.billing.days import end_of
 from meterlink.billing.turnovers import LOOK_BACK, TurnoverWatch
 from meterlink.daemon.enrolment import book_of
-from meterlink.errors import BadRequest
+from meterlink.errors import BadRequest, JournalError, MeterlinkError, StepTaken
 from meterlink.model.marks import Marks
 from meterlink.model.zone import CHINA_TIME
 from meterlink.orders.attention.alarms import Alarms
@@ -259,6 +261,29 @@ def _watch(at: Plant) -> TurnoverWatch:
 async def _alarms(at: Plant, *, only_open: bool = True) -> list[tuple[str, str, str, str]]:
     found = await Alarms(at.journal.acts, at.clock, zone=CHINA_TIME).list(only_open=only_open)
     return [(one.seen.meter, one.seen.value, one.seen.threshold, one.seen.estimate_kwh) for one in found]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("hindrance", [JournalError("the disk is full"), StepTaken("somebody was first")])
+async def test_a_look_that_comes_to_nothing_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hindrance: MeterlinkError
+) -> None:
+    """No register that is told afterwards would be held against anything until the next start."""
+    monkeypatch.setattr("meterlink.billing.turnovers.CHECK_S", 0.0)
+    looks, again = itertools.count(), asyncio.Event()
+
+    async def step(_watch: TurnoverWatch) -> int:
+        if not next(looks):
+            raise hindrance
+        again.set()
+        return 0
+
+    monkeypatch.setattr(TurnoverWatch, "step", step)
+    async with plant(tmp_path) as at, asyncio.timeout(10):
+        running = asyncio.create_task(_watch(at).run())
+        await asyncio.wait([running, asyncio.create_task(again.wait())], return_when=asyncio.FIRST_COMPLETED)
+        assert again.is_set() and not running.done()
+        running.cancel()
 
 
 @pytest.mark.asyncio

@@ -21,7 +21,7 @@ from meterlink.billing.between import BESIDE_DAYS
 from meterlink.billing.settling import OpenFreezes
 from meterlink.billing.told_end import ToldEnd
 from meterlink.clock import Clock
-from meterlink.errors import BadRequest, JournalError
+from meterlink.errors import BadRequest, JournalError, StepTaken
 from meterlink.journal.acts import ActLog
 from meterlink.journal.roster_log import RosterLog
 from meterlink.model.act import Topic
@@ -75,7 +75,7 @@ class TurnoverWatch:
             await asyncio.sleep(CHECK_S)
             try:
                 await self.step()
-            except JournalError as error:
+            except (JournalError, StepTaken) as error:
                 _log.warning("turnovers.wait", reason=str(error))
 
     async def step(self) -> int:
@@ -83,6 +83,7 @@ class TurnoverWatch:
 
         Raises:
             JournalError: the journal cannot be read, or an alarm not be kept.
+            StepTaken: others took each step of an alarm that was tried.
 
         """
         since = self._clock.utc_now() - LOOK_BACK
