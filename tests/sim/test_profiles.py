@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from meterlink.config import LineSettings
-from meterlink.daemon.lines import line_timing
+from meterlink.daemon.line_timing import line_timing
 from meterlink.errors import ConfigError
 from meterprofiles import Profile, generic, load_file
 from metersim import Meter, Station

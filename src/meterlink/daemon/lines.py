@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta, tzinfo
-from functools import partial
-from typing import TypeVar
 
-import structlog
-
-from meterlink.acquisition.collector import Collector, Entry
+from meterlink.acquisition.collector import Collector
 from meterlink.acquisition.event_poller import EventPoller
-from meterlink.acquisition.instants import InstantPoller
-from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.on_demand import OnDemand
-from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.acquisition.poller import Poller
 from meterlink.bus.dialling import Opener
 from meterlink.bus.exchange import Timing
@@ -25,37 +17,32 @@ from meterlink.bus.line import Line
 from meterlink.bus.listener import Door, Listener
 from meterlink.bus.work import LineWork
 from meterlink.clock import Clock
-from meterlink.config import LineSettings, MeterSettings, PlanSettings, SecretRef
+from meterlink.config import LineSettings, MeterSettings, PlanSettings
 from meterlink.config.terminal698 import Terminal698Settings
 from meterlink.daemon.judging import Judging
+from meterlink.daemon.line_readers import LineReaders
+from meterlink.daemon.line_timing import line_timing
 from meterlink.daemon.ordering import Ordering
-from meterlink.daemon.planned import plans_of
-from meterlink.daemon.settings_check import has
+from meterlink.daemon.passwords import Passwords
 from meterlink.daemon.supervise import supervised
 from meterlink.daemon.terminal_line import TerminalLine, tunnel_timing
 from meterlink.drivers.base import Driver
 from meterlink.drivers.behind698.concentrator import Concentrator698
-from meterlink.drivers.behind698.ways import REPLY_TIMEOUT_S, Behind
-from meterlink.drivers.choose import answer_octets_max, driver_for
-from meterlink.drivers.dlt698.talk import no_password
+from meterlink.drivers.behind698.ways import Behind
+from meterlink.drivers.choose import driver_for
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.gdw1376.station import Station
 from meterlink.drivers.guard import GuardedDriver
-from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.terminal_archive import Archivist, RosterSide
 from meterlink.drivers.terminal_clock import TerminalClock
 from meterlink.journal.journal import Journal
-from meterlink.model.data_classes import EVENT
 from meterlink.model.event_kinds import EVENTS_WAIT
-from meterlink.model.line_url import LineUrl, SerialUrl
+from meterlink.model.line_url import LineUrl
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.transports.stream import ByteStream
 from meterprofiles import Profile
-
-_log = structlog.get_logger(__name__)
-_P = TypeVar("_P", Plan, StoredPlan)
 
 LineOpener = Callable[[LineUrl], Awaitable[ByteStream]]
 
@@ -115,7 +102,6 @@ class LinePart:
         self.is_at_work = False
         self.archivist: Archivist | None = None
         self._on_demand = on_demand
-        self._judging = judging
         self._meters = meters
         self._ordering = ordering
         self._orders: LineOrders | None = None
@@ -124,24 +110,18 @@ class LinePart:
         self._station = station
         self._behind: TerminalLine | None = None
         self._settings = settings
-        self._passwords = _Passwords(meters)
+        self._passwords = Passwords(meters)
         self._concentrator: Concentrator698 | None = None
-        self._served: dict[Profile, list[Point]] = {}
-        self._own_profile: Profile | None = None  # of the terminal that the line is
-        for meter in meters:
-            point = Point(
-                meter=meter.id,
-                address=meter.address,
-                reading_day=meter.reading_day,
-                in_service_since=meter.in_service_since,
-                in_service_until=meter.in_service_until,
-            )
-            profile = profiles.find(meter.protocol, meter.model)
-            self._served.setdefault(profile, []).append(point)
-            if meter.address == settings.terminal_698:
-                self._own_profile = profile
-        self._passing, self._stored = plans_of(plans, zone)
-        self._journal = journal
+        self._readers = LineReaders(
+            settings.name,
+            meters,
+            plans,
+            profiles=profiles,
+            journal=journal,
+            judging=judging,
+            clock=clock,
+            zone=zone,
+        )
         self._clock = clock
         self._way = way
         self._rng = rng
@@ -193,23 +173,8 @@ class LinePart:
         line = self._line = self._made_line(timing)
         self._concentrator = self._made_concentrator()
         self.archivist = self._made_archivist(line)
-        drivers = {profile: self._driver(profile) for profile in self._served}
-        looks = self._looks(drivers, line)
-        named: dict[str, Poller | Collector] = {
-            f"{plan.name}.{profile.name}": self._poller(some, drivers[profile], points, line, looks)
-            for profile, points in self._served.items()
-            for plan in self._passing
-            if (some := self._part_of(plan, profile, drivers[profile])) is not None
-        }
-        if entries := self._entries(drivers):
-            named["collector"] = Collector(
-                line=line,
-                entries=entries,
-                keeper=self._journal,
-                looks=looks,
-                ledger=self._journal.ledger,
-                clock=self._clock,
-            )
+        drivers = {profile: self._driver(profile) for profile in self._readers.served}
+        named = self._readers.made(line, drivers)
         self._parts = list(named.values())
         self._orders = self._orders_of(timing, drivers.values())
         if self._stopping.is_set():
@@ -217,9 +182,8 @@ class LinePart:
         async with asyncio.TaskGroup() as group:
             owner = group.create_task(line.run(), name=f"bus[{self.name}].owner")
             beneath = [*self._run_terminal(group), *self._watch_archive(group, line)]
-            reach = {
-                (one.meter, one.address): drivers[of] for of, all_ in self._served.items() for one in all_
-            }
+            profile_of = self._readers.profile_of
+            reach = {(one.id, one.address): drivers[profile_of[one.id]] for one in self._meters}
             answering = group.create_task(self._on_demand.serve(line, reach), name=f"on_demand[{self.name}]")
             async with asyncio.TaskGroup() as working:
                 for name, part in named.items():
@@ -236,7 +200,7 @@ class LinePart:
     def _timing(self) -> Timing:
         if self._behind is not None:
             return tunnel_timing(self._behind.station.settings)
-        return line_timing(self._settings, self._served)
+        return line_timing(self._settings, self._readers.served)
 
     def _made_line(self, timing: Timing) -> Line:
         if self._behind is not None:
@@ -286,9 +250,9 @@ class LinePart:
         """See whether a concentrator of DL/T 698.45 knows its meters; one of 1376.1 has a reporter."""
         if self._concentrator is None:
             return []
-        profile_of = {one.address: profile for profile, all_ in self._served.items() for one in all_}
+        profile_of = self._readers.profile_of
         roster = {
-            meter.address: RosterSide(meter.id, meter.protocol, profile_of[meter.address])
+            meter.address: RosterSide(meter.id, meter.protocol, profile_of[meter.id])
             for meter in self._meters
             if meter.address != self._settings.terminal_698
         }
@@ -330,12 +294,17 @@ class LinePart:
             [meter.address for meter in self._meters if meter.address != terminal],
             clock=self._clock,
             random_octets=self._rng.randbytes,
-            profile=self._own_profile,
+            profile=self._profile_at(terminal),
             preamble=self._settings.preamble,
             zone=self._zone,
             password_of=self._passwords.of,
             report=self._heard,
         )
+
+    def _profile_at(self, address: str) -> Profile | None:
+        """What the meter of an address speaks; ``None``: it is none of ours."""
+        found = (self._readers.profile_of[meter.id] for meter in self._meters if meter.address == address)
+        return next(found, None)
 
     def _driver(self, profile: Profile) -> Driver:
         """For the meters of one profile; each of them bears its own faults."""
@@ -362,88 +331,6 @@ class LinePart:
                 if isinstance(one, EventPoller):
                     one.wake(report.terminal)
 
-    def _entries(self, drivers: Mapping[Profile, Driver]) -> list[Entry]:
-        """What is fetched out of the memory of each meter; a plan passes by those that keep no such thing."""
-        found = []
-        for profile, points in self._served.items():
-            driver = drivers[profile]
-            for plan in self._stored:
-                if (part := self._part_of(plan, profile, driver)) is not None:
-                    found += [Entry(point=point, plan=part, driver=driver) for point in points]
-        return found
-
-    def _part_of(self, plan: _P, profile: Profile, driver: Driver) -> _P | None:
-        """What of a plan the meters of a profile have; ``None``: nothing."""
-        items = tuple(item for item in plan.items if has(driver, plan.data_class, item))
-        if items != plan.items:
-            lacking = ", ".join(item for item in plan.items if item not in items)
-            _log.info("plan_passes_by", line=self.name, plan=plan.name, profile=profile.name, items=lacking)
-            return replace(plan, items=items) if items else None
-        return plan
-
-    def _looks(self, drivers: Mapping[Profile, Driver], line: Line) -> Looks:
-        """Who looks at the meters of the line beside their values."""
-        told = {meter.id: meter for meter in self._meters}
-        sights = {}
-        for profile, points in self._served.items():
-            looker = Looker(driver=drivers[profile], line=line, clock=self._clock, zone=self._zone)
-            for point in points:
-                sights[point.meter] = Sight(
-                    address=point.address,
-                    looker=looker,
-                    number=told[point.meter].meter_number,
-                    reading_day=point.reading_day,
-                )
-        return Looks(
-            sights,
-            shown=self._judging.shown,
-            tell_mixed=self._judging.tell_mixed,
-            tell_settles_else=self._judging.tell_settles_else,
-            clock=self._clock,
-            zone=self._zone,
-        )
-
-    def _poller(
-        self, plan: Plan, driver: Driver, points: Sequence[Point], line: Line, looks: Looks
-    ) -> Poller:
-        """One plan of the moment, or of events, for the meters of one profile."""
-        kind = (
-            partial(EventPoller, events=self._journal.events) if plan.data_class == EVENT else InstantPoller
-        )
-        return kind(
-            plan=plan,
-            points=points,
-            line=line,
-            driver=driver,
-            keeper=self._journal,
-            looks=looks,
-            ledger=self._journal.ledger,
-            clock=self._clock,
-            zone=self._zone,
-        )
-
-
-class _Passwords:
-    """Where the passwords of a line's meters stand; each is fetched when it is needed, and not kept.
-
-    Args:
-        meters: of the line.
-
-    """
-
-    def __init__(self, meters: Sequence[MeterSettings]) -> None:
-        self._places = {meter.address: meter.password for meter in meters}
-
-    def of(self, address: str) -> str:
-        """The password of a meter.
-
-        Raises:
-            ConfigError: none is named, or there is nothing in that place.
-
-        """
-        place = self._places[address]
-        return SecretRef(place).reveal() if place else no_password(address)
-
 
 def behind_of(terminal: str, settings: Terminal698Settings | None) -> Behind:
     """How meters behind a terminal are asked.
@@ -461,34 +348,3 @@ def behind_of(terminal: str, settings: Terminal698Settings | None) -> Behind:
         store_wait_s=told.store_wait_min * 60.0,
         port=told.port.upper(),
     )
-
-
-def line_timing(settings: LineSettings, served: Iterable[Profile]) -> Timing:
-    """The line's timers: as configured, else what the slowest of its meters needs.
-
-    Args:
-        settings: the line.
-        served: the profiles of its meters, at least one.
-
-    """
-    profiles = list(served)
-    slowest = [profile.timing for profile in profiles]
-    terminal_ms = REPLY_TIMEOUT_S * 1000 if settings.terminal_698 is not None else 0
-    reply_ms = _given(
-        settings.reply_timeout_ms, max(int(terminal_ms), *(each.reply_timeout_ms for each in slowest))
-    )
-    gap_ms = _given(settings.octet_gap_ms, max(each.octet_gap_ms for each in slowest))
-    serial = isinstance(settings.parsed_url, SerialUrl)
-    quiet_ms = max(each.turnaround_ms for each in slowest) if serial else 0
-    return Timing(
-        reply_timeout_s=reply_ms / 1000,
-        octet_gap_s=gap_ms / 1000,
-        answer_max_s=settings.answer_max_ms / 1000,
-        character_s=settings.character_s,
-        turnaround_s=_given(settings.turnaround_ms, quiet_ms) / 1000,
-        answer_octets_max=max(map(answer_octets_max, profiles)),
-    )
-
-
-def _given(configured: int | None, otherwise: int) -> int:
-    return otherwise if configured is None else configured
