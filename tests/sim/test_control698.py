@@ -141,8 +141,8 @@ def test_status_word_3_is_used_where_its_order_is_known() -> None:
     """Read the wrong way round, an authentication bit is taken for the contact (fact 9): nothing is told."""
     here = Ordered()
     here.order(here.command(TRIP))
-    assert here.standing(word_3_order="bit0_first").contact_open is True
-    wrong = here.standing(word_3_order="number")
+    assert here.standing(bit_order="msb_first").contact_open is True
+    wrong = here.standing(bit_order="number")
     assert (None, None) == (wrong.contact_open, wrong.command_open)
 
 

@@ -13,7 +13,7 @@ import pytest
 from meterlink.errors import NotAllowed, OrderClash
 from meterlink.model.order import OrderKind
 from meterlink.orders.judging.judge import Stopped
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 from metersim import Faults, Station
 from tests.support.control_bench import ADDRESS, a_meter
@@ -321,10 +321,10 @@ class _Broken(Proved):
         super().__init__()
         self._meter = meter
 
-    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
+    async def switch_facts(self, meter: RosterMeter, firmware: str | None = None) -> SwitchFacts:
         if meter.id == self._meter:
             raise ZeroDivisionError("a bug")
-        return await super().switch_facts(meter)
+        return await super().switch_facts(meter, firmware)
 
 
 def moved_to_another_meter(tmp_path: Path, gateway: OrderGateway) -> OrderGateway:

@@ -30,7 +30,7 @@ from meterlink.orders.dispatch.sending import Sender
 from meterlink.orders.dispatch.starting import Starter
 from meterlink.orders.dispatch.worker import LineOrders
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.people import Actor
 from meterlink.orders.rules.facts import Live
 from meterlink.orders.rules.verdict import Stage, Verdict
@@ -46,7 +46,9 @@ from tests.support.strikes import Strikes
 
 START = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)  # a Tuesday, 10:00 in the plant
 OPERATOR = "20261124"
-FACTS = SwitchFacts(command_at_once=True, waits_for_key=True, expiry_obeyed=True)
+FACTS = SwitchFacts(
+    command_at_once=True, waits_for_key=True, expiry_obeyed=True, known={"command_bit": "state_grid"}
+)
 
 _T = TypeVar("_T")
 
@@ -219,7 +221,7 @@ class OrderBench:
             facts=self._facts_now,
         )
 
-    async def _facts_now(self) -> SwitchFacts:
+    async def _facts_now(self, firmware: str | None) -> SwitchFacts:
         return self._facts
 
     async def _open(self) -> ByteStream:

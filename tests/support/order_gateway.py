@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from meterlink.drivers.control import SHOWN_BY
 from meterlink.errors import MeterlinkError
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.judging.gathering import Proven
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.qualification.facts import combined
 from meterlink.roster.roster import RosterMeter
 from metersim import Station
 from metersim.works.cost_control import CostControl
@@ -86,8 +88,10 @@ class Proved:
     async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
         return Proven(unproven=(), facts={"permit_waits_for_key": "yes"})
 
-    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
-        return self.facts
+    async def switch_facts(self, meter: RosterMeter, firmware: str | None = None) -> SwitchFacts:
+        known, _ = combined(meter.profile, {})
+        shown: dict[str, str] = {key: known[key] for key in SHOWN_BY if key in known}
+        return replace(self.facts, known={"command_bit": "state_grid", **shown, **self.facts.known})
 
 
 EVERYTHING: Final = Proved()

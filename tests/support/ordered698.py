@@ -187,7 +187,13 @@ class Ordered:
             self.profile = replace(self.profile, association=association)
         self.lost: list[str] = []
         self.reader = self._reader()
-        self.driver = self.driver_of()
+        self.driver = Dlt698ControlDriver(
+            self.sim.clock,
+            profile=self.profile,
+            random_octets=self.sim.random.randbytes,
+            password_of=lambda _: PASSWORD,
+            association_lost=self._note_lost,
+        )
         self.lab = AsyncLab()
         self.trace = TraceRing(self.sim.clock)
         self.tap: Tap | None = None
@@ -203,17 +209,6 @@ class Ordered:
     def obeyed(self) -> list[str]:
         """Kinds of controls that came over the line and that the meter obeyed."""
         return [one.kind for one in self.works.memory.controls if one.came_by == "698.45"]
-
-    def driver_of(self, **more: Any) -> Dlt698ControlDriver:
-        """A control driver of its own."""
-        return Dlt698ControlDriver(
-            self.sim.clock,
-            profile=self.profile,
-            random_octets=self.sim.random.randbytes,
-            password_of=lambda _: PASSWORD,
-            association_lost=self._note_lost,
-            **more,
-        )
 
     def command(self, kind: OrderKind, **fields: Any) -> Command:
         """An order of now, good for five minutes."""
@@ -254,10 +249,9 @@ class Ordered:
 
         return self.run(scene)
 
-    def standing(self, **driver: Any) -> Standing:
-        """How the meter stands, to a driver that knows more of it or to the usual one."""
-        looking = self.driver_of(**driver) if driver else self.driver
-        return self.run(lambda line: looking.standing(line, ADDRESS))
+    def standing(self, **known: str) -> Standing:
+        """How the meter stands, to whoever knows so much of its model."""
+        return self.run(lambda line: self.driver.standing(line, ADDRESS, known))
 
     def purse(self, security: Security | None = None) -> Purse:
         """The money in it."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from meterlink.drivers.control import ClockLook, Standing
+from meterlink.drivers.control import ClockLook, Known, Standing
 from meterlink.model.order import OrderKind
 from meterlink.orders.dispatch.looking import look_after
 from meterlink.orders.dispatch.reach import Reach
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.timeline import Timeline
 from metersim.loop import Simulation
 from tests.support.orders import standing
@@ -33,7 +34,7 @@ class _Driver:
         self._sim.clock.step_wall(self._step)
         return SHOWN
 
-    async def standing(self, _line: Any, _address: str) -> Standing:
+    async def standing(self, _line: Any, _address: str, _known: Known) -> Standing:
         return standing()
 
 
@@ -61,5 +62,5 @@ def test_a_clock_that_was_set_meanwhile_proves_no_frame_dead(
         reply_timeout=timedelta(seconds=1),
         facts=unused,
     )
-    look = sim.run(look_after(unused, reach, OrderKind.TRIP, Timeline(sim.clock)))
+    look = sim.run(look_after(unused, reach, OrderKind.TRIP, SwitchFacts(), Timeline(sim.clock)))
     assert (shown, not is_ours) == (look.clock, driver.asked == 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from meterlink.drivers.control import Cause, ClockLook, ControlAnswer, Standing, SwitchRecord, Verdict
 from meterlink.model.order import BELIEVED_NO, CLOSES, OrderKind, Origin
-from meterlink.orders.life.look import Conclusion, Look, SwitchFacts
+from meterlink.orders.life.look import Conclusion, Look
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import (
     COUNT_UNCHANGED,
@@ -31,7 +32,14 @@ from meterlink.orders.life.proof import (
     may_send_again,
     signal_of,
 )
-from meterlink.orders.life.switch_proof import FAULT_AFTER, LOOKS_APART, UNCHANGED, UNCHANGED_AND_EXPIRED
+from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.switch_proof import (
+    FAULT_AFTER,
+    LOOKS_APART,
+    OPENS_LATE,
+    UNCHANGED,
+    UNCHANGED_AND_EXPIRED,
+)
 from meterlink.orders.life.transmission import Transmission
 from meterlink.orders.life.witnesses import LOCAL_CAUSE
 from tests.support.little_meter import LittleMeter
@@ -364,7 +372,7 @@ def test_what_was_obeyed_is_proved_by_one_look(kind: OrderKind) -> None:
 @pytest.mark.parametrize("kind", OrderKind)
 def test_what_was_not_obeyed_is_proved_by_one_look(kind: OrderKind) -> None:
     """A lost frame would never be sent again, and its customer would wait for somebody to come."""
-    found = _found(kind, _look(before(kind)))
+    found = _found(kind, _look(before(kind), OPENS_LATE if kind is OrderKind.TRIP else REPLY_TIMEOUT))
     proof = COUNT_UNCHANGED if kind is OrderKind.TOP_UP else UNCHANGED
     assert (Signal.PROVE_NOT, proof) == (found.signal, found.proof)
 
@@ -372,9 +380,30 @@ def test_what_was_not_obeyed_is_proved_by_one_look(kind: OrderKind) -> None:
 @pytest.mark.parametrize("kind", OrderKind)
 def test_a_look_that_came_too_early_proves_nothing(kind: OrderKind) -> None:
     """The frame would still be on the line when the meter says that nothing happened."""
-    early = _look(before(kind), REPLY_TIMEOUT - timedelta(milliseconds=1))
+    least = OPENS_LATE if kind is OrderKind.TRIP else REPLY_TIMEOUT
+    early = _look(before(kind), least - timedelta(milliseconds=1))
     assert _found(kind, early).signal is None
-    assert Signal.PROVE_NOT is _found(kind, _look(before(kind), REPLY_TIMEOUT)).signal
+    assert Signal.PROVE_NOT is _found(kind, _look(before(kind), least)).signal
+
+
+def test_a_trip_without_an_answer_is_given_the_time_of_its_delay() -> None:
+    """No probe waits for a delay, so nobody knows that the bit of a trip turns at once: it would go twice."""
+    sent = _sent(OrderKind.TRIP, opens_within=timedelta(minutes=30))
+    last = timedelta(minutes=30) + OPENS_LATE
+    early = _look(standing(), last - timedelta(seconds=1))
+    assert _found(OrderKind.TRIP, early, sent=sent).signal is None
+    assert Signal.PROVE_NOT is _found(OrderKind.TRIP, _look(standing(), last), sent=sent).signal
+    unknown = dataclasses.replace(sent, opens_within=None)
+    assert _found(OrderKind.TRIP, _look(standing(), last), sent=unknown).signal is None
+
+
+def test_the_facts_of_the_firmware_are_kept_with_the_frame() -> None:
+    """After a restart an order would be read back by the words of another firmware."""
+    known = {"command_bit": "vendor", "bit_order": "number"}
+    facts = dataclasses.replace(KNOWN, basic_current_a=Decimal("1.5"), known=known, firmware="a|1|b")
+    sent = transmission(OrderKind.TRIP, facts=facts)
+    assert sent == Transmission.of(json.loads(json.dumps(sent.body)))
+    assert Transmission.of({**sent.body, "facts": None}).facts is None
 
 
 @pytest.mark.parametrize("kind", ONE_BIT)

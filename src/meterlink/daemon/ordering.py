@@ -250,10 +250,6 @@ class Ordering:
         """
         drivers: dict[str, ControlDriver] = {}
         reaches: dict[str, Reach] = {}
-        here = {meter.address: self._built(meter) for meter in meters}
-
-        def facts_of(address: str) -> Mapping[str, str]:
-            return self._qualified.known(here[address]) if address in here else {}
 
         for meter in meters:
             profile = self._profiles.find(meter.protocol, meter.model)
@@ -267,7 +263,6 @@ class Ordering:
                         zone=self._settings.gateway.plant_time,
                         password_of=password_of,
                         association_lost=association_lost,
-                        facts_of=facts_of,
                     )
                 except NoControl:
                     continue  # the rules say so to whoever asks
@@ -363,5 +358,5 @@ class Ordering:
             security=lambda: self._securities.of(meter),
             operator_code=self._control.operator_code,
             reply_timeout=reply_timeout,
-            facts=lambda: self._models.switch_facts(entry),
+            facts=lambda firmware: self._models.switch_facts(entry, firmware),
         )

@@ -9,7 +9,7 @@ from typing import Final
 from meterlink.bus.exchange import ANSWER_OCTETS_MAX
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
-from meterlink.drivers.control import ControlDriver, FactsOf, nothing_known
+from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.dlt645.control import Dlt645ControlDriver
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.drivers.dlt698.control import Dlt698ControlDriver
@@ -72,7 +72,6 @@ def control_driver_for(
     zone: tzinfo = CHINA_TIME,
     password_of: PasswordOf = no_password,
     association_lost: Callable[[str], None] = lambda _: None,
-    facts_of: FactsOf = nothing_known,
 ) -> ControlDriver:
     """The control driver of the meters of a profile.
 
@@ -85,7 +84,6 @@ def control_driver_for(
         password_of: the password of a meter, where the profile reads under one.
         association_lost: is told the address of a meter whose association with its reader was ended; see
             ``Driver.association_lost``.
-        facts_of: what is known of the meters' models.
 
     Raises:
         NoControl: this program controls no meters that speak so.
@@ -102,9 +100,8 @@ def control_driver_for(
             zone=zone,
             password_of=password_of,
             association_lost=association_lost,
-            facts_of=facts_of,
         )
-    return Dlt645ControlDriver(clock, profile=profile, preamble=preamble, zone=zone, facts_of=facts_of)
+    return Dlt645ControlDriver(clock, profile=profile, preamble=preamble, zone=zone)
 
 
 def answer_octets_max(profile: Profile) -> int:

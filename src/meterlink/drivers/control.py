@@ -9,10 +9,11 @@ came back, which for a control is more than "it failed".
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from meterlink.bus.line import Exchanging
@@ -26,8 +27,12 @@ OPENS_WITHIN_MAX: Final = timedelta(hours=24)
 
 _MINUTE: Final = timedelta(minutes=1)
 
-FactsOf = Callable[[str], Mapping[str, str]]
-"""What is known of the model of a meter, by its address: value by fact. Source: decision 33."""
+Known = Mapping[str, str]
+"""What is known of how a model shows its switch: value by fact. What is not there is unknown, and nothing is
+read by it. Source: decision 33."""
+NOTHING_KNOWN: Final = MappingProxyType[str, str]({})
+SHOWN_BY: Final = ("command_bit", "attr5_bits", "bit_order")
+"""The facts by which words are read."""
 
 
 def opening_limit(told_a: Decimal | None) -> Decimal | None:
@@ -41,12 +46,6 @@ def opens_within(*told_min: Decimal | None) -> timedelta | None:
     if len(minutes) < len(told_min) or sum(minutes) > OPENS_WITHIN_MAX / _MINUTE:
         return None
     return int(sum(minutes)) * _MINUTE
-
-
-def nothing_known(address: str) -> Mapping[str, str]:
-    """Of no model anything is known."""
-    del address
-    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +266,16 @@ class ControlDriver(Protocol):
     async def clock(self, line: Exchanging, address: str) -> ClockLook:
         """Look at the meter's clock."""
 
-    async def standing(self, line: Exchanging, address: str) -> Standing:
+    async def standing(self, line: Exchanging, address: str, known: Known = NOTHING_KNOWN) -> Standing:
         """Look at contact, command, guarantee, alarm, current, voltage and the newest records.
 
-        What the meter refuses is ``None`` in the answer.
+        What the meter refuses is ``None`` in the answer, and what nobody can read of what it tells.
+
+        Args:
+            line: running, or held.
+            address: of the meter, 12 digits.
+            known: of the model and firmware that answers there; see ``SHOWN_BY``.
+
         """
 
     async def opening(self, line: Exchanging, address: str) -> Opening:

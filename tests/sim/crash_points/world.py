@@ -31,7 +31,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.errors import JournalError, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.model.reading import Record
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import Line, Meter, Simulation, Station

@@ -10,11 +10,13 @@ from __future__ import annotations
 from meterlink.bus.line import Exchanging
 from meterlink.drivers.behind698.tunnel import Forwarding
 from meterlink.drivers.control import (
+    NOTHING_KNOWN,
     ClockLook,
     Command,
     ControlAnswer,
     ControlDriver,
     Identity,
+    Known,
     Opening,
     Prepared,
     Purse,
@@ -53,9 +55,9 @@ class BehindControl:
         """See ``ControlDriver.clock``."""
         return await self._own.clock(self._to(address, line), address)
 
-    async def standing(self, line: Exchanging, address: str) -> Standing:
+    async def standing(self, line: Exchanging, address: str, known: Known = NOTHING_KNOWN) -> Standing:
         """See ``ControlDriver.standing``."""
-        return await self._own.standing(self._to(address, line), address)
+        return await self._own.standing(self._to(address, line), address, known)
 
     async def opening(self, line: Exchanging, address: str) -> Opening:
         """See ``ControlDriver.opening``."""

@@ -21,25 +21,18 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import (
+    NOTHING_KNOWN,
     ClockLook,
     Command,
     ControlAnswer,
-    FactsOf,
     Identity,
+    Known,
     Opening,
     Prepared,
     Purse,
     Standing,
-    nothing_known,
 )
-from meterlink.drivers.dlt645.control_looks import (
-    PRIORITY,
-    STANDARD_BITS,
-    STATUS_BITS,
-    Looks645,
-    StatusBits,
-    StatusWord,
-)
+from meterlink.drivers.dlt645.control_looks import PRIORITY, STANDARD_BITS, Looks645, bits_of
 from meterlink.drivers.dlt645.control_proof import (
     TOP_UP,
     Authentication,
@@ -113,9 +106,6 @@ class Dlt645ControlDriver:
         profile: what the meters speak, and how.
         preamble: FEH octets before each request, 0 to 16, where it is not the profile's.
         zone: what the meters' clocks show.
-        status_word: which bits of status word 3 the model uses, where ``facts_of`` does not say; of a
-            dialect without supplements only the contact is known.
-        facts_of: what is known of the meters' models.
 
     Raises:
         NoControl: the profile's edition has none.
@@ -129,8 +119,6 @@ class Dlt645ControlDriver:
         profile: Profile,
         preamble: int | None = None,
         zone: tzinfo = CHINA_TIME,
-        status_word: StatusWord = "state_grid",
-        facts_of: FactsOf = nothing_known,
     ) -> None:
         if profile.protocol != "dlt645-2007":
             raise NoControl(
@@ -144,16 +132,8 @@ class Dlt645ControlDriver:
         self._cipher_level = spoken.cipher_level
         self._asks_words = profile.control.asks_words
         self._is_split = profile.control.cipher_block == "split"
-
-        def bits_of(address: str) -> StatusBits:
-            if spoken.name != "state_grid":
-                return STANDARD_BITS
-            word = facts_of(address).get("command_bit", "")
-            return STATUS_BITS[word if word in STATUS_BITS else status_word]
-
-        self._looks = Looks645(
-            clock=clock, talk=talk, dictionary=profile.dictionary, bits_of=bits_of, zone=zone
-        )
+        self._has_command = spoken.name == "state_grid"
+        self._looks = Looks645(clock=clock, talk=talk, dictionary=profile.dictionary, zone=zone)
         self._purses = Purses645(clock=clock, looks=self._looks, preamble=talk.preamble)
 
     # --- looking ---
@@ -170,9 +150,10 @@ class Dlt645ControlDriver:
         """See ``ControlDriver.clock``."""
         return await self._looks.clock_look(line, of_one_meter(address))
 
-    async def standing(self, line: Exchanging, address: str) -> Standing:
-        """See ``ControlDriver.standing``."""
-        return await self._looks.standing(line, of_one_meter(address))
+    async def standing(self, line: Exchanging, address: str, known: Known = NOTHING_KNOWN) -> Standing:
+        """See ``ControlDriver.standing``; of a dialect without supplements only the contact is known."""
+        bits = bits_of(known) if self._has_command else STANDARD_BITS
+        return await self._looks.standing(line, of_one_meter(address), bits)
 
     async def opening(self, line: Exchanging, address: str) -> Opening:
         """See ``ControlDriver.opening``."""

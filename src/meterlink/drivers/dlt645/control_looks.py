@@ -7,11 +7,11 @@ Source: control-and-prepayment, sections 1.5 and 2.3, facts 3, 6 and 10.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
@@ -19,6 +19,7 @@ from meterlink.clock import Clock
 from meterlink.drivers.control import (
     ClockLook,
     Identity,
+    Known,
     Opening,
     Standing,
     SwitchRecord,
@@ -28,9 +29,6 @@ from meterlink.drivers.control import (
 from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.errors import BadAnswer, Refused
 from meterwire.dlt645 import Dictionary, ItemValue
-
-StatusWord = Literal["state_grid", "vendor"]
-"""Which bits of status word 3 a model uses. Source: control-and-prepayment, section 1.5."""
 
 PRIORITY: Final = Priority.CONTROL
 """Of everything that an order asks: it holds the line."""
@@ -57,13 +55,21 @@ class StatusBits(NamedTuple):
     guarantee: int | None
 
 
-STATUS_BITS: Final[dict[StatusWord, StatusBits]] = {
+STATUS_BITS: Final[Mapping[str, StatusBits]] = {
     "state_grid": StatusBits(contact=4, command=6, alarm=7, guarantee=12),
     "vendor": StatusBits(contact=4, command=1, alarm=None, guarantee=12),
 }
-"""Each bit: 1 = open, or on."""
+"""Each bit: 1 = open, or on. Source: control-and-prepayment, section 1.5."""
+UNKNOWN_BITS: Final = StatusBits(contact=4, command=None, alarm=None, guarantee=12)
+"""Of a model of which nobody knows which of the two it uses: what both have."""
 STANDARD_BITS: Final = StatusBits(contact=4, command=None, alarm=None, guarantee=None)
 """Of every dialect but the State Grid's: the standard keeps the other bits in reserve."""
+
+
+def bits_of(known: Known) -> StatusBits:
+    """The places in status word 3 of a model, by the fact ``command_bit``."""
+    word = known.get("command_bit")
+    return UNKNOWN_BITS if word is None else STATUS_BITS.get(word, UNKNOWN_BITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +80,6 @@ class Looks645:
         clock: ours.
         talk: the way to ask them.
         dictionary: what their identifiers mean.
-        bits_of: of the status word of a meter, by its address.
         zone: what their clocks show.
 
     """
@@ -82,7 +87,6 @@ class Looks645:
     clock: Clock
     talk: Talk645
     dictionary: Dictionary
-    bits_of: Callable[[str], StatusBits]
     zone: tzinfo
 
     async def identity(self, line: Exchanging, address: str) -> Identity:
@@ -118,8 +122,15 @@ class Looks645:
         # The second that is shown began up to a second ago: its middle is the best guess.
         return ClockLook(offset=meter_at + _SHOWN_S / 2 - half_way, error=(took + _SHOWN_S) / 2)
 
-    async def standing(self, line: Exchanging, address: str) -> Standing:
-        """See ``ControlDriver.standing``."""
+    async def standing(self, line: Exchanging, address: str, bits: StatusBits) -> Standing:
+        """See ``ControlDriver.standing``.
+
+        Args:
+            line: running, or held.
+            address: of the meter.
+            bits: of its status word 3.
+
+        """
         look = _Look(lambda item: self._told(line, address, item))
         word = await self._status_word(line, address, look)
         voltages = await look.phases("voltage")
@@ -127,7 +138,6 @@ class Looks645:
         power = await look.number("active_power")
         trips = await look.record("relay_trip", self.zone)
         closes = await look.record("relay_close", self.zone)
-        bits = self.bits_of(address)
 
         def bit(place: int | None) -> bool | None:
             return None if word is None or place is None else bool(word >> place & 1)

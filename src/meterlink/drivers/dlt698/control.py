@@ -22,17 +22,17 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
 from meterlink.drivers.control import (
+    NOTHING_KNOWN,
     ClockLook,
     Command,
     ControlAnswer,
-    FactsOf,
     Identity,
+    Known,
     Opening,
     Prepared,
     Purse,
     Standing,
     Verdict,
-    nothing_known,
 )
 from meterlink.drivers.dlt698 import control_looks as looks
 from meterlink.drivers.dlt698.along import Asides
@@ -126,9 +126,6 @@ class Dlt698ControlDriver:
         zone: what the meters' clocks show.
         password_of: the password of a meter, where the profile reads under one.
         association_lost: is told the address of a meter whose association with its reader we have ended.
-        word_3_order: how the model sends the bits of status word 3, where ``facts_of`` does not say;
-            ``None``: nobody knows.
-        facts_of: what is known of the meters' models.
 
     """
 
@@ -142,8 +139,6 @@ class Dlt698ControlDriver:
         zone: tzinfo = CHINA_TIME,
         password_of: PasswordOf = no_password,
         association_lost: Callable[[str], None] = lambda _: None,
-        word_3_order: BitOrder | None = None,
-        facts_of: FactsOf = nothing_known,
     ) -> None:
         if profile.protocol != PROTOCOL:
             raise NoControl(f"profile {profile.name} is of {profile.protocol}, not of {PROTOCOL}")
@@ -151,8 +146,6 @@ class Dlt698ControlDriver:
         self._zone = zone
         self._traits = profile.association
         self._preamble = profile.line.preamble if preamble is None else preamble
-        self._order = word_3_order
-        self._facts_of = facts_of
         self._association_lost = association_lost
         self._number = random_octets(1)[0]  # the numbers of an earlier life of ours are not used again
         self._talk = Talk(
@@ -189,17 +182,16 @@ class Dlt698ControlDriver:
         # The second that is shown began up to a second ago: its middle is the best guess.
         return ClockLook(offset=meter_at + _SHOWN_S / 2 - half_way, error=(took + _SHOWN_S) / 2)
 
-    async def standing(self, line: Exchanging, address: str) -> Standing:
+    async def standing(self, line: Exchanging, address: str, known: Known = NOTHING_KNOWN) -> Standing:
         """See ``ControlDriver.standing``."""
         seen: dict[Oad, Data | Dar] = {}
         for oads in (looks.SWITCH, looks.LOAD, looks.RECORDS):
             seen.update(await self._asking.look(line, address, oads))
-        known = self._facts_of(address)
         return looks.standing(
             seen,
             taken_at=self._clock.utc_now(),
             zone=self._zone,
-            order=_ORDERS.get(known.get("bit_order", ""), self._order),
+            order=_ORDERS.get(known.get("bit_order", "")),
             relay_bits=known.get("attr5_bits", ""),
         )
 

@@ -14,6 +14,7 @@ from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.life.look import Look
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.life.written import Seen, clock_in, clock_out, seen_in, seen_out
 from meterlink.orders.limits.trips import CUTS
@@ -39,7 +40,8 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         clock: ClockLook | None = await driver.clock(held, address)
     except (Refused, BadAnswer):
         clock = None  # it has none, or shows what is no time: the rules know what that means
-    standing: Standing = await driver.standing(held, address)
+    facts = await reach.facts(firmware)
+    standing: Standing = await driver.standing(held, address, facts.known)
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)
@@ -50,10 +52,13 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         purse=purse,
         opening=await driver.opening(held, address) if kind in CUTS else Opening(),
         firmware=firmware,
+        facts=facts,
     )
 
 
-async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, timeline: Timeline) -> Look:
+async def look_after(
+    held: Exchanging, reach: Reach, kind: OrderKind, facts: SwitchFacts, timeline: Timeline
+) -> Look:
     """What tells whether a control was obeyed.
 
     Where a line may still hold the frame, the meter's own clock tells whether it has become worthless: not if
@@ -76,7 +81,7 @@ async def look_after(held: Exchanging, reach: Reach, kind: OrderKind, timeline: 
     if kind is OrderKind.TOP_UP:
         seen = await driver.purse(held, address, reach.security())
         return Look(started_at=started_at, seen=seen, clock=shown)
-    return Look(started_at=started_at, seen=await driver.standing(held, address), clock=shown)
+    return Look(started_at=started_at, seen=await driver.standing(held, address, facts.known), clock=shown)
 
 
 def before_of(live: Live, kind: OrderKind) -> Seen:

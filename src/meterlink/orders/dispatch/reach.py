@@ -12,7 +12,7 @@ from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.proving import Security
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 
 TRIP_DELAY: Final = timedelta(minutes=10)
@@ -40,7 +40,8 @@ class Reach:
         security: gives what proves an order; raises ``SecurityFailed`` where nothing does.
         operator_code: 8 digits that the meter keeps in its records.
         reply_timeout: of its line; what came later than this after a frame is nobody's answer.
-        facts: what is proven of its model.
+        facts: what is proven of its model and of the firmware that it has just told; ``None``: of all that
+            its model is known with.
         trip_delay: how long the looks after a trip stay close together.
 
     """
@@ -50,7 +51,7 @@ class Reach:
     security: Callable[[], Security]
     operator_code: str
     reply_timeout: timedelta
-    facts: Callable[[], Awaitable[SwitchFacts]]
+    facts: Callable[[str | None], Awaitable[SwitchFacts]]
     trip_delay: timedelta = TRIP_DELAY
 
 

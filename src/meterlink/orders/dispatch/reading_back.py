@@ -16,16 +16,17 @@ from typing import Any, Final
 from meterlink.bus.line import Exchanging
 from meterlink.errors import JournalError, SecurityFailed
 from meterlink.model.act import KeptAct
-from meterlink.model.order import OrderKind, OrderState
+from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.looking import UNSEEN, look_after, look_in, look_out
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.schedule import is_given_up
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.look import Conclusion, Look, SwitchFacts
+from meterlink.orders.life.look import Conclusion, Look
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.proof import conclude, conclude_key
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.people import DAEMON
 
 SENT: Final = frozenset({OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED})
@@ -66,17 +67,18 @@ class Reader:
         life = await self._begin(life)
         if life.state not in LOOKED_AT:
             return life
+        facts = await _facts_of(life, reach)
         try:
             if not is_identified:
                 found = (await reach.driver.identity(held, reach.meter.address)).meter_number
                 if found != (meant := _number_of(life, reach)):
                     return await self._exchanged(life, meant, found)
-            look = await self._looked(held, reach, life)
+            look = await self._looked(held, reach, life, facts)
         except (*UNSEEN, SecurityFailed) as error:
-            return await self._conclude(life, reach, began_at, None, {"told": str(error)})
-        return await self._conclude(life, reach, began_at, look, {"look": look_out(look)})
+            return await self._conclude(life, reach, facts, began_at, None, {"told": str(error)})
+        return await self._conclude(life, reach, facts, began_at, look, {"look": look_out(look)})
 
-    async def _looked(self, held: Exchanging, reach: Reach, life: Life) -> Look:
+    async def _looked(self, held: Exchanging, reach: Reach, life: Life, facts: SwitchFacts) -> Look:
         """What the meter shows; only its money has to be proved for.
 
         Raises:
@@ -85,16 +87,17 @@ class Reader:
         """
         order = life.order
         if order.kind is not OrderKind.TOP_UP:
-            return await look_after(held, reach, order.kind, self._timeline)
+            return await look_after(held, reach, order.kind, facts, self._timeline)
         async with self._macs.proving(order.meter, reach.security(), by=order.id):
-            return await look_after(held, reach, order.kind, self._timeline)
+            return await look_after(held, reach, order.kind, facts, self._timeline)
 
     async def unseen(self, reach: Reach, life: Life, why: str) -> Life:
         """Write down that the meter could not be looked at: no line was to be had."""
         life = await self._begin(life)
         if life.state not in LOOKED_AT:
             return life
-        return await self._conclude(life, reach, self._timeline.now(), None, {"told": why})
+        facts = await _facts_of(life, reach)
+        return await self._conclude(life, reach, facts, self._timeline.now(), None, {"told": why})
 
     async def _exchanged(self, life: Life, meant: str, found: str) -> Life:
         """The meter that had the frame is away, and what it did with it nobody can read any more."""
@@ -111,10 +114,16 @@ class Reader:
         return life
 
     async def _conclude(
-        self, life: Life, reach: Reach, began_at: datetime, look: Look | None, body: dict[str, Any]
+        self,
+        life: Life,
+        reach: Reach,
+        facts: SwitchFacts,
+        began_at: datetime,
+        look: Look | None,
+        body: dict[str, Any],
     ) -> Life:
         looks = [*await self._earlier(life), *([] if look is None else [look])]
-        found = self._judged(life, reach, looks, await reach.facts(), began_at)
+        found = self._judged(life, reach, looks, facts, began_at)
         body |= {"inputs": dict(found.inputs)} | ({"proof": found.proof} if found.proof else {})
         return await self._book.insist(life, found.signal or Signal.LOOK, actor=DAEMON, body=body)
 
@@ -158,6 +167,15 @@ def watched_since(life: Life) -> datetime:
         return life.since
     assert life.sent is not None, "what is looked after was sent"
     return life.sent.left_by or life.since
+
+
+async def _facts_of(life: Life, reach: Reach) -> SwitchFacts:
+    """By which the meter was read when the frame left; a probe's, as the walk knows them by now."""
+    assert life.sent is not None, "what is looked after was sent"
+    then = life.sent.facts
+    if then is not None and life.order.origin is not Origin.PROBE:
+        return then
+    return await reach.facts(None if then is None else then.firmware)  # an old row does not tell them
 
 
 def _number_of(life: Life, reach: Reach) -> str:

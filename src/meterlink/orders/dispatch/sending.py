@@ -197,6 +197,7 @@ class Sender:
             meter_number=live.identity.meter_number,
             opens_within=live.opening.within,
             contact_open=live.standing.contact_open if life.order.kind is OrderKind.TOP_UP else None,
+            facts=live.facts,
         )
         body = {"sent": sent.body, "rules": written(verdicts)}
         return await self._book.step(life, Signal.INTEND, actor=DAEMON, body=body, basis=basis)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from types import MappingProxyType
 
 from meterlink.drivers.control import ClockLook, Verdict
 from meterlink.model.order import OrderKind
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.transmission import Transmission
 from meterlink.orders.life.written import Seen
 
@@ -29,24 +29,6 @@ class Look:
     started_at: datetime
     seen: Seen
     clock: ClockLook | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchFacts:
-    """What the qualified profile says of a meter, as far as a proof asks; unknown is the careful side.
-
-    Args:
-        command_at_once: whether the command bit turns when a command is obeyed, not when the contact moves.
-        waits_for_key: whether a permit waits for the key; ``None``: unknown.
-        expiry_obeyed: whether the meter refuses a frame whose time has passed.
-        basic_current_a: Ib.
-
-    """
-
-    command_at_once: bool = False
-    waits_for_key: bool | None = None
-    expiry_obeyed: bool = False
-    basic_current_a: Decimal = Decimal(5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

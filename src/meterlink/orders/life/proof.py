@@ -21,8 +21,9 @@ A top-up: the purchase count is the one that was sent, and the money fits (TOP-0
   still, and the records are counted and have not grown. One bit alone for guarantee and alarm. A top-up: the
   purchase count is what it was, and the money has not grown.
 - The look began at least one reply timeout after the octets had left.
-- A trip that was accepted, or that goes to a meter whose command bit follows the contact: the longest time
-  that an obeyed trip may take is known and is over. A close to such a meter: never.
+- A trip: the longest time that an obeyed one may take is known and is over, and ``OPENS_LATE`` with it; of
+  one that was accepted, or that goes to a meter whose command bit follows the contact, ``FAULT_AFTER``. A
+  close to such a meter: never.
 - On a line that stores: the frame carried an expiry, the meter is known to obey it, and its own clock, read
   before the look, was past it by more than the error of that reading. A top-up has no expiry; there the frame
   is dead once its authentication is: ``STORED_MONEY_LIVES`` after it left.
@@ -55,9 +56,10 @@ from meterlink.drivers.control import ControlAnswer, Standing, Verdict
 from meterlink.model.order import BELIEVED_NO, Order, OrderKind, Origin
 from meterlink.orders.life import witnesses
 from meterlink.orders.life.expiry import FRAME_LIFE_MAX
-from meterlink.orders.life.look import Case, Conclusion, Look, SwitchFacts
+from meterlink.orders.life.look import Case, Conclusion, Look
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import STORED_MONEY_LIVES, of_money, purse_of
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.switch_proof import is_load_on_open, of_switch, shown_twice, standing_of
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.life.transmission import Transmission

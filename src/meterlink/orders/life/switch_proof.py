@@ -9,13 +9,16 @@ from typing import Final
 from meterlink.drivers.control import Standing
 from meterlink.model.order import CLOSES, OrderKind
 from meterlink.orders.life import witnesses
-from meterlink.orders.life.look import Case, Conclusion, Look, SwitchFacts
+from meterlink.orders.life.look import Case, Conclusion, Look
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.witnesses import Word
 from meterlink.orders.life.written import Seen
 
 FAULT_AFTER: Final = timedelta(minutes=10)
 """Beyond the delay of a trip, command and contact may differ for so long. Source: CTRL-20."""
+OPENS_LATE: Final = timedelta(minutes=1)
+"""Beyond the delay of a trip, where the command bit is known to turn by itself: for relay and word."""
 LOOKS_APART: Final = timedelta(seconds=10)
 """Between two looks that show the same contradiction, at least."""
 UNCHANGED: Final = "unchanged"
@@ -159,10 +162,12 @@ def _may_show_later(case: Case) -> bool:
         return False
     if case.kind in CLOSES:
         return not case.facts.command_at_once  # the bit may turn with the key, and that may be never
-    if case.facts.command_at_once and not case.was_accepted:
-        return False
+    turns_at_once = case.facts.command_at_once and not case.was_accepted
+    if turns_at_once and case.was_rejected:
+        return False  # two things say the same, and nothing is sent again
+    # That a permit shows in the command bit at once says little of a trip: no probe waits for a delay.
     within = case.sent.opens_within
-    return within is None or case.age < within + FAULT_AFTER
+    return within is None or case.age < within + (OPENS_LATE if turns_at_once else FAULT_AFTER)
 
 
 def _is_expired(case: Case) -> bool:

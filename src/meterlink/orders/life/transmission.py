@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from meterlink.drivers.control import ControlAnswer, Purse
 from meterlink.model.payload import time_in, time_out
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.written import Seen, seen_in, seen_out
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -31,6 +32,7 @@ class Transmission:
         answer: what came back; ``None``: nobody saw what came back, as after a crash.
         left_by: when its octets had left, if they ever did; ``None``: that is not over.
         contact_open: of a top-up: how the contact stood just before; ``None``: an old row does not tell.
+        facts: of the firmware that answered just before; ``None``: an old row does not tell.
 
     """
 
@@ -45,6 +47,7 @@ class Transmission:
     answer: ControlAnswer | None = None
     left_by: datetime | None = None
     contact_open: bool | None = None
+    facts: SwitchFacts | None = None
 
     @property
     def stood_open(self) -> bool | None:
@@ -64,6 +67,7 @@ class Transmission:
             "meter_number": self.meter_number,
             "opens_within_min": None if self.opens_within is None else self.opens_within // _MINUTE,
             "contact_open": self.contact_open,
+            "facts": None if self.facts is None else self.facts.body,
         }
 
     @classmethod
@@ -85,4 +89,5 @@ class Transmission:
             meter_number=body.get("meter_number", ""),
             opens_within=None if minutes is None else minutes * _MINUTE,
             contact_open=body.get("contact_open"),
+            facts=None if body.get("facts") is None else SwitchFacts.of(body["facts"]),
         )

@@ -218,7 +218,8 @@ class Qualifier:
                 return Standpoint(walk=walk, waits=True)
             return await self._found(walk, "find", walk.done[-1], Found(stop=UNDECIDED))
         async with self._at_meter(meter.id) as (held, reach):
-            standing = await reach.driver.standing(held, meter.address)
+            facts = await reach.facts(walk.firmware)
+            standing = await reach.driver.standing(held, meter.address, facts.known)
         probe = next_probe(walk.probes, walk.done, walk.facts, standing, meter.protocol)
         if probe is None:
             return await self._over(walk, meter, standing)
@@ -299,7 +300,7 @@ class Qualifier:
             first = await driver.identity(held, address)
             firmware = firmware_of(await driver.firmware(held, address))
             clock = await _clock(held, reach)
-            standing = await driver.standing(held, address)
+            standing = await driver.standing(held, address, (await reach.facts(firmware)).known)
         await asyncio.sleep(CLOCK_WATCHED.total_seconds())
         async with self._at_meter(meter.id) as (held, reach):
             later = await _clock(held, reach)

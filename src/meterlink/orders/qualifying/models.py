@@ -6,7 +6,7 @@ from typing import Protocol
 
 from meterlink.model.order import OrderKind
 from meterlink.orders.judging.gathering import Proven
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 
 
@@ -21,8 +21,13 @@ class Models(Protocol):
 
         """
 
-    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
-        """The same as a proof asks for it; what is not proven is on the careful side.
+    async def switch_facts(self, meter: RosterMeter, firmware: str | None = None) -> SwitchFacts:
+        """The same as a look and a proof ask for it; what is not proven is on the careful side.
+
+        Args:
+            meter: which.
+            firmware: as it just told it; ``None``: nobody asked it, and only that counts on which all of its
+                model agree.
 
         Raises:
             JournalError: the log cannot be read.

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
 from meterlink.audit.keys import GatewayKey
+from meterlink.drivers.control import SHOWN_BY
 from meterlink.errors import JournalError
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
@@ -22,17 +24,19 @@ from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.judging.gathering import Proven
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.look import SwitchFacts
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, agreed, combined, unproven
-from meterlink.orders.qualification.walk import SESSIONS
+from meterlink.orders.qualification.walk import SESSIONS, Walk
 from meterlink.roster.roster import Roster, RosterMeter
 
 WITHDRAWN: Final = "QUALIFICATION_WITHDRAWN"
 """The alarm that a model is qualified no more."""
 NOT_QUALIFIED: Final = "qualification"
 """What is unproven of a model that was never qualified, or is no more."""
+ASSUMED: Final = MappingProxyType({"command_bit": "state_grid"})
+"""By what a meter is read at which a walk goes on, until the walk finds it: its person sees the contact."""
 _RECORDED: Final = frozenset({OrderKind.TRIP, OrderKind.DIRECT_CLOSE})
 
 _CROSSED: Final = "load_with_contact_open"
@@ -60,7 +64,7 @@ class Qualifications:
         self._trials: dict[str, Mapping[str, str]] = {}
 
     async def load(self) -> None:
-        """Read what stands from the log; once, before anything is asked.
+        """Read what stands from the log, and what walks have found so far; once, before anything is asked.
 
         Raises:
             JournalError: it cannot be read, or too many stand.
@@ -68,11 +72,13 @@ class Qualifications:
         """
         names = await self._acts.subjects(Topic.QUALIFICATION, only_open=True, limit=MODELS_MAX)
         for name in names:
-            if name.startswith(SESSIONS):
-                continue
-            kept = await self._acts.last_of(Topic.QUALIFICATION, name)
-            assert kept is not None, "it was listed"
             try:
+                if name.startswith(SESSIONS):
+                    walk = Walk.of(await self._acts.of_subject(Topic.QUALIFICATION, name))
+                    self.try_out(walk.meter, walk.facts)
+                    continue
+                kept = await self._acts.last_of(Topic.QUALIFICATION, name)
+                assert kept is not None, "it was listed"
                 self._standing[name] = Qualification.of(kept, self._key.public_hex)
             except (ValueError, KeyError, TypeError) as error:
                 _log.error("qualification_not_believed", model=name, reason=str(error))
@@ -94,9 +100,9 @@ class Qualifications:
             return Proven(unproven=())
         return min(found, key=lambda one: len(one.unproven), default=Proven(unproven=(NOT_QUALIFIED,)))
 
-    async def switch_facts(self, meter: RosterMeter) -> SwitchFacts:
-        """See ``Models``."""
-        known = self.known(meter)
+    async def switch_facts(self, meter: RosterMeter, firmware: str | None = None) -> SwitchFacts:
+        """See ``Models``; of a meter at which a walk goes on, what it has found so far counts too."""
+        known = self._known(meter, firmware)
         waits = known.get("permit_waits_for_key")
         return SwitchFacts(
             # Where a permit waits, the command has turned and the contact has not: so it turns by itself.
@@ -104,12 +110,15 @@ class Qualifications:
             waits_for_key=None if waits is None else waits == "yes",
             expiry_obeyed=known.get("expiry") == "obeyed",
             basic_current_a=_basic_current(meter),
+            keeps_records=known.get("records") == "kept",
+            known={key: known[key] for key in SHOWN_BY if key in known},
+            firmware=firmware,
         )
 
-    def known(self, meter: RosterMeter) -> Mapping[str, str]:
-        """What is known of a meter's model, as far as all its firmware versions agree; see ``try_out``."""
-        known, _ = combined(meter.profile, agreed(self._of(meter, None)))
-        return {**known, **self._trials.get(meter.id, {})}
+    def _known(self, meter: RosterMeter, firmware: str | None) -> Mapping[str, str]:
+        known, _ = combined(meter.profile, agreed(self._of(meter, firmware)))
+        trial = self._trials.get(meter.id)
+        return known if trial is None else {**ASSUMED, **known, **trial}
 
     def try_out(self, meter: str, facts: Mapping[str, str] | None) -> None:
         """Read a meter by what a qualification in hand has found so far; ``None``: no longer."""
@@ -167,8 +176,9 @@ class Qualifications:
             return str(act.body.get("inputs", {}).get("contradiction", "")) or "relay_fault"
         if act.verb == Signal.REFUSE:
             return next((_CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
+        facts = None if after.sent is None else after.sent.facts
         is_done = act.verb == Signal.PROVE and after.order.kind in _RECORDED
-        if is_done and self.known(meter).get("records") == "kept":
+        if is_done and facts is not None and facts.keeps_records:
             return "" if act.body.get("inputs", {}).get("record") == "for" else "record_missing"
         return ""
 

@@ -12,6 +12,7 @@ from meterlink.drivers.control import ClockLook, Identity, Opening, Purse, Stand
 from meterlink.model.order import Order, OrderKind, OrderState
 from meterlink.orders.evidence.records import Agreement, BalanceStatement
 from meterlink.orders.evidence.told import Told
+from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited
 from meterlink.orders.people import Actor
@@ -120,6 +121,7 @@ class Live:
         opening: how it is set to open its contact (8000 attribute 2; 04001401 to 04001403).
         provider: name that the security provider gives itself; ``password`` for none.
         firmware: maker and versions as the meter tells them; empty: it does not.
+        facts: by which its switch was read, and is read back: those of that firmware.
 
     """
 
@@ -130,6 +132,7 @@ class Live:
     opening: Opening = field(default_factory=Opening)
     provider: str = ""
     firmware: str = ""
+    facts: SwitchFacts = field(default_factory=SwitchFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
