@@ -47,8 +47,8 @@ def test_a_trip_is_read_back_by_the_firmware_that_took_it(
         nameplate._ITEMS, "software_version", lambda works, _p, _a: f"fw-{works.plate.address[-3:]}"
     )
     keys = {_OTHER: {"firmware": file_names}}
-    alike = {"guarantee_on": "cancels_trip"}
-    grid, vendor = replace(OPEN_TO_ALL, **alike), replace(_VENDOR, **alike)
+    grid = replace(OPEN_TO_ALL, guarantee_on="cancels_trip")
+    vendor = replace(_VENDOR, guarantee_on="cancels_trip")
     gateway = _gateway(tmp_path, (_ONE, grid), (_OTHER, vendor), keys=keys)
     meter = f"m{_OTHER}"
     before: list[str] = []
