@@ -60,6 +60,7 @@ RETRIED_EVERY_S: Final = 60.0
 """Between two tries to find room."""
 NO_ROOM: Final = "PAYMENT_NO_ROOM"
 _EVIDENCE: Final = "evidence:"
+_NOT_DONE: Final = "not_done:"
 
 _log = structlog.get_logger(__name__)
 
@@ -149,14 +150,17 @@ class Payments:
     async def resume(self, wait: Wait) -> None:
         """Open the reconnection of somebody who waits, unless it was opened or cannot be yet.
 
-        Once for what cleared the debt, and once more for each hold that was released since.
+        Once for what cleared the debt, and once more for each hold that was released since, and for each
+        closing of which two persons found since that it was not done. Frames of all of them count together
+        (CTRL-17): where no attempt is left, the order ends at once and sends somebody there.
 
         Raises:
             JournalError: it cannot be read whether it is there, or it was not opened.
             BusFull: there is no room for it now.
 
         """
-        name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released))))
+        undone = wait.undone and f"{_NOT_DONE}{wait.undone}"
+        name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released, undone))))
         if wait.may_close and not self._is_under_way(wait.meter) and not await self._is_there(name):
             now = self._clock.utc_now()
             close = await self._aftermath.reconnection(

@@ -27,6 +27,7 @@ from meterlink.orders.evidence.book import concerns
 from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
 from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
+from meterlink.orders.life.machine import Signal
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -58,6 +59,7 @@ class Wait:
         since: when that was kept, as it is written there.
         first_sent_at: when the first frame left that was to bring current; ``None``: none has.
         released: full id of the newest release of a safety hold since; empty: none was.
+        undone: id of the closing that two persons found not done last since; empty: they found none.
         order: the newest order that is to bring current; without one the trip.
         may_close: whether a closing may be opened now: the trip has ended, nothing after it may have closed
             the contact, and where the meter keeps the wallet, the money has come there.
@@ -70,6 +72,7 @@ class Wait:
     since: datetime
     first_sent_at: datetime | None
     released: str
+    undone: str
     order: str
     may_close: bool
 
@@ -109,6 +112,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
         since=cause.act.at,
         first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
         released=released[-1] if released else "",
+        undone=_undone(histories, cause.number),
         order=newest[-1] if newest else trip.life.order.id,
         may_close=is_cut and has_money,
     )
@@ -183,6 +187,18 @@ def is_proved_closed(one: History) -> bool:
     if one.life.state is OrderState.REFUSED:
         return stopped_by(one.acts[-1].act) == NOT_NEEDED
     return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
+
+
+def _undone(histories: Sequence[History], since: int) -> str:
+    """The closing of which two persons agreed last, behind a place in the log, that it was not done."""
+    agreed = [
+        (kept.number, one.life.order.id)
+        for one in histories
+        if one.life.order.kind in CLOSES and one.life.finding_of_two == "not_done"
+        for kept in one.acts
+        if kept.act.verb == Signal.CONFIRM and kept.number > since
+    ]
+    return max(agreed)[1] if agreed else ""
 
 
 def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:

@@ -16,16 +16,19 @@ from typing import Final
 import structlog
 
 from meterlink.audit.keys import GatewayKey
-from meterlink.drivers.control import SHOWN_BY
+from meterlink.drivers.control import SHOWN_BY, Standing
 from meterlink.errors import JournalError
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
 from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.life import witnesses
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.witnesses import Word
+from meterlink.orders.life.written import seen_in
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, agreed, combined, unproven
 from meterlink.orders.qualification.walk import SESSIONS, Walk
@@ -178,9 +181,8 @@ class Qualifications:
             return next((_CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
         facts = None if after.sent is None else after.sent.facts
         is_done = act.verb == Signal.PROVE and after.order.kind in _RECORDED
-        if is_done and facts is not None and facts.keeps_records:
-            return "" if act.body.get("inputs", {}).get("record") == "for" else "record_missing"
-        return ""
+        is_kept = is_done and facts is not None and facts.keeps_records
+        return "record_missing" if is_kept and _is_unrecorded(after, act) else ""
 
     async def _withdrawal(
         self, one: Qualification, meter: RosterMeter, why: str, evidence: str, at: datetime
@@ -232,6 +234,20 @@ def _is_same_model(one: Qualification, meter: RosterMeter) -> bool:
 
 def _is_crossed(verdict: Mapping[str, object]) -> bool:
     return verdict.get("rule") == "CTRL-20" and not verdict.get("passed")
+
+
+def _is_unrecorded(done: Life, act: Act) -> bool:
+    """Whether the contact went where it was ordered, and no record tells of it.
+
+    What stood there before was not moved, so nothing is missing: a trip over a permit whose key nobody has
+    pressed finds the contact open.
+    """
+    if act.body.get("inputs", {}).get("record") == Word.FOR or done.sent is None:
+        return False
+    before, after = done.sent.before, seen_in(act.body["look"]["seen"])
+    if not isinstance(before, Standing) or not isinstance(after, Standing):
+        return False
+    return witnesses.has_moved(done.order.kind, before, after)
 
 
 def _basic_current(meter: RosterMeter) -> Decimal:
