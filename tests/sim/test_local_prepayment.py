@@ -651,3 +651,23 @@ def test_a_top_up_waits_for_its_line(tmp_path: Path) -> None:
 
     shop.run(36 * 3600, script)
     assert ["trip", "top_up", "permit_close"] == gateway.obeyed()
+
+
+def test_money_that_came_into_the_meter_has_attempts_of_its_own(tmp_path: Path) -> None:
+    """Who paid too little first would wait for somebody to come, with his money in the meter (CTRL-17)."""
+    shop = Shop(tmp_path)
+    gateway = shop.gateway
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        gateway.strikes.then(lambda: gateway.strikes.add("loss", times=3))  # the top-up is not the one
+        await gateway.paid(M)
+        await asyncio.sleep(3600)
+        assert 5 == len(gateway.strikes.controls), "the trip, the money, and three frames"
+        (top_up,) = (await gateway.paid(M, "p2"))["orders"]
+        assert "done" == (await gateway.until(top_up))["state"]
+        (close,) = (await gateway.ask("clara", "order.list", meter=M))["orders"]
+        await gateway.until(close["id"], "waiting_for_key")
+
+    shop.run(2 * 3600, script)
+    assert ["trip", "top_up", "top_up", "permit_close"] == gateway.obeyed()

@@ -46,12 +46,12 @@ from meterlink.orders.cases.steps import (
 from meterlink.orders.evidence.records import BalanceStatement, Evidence, Policy, Protection
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.judge import Stopped, written
-from meterlink.orders.paid.waiting import is_cut_off
 from meterlink.orders.people import DAEMON, THE_DAEMON, Actor, Deed, People
 from meterlink.orders.rules import Facts, Stage, Steps, Verdict, hands, outcome
 from meterlink.orders.rules.facts import holds
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.service import OrderService
+from meterlink.orders.waiting.wait import is_cut_off
 from meterlink.roster.roster import RosterMeter
 
 STEPS_MAX: Final = 16

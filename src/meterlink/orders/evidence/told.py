@@ -61,6 +61,11 @@ def record_of(act: Act) -> Evidence:
     return parse({key: value for key, value in act.body.items() if key not in _BESIDE})
 
 
+def is_for_wallet(act: Act) -> bool:
+    """Whether an act keeps a payment for the wallet of a meter, which that had when it was told."""
+    return act.body.get(_WORLD) == "local"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """A record and what became of it.

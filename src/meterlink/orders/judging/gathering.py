@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -13,27 +13,28 @@ from meterlink.config.meters import ProtectedKind
 from meterlink.errors import JournalError, NotAllowed
 from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.orders.book import histories_of
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import alike
-from meterlink.orders.evidence.records import Payment, full_id_of
+from meterlink.orders.evidence.records import Payment
 from meterlink.orders.judging.least_time import LeastTime
+from meterlink.orders.judging.others import Others, credited, sent_at
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.life.proof import arrives_until
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import Calendar
 from meterlink.orders.limits.caps import Limited, Verb
 from meterlink.orders.limits.trips import CUTS, is_counted
 from meterlink.orders.people import DAEMON, DEEDS, ROLES, Actor, Deed, People, Role
 from meterlink.orders.qualification.walk import Walk, walk_of
-from meterlink.orders.rules.facts import Facts, FieldGrant, Live, OtherOrder, Probing, Steps
+from meterlink.orders.rules.facts import Facts, FieldGrant, Live, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.waiting.wait import closings_of_wait
 from meterlink.roster.roster import Roster, RosterMeter
 
 ORDER_ACTS_MAX: Final = 50_000
@@ -161,10 +162,19 @@ class Gatherer:
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
         cut_at = await self._cut_at(order, meter)
+        of_wait = await closings_of_wait(self.acts, meter) if _goes_by_itself(order) else frozenset()
         grant = await self._grant(order.id)
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
         now = self.clock.utc_now()
+        others = Others(
+            here=steps_of,
+            before=steps_before,
+            like=alike(told, order.payment),
+            of_wait=of_wait,
+            timeline=self.timeline,
+            now=now,
+        )
         return Facts(
             order=order,
             meter=replace(meter, protected=self.protected(meter)),
@@ -175,8 +185,8 @@ class Gatherer:
             steps=self._steps(life, steps_of.get(order.id, []), grant, now),
             told=told,
             limited=self._limited(stage, order, life, actor, meter, now),
-            others=tuple(self._others(order, steps_of, steps_before, alike(told, order.payment), now)),
-            credited=_credited(order, steps_of),
+            others=tuple(others.of(order)),
+            credited=credited(order, steps_of),
             last_read_at=last_read_at,
             unproven=proven.unproven,
             model=proven.facts,
@@ -288,7 +298,7 @@ class Gatherer:
             field_grant=grant,
             field_person=field_person,
             is_field_still=bool(field_person) and self._is_of_the_field(field_person),
-            sent_at=self._sent_at(acts, now),
+            sent_at=sent_at(acts, self.timeline, now),
         )
 
     def _is_of_the_field(self, name: str) -> bool:
@@ -298,59 +308,10 @@ class Gatherer:
         except NotAllowed:
             return False
 
-    def _others(
-        self,
-        order: Order,
-        steps_of: Mapping[str, Sequence[Act]],
-        steps_before: Mapping[str, Sequence[Act]],
-        like: Collection[str],
-        now: datetime,
-    ) -> Iterator[OtherOrder]:
-        """Other orders that still hold the meter, and those of the same payment or of one that is like it.
 
-        What cleared a debt without a payment is a cause too, of the closings that follow it by themselves.
-
-        The meters before it are held no more, and a payment that was brought to one of them was brought.
-        """
-        payments, cause = {order.payment, *like} - {""}, _reference_of(order)
-        for order_id, acts in (*steps_of.items(), *steps_before.items()):
-            if order_id == order.id:
-                continue
-            try:
-                life = Life.of(acts)
-            except ValueError as error:
-                raise JournalError(f"order {order_id}: {error}") from None
-            is_here = order_id in steps_of
-            is_of_cause = bool(cause) and _reference_of(life.order) == cause
-            if (is_here and life.locks_meter) or full_id_of(life.order.payment) in payments or is_of_cause:
-                other = self._other(life, acts, now)
-                yield other if is_here else replace(other, is_open=False)
-
-    def _other(self, life: Life, acts: Sequence[Act], now: datetime) -> OtherOrder:
-        until = arrives_until(life.sent, self.timeline) if life.sent else None
-        return OtherOrder(
-            id=life.order.id,
-            kind=life.order.kind,
-            state=life.state,
-            payment=full_id_of(life.order.payment),
-            reference=_reference_of(life.order),
-            is_open=life.locks_meter,
-            sent_at=self._sent_at(acts, now),
-            arrives_until=self.timeline.shown(until, now) if until else None,
-            finding=life.finding_of_two,
-            purchase_count=life.sent.purchase_count if life.sent else None,
-            sent_to=life.sent.meter_number if life.sent else "",
-        )
-
-    def _sent_at(self, acts: Sequence[Act], now: datetime) -> tuple[datetime, ...]:
-        """When frames left, as the clock goes now: rules ask how long ago that was."""
-        sent = (self.timeline.lived(act.at) for act in acts if act.verb == Signal.INTEND)
-        return tuple(self.timeline.shown(at, now) for at in sent)
-
-
-def _reference_of(order: Order) -> str:
-    """The record without a payment because of which a closing goes by itself; empty: there is none."""
-    return order.reference if order.origin is Origin.PAYMENT and order.kind in CLOSES else ""
+def _goes_by_itself(order: Order) -> bool:
+    """Whether it is to bring current to somebody who waits, and no person ordered it."""
+    return order.origin is Origin.PAYMENT and order.kind in CLOSES
 
 
 def _operated_by_grant(acts: Sequence[Act]) -> str:
@@ -358,19 +319,6 @@ def _operated_by_grant(acts: Sequence[Act]) -> str:
     operated = [act for act in acts if act.verb == Signal.OPERATE and act.actor != DAEMON]
     roles = set(operated[-1].body.get(ROLES, ())) if operated else set()
     return operated[-1].actor if Role.FIELD in roles and not roles & DEEDS[Deed.OPERATE] else ""
-
-
-def _credited(order: Order, steps_of: Mapping[str, Sequence[Act]]) -> frozenset[tuple[str, int]]:
-    """Meter number and purchase count of the top-ups of other payments that were proved; of money only."""
-    if order.kind is not OrderKind.TOP_UP:
-        return frozenset()
-    lives = [Life.of(acts) for acts in steps_of.values()]
-    return frozenset(
-        (life.sent.meter_number, life.sent.purchase_count)
-        for life in lives
-        if life.state is OrderState.DONE and full_id_of(life.order.payment) != order.payment
-        if life.sent is not None and life.sent.purchase_count is not None
-    )
 
 
 def _no_such_meter(name: str) -> Verdict:

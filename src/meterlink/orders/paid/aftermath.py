@@ -24,6 +24,7 @@ from meterlink.orders.life.history import last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.sent_there import sent_there
+from meterlink.orders.paid.standing import waits_for_key
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
 
@@ -168,13 +169,22 @@ class Aftermath:
         found = []
         for fresh in work_of(life, act):
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
-            if last is not None and last.act.is_open:
+            if (last is not None and last.act.is_open) or self._needs_but_a_key(life, fresh):
                 continue
             if (sent := await self._standing(life, fresh)) is not None:
                 found.append(replace(fresh, subject=sent.subject, step=sent.step + 1))
             else:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
         return found
+
+    def _needs_but_a_key(self, life: Life, fresh: Act) -> bool:
+        """Whether somebody would be sent to close a contact that only waits for its key.
+
+        The permit that waits sends somebody itself if nobody has come after a day.
+        """
+        is_field_order = fresh.body["kind"] == WorkKind.FIELD_ORDER
+        others = self._book.open_of(life.order.meter)
+        return is_field_order and not life.transmissions and any(waits_for_key(one) for one in others)
 
     async def _standing(self, life: Life, fresh: Act) -> Act | None:
         """The item that is told anew in place of a second field order; ``None``: there is none."""

@@ -31,9 +31,9 @@ from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.sent_there import sent_there
-from meterlink.orders.paid.waiting import BRINGS_CURRENT, Wait, who_waits
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
+from meterlink.orders.waiting.wait import BRINGS_CURRENT, Wait, who_waits
 from meterlink.roster.roster import Roster, RosterMeter
 
 EVERY_S: Final = 60.0

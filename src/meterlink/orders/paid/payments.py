@@ -19,7 +19,6 @@ Source: CTRL-16, CTRL-21; TOP-01; business-rules, "two payment worlds".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -28,19 +27,20 @@ import structlog
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, NotAllowed, StepTaken, Unknown
 from meterlink.model.act import KeptAct, Topic
-from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.orders.attention.alarms import Alarm, Alarms, Seen
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.one_payment import first_told
 from meterlink.orders.evidence.records import Payment
 from meterlink.orders.evidence.told import Kept, record_of
-from meterlink.orders.life.history import History, cut_of
+from meterlink.orders.life.history import cut_of
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.aftermath import Aftermath, order_id_of
-from meterlink.orders.paid.waiting import Wait
+from meterlink.orders.paid.standing import alarm_of, is_sent_before, stands_for
 from meterlink.orders.people import DAEMON
+from meterlink.orders.waiting.wait import Wait
 from meterlink.roster.roster import Roster, RosterMeter
 
 CAUGHT_UP: Final = timedelta(days=30)
@@ -150,9 +150,9 @@ class Payments:
     async def resume(self, wait: Wait) -> None:
         """Open the reconnection of somebody who waits, unless it was opened or cannot be yet.
 
-        Once for what cleared the debt, and once more for each hold that was released since, and for each
-        closing of which two persons found since that it was not done. Frames of all of them count together
-        (CTRL-17): where no attempt is left, the order ends at once and sends somebody there.
+        Once for a wait, whichever record cleared the debt, and once more behind each hold that was released
+        since, and behind each closing of which two persons found since that it was not done. Frames of all of
+        them count together (CTRL-17): where no attempt is left, the order ends at once and sends somebody.
 
         Raises:
             JournalError: it cannot be read whether it is there, or it was not opened.
@@ -161,7 +161,8 @@ class Payments:
         """
         undone = wait.undone and f"{_NOT_DONE}{wait.undone}"
         name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released, undone))))
-        if wait.may_close and not self._is_under_way(wait.meter) and not await self._is_there(name):
+        is_wanted = wait.may_close and not wait.is_opened and not self._is_under_way(wait.meter)
+        if is_wanted and not await self._is_there(name):
             now = self._clock.utc_now()
             close = await self._aftermath.reconnection(
                 wait.meter, wait.cause, now, name, is_paid=wait.is_paid
@@ -187,9 +188,10 @@ class Payments:
             touched.append(await self._topped_up(meter, first))
         elif payment.settles:
             histories = await self._book.histories(meter.id, meter.predecessors)
-            if _is_sent_before(cut_of(histories), number):
-                touched.append(await self._reconnected(meter, payment))
-            if _is_sent_before(_alarm_of(histories), number):
+            if is_sent_before(cut_of(histories), number):
+                standing = stands_for(histories, meter.id, number)
+                touched.append(await self._reconnected(meter, payment, standing))
+            if is_sent_before(alarm_of(histories), number):
                 touched.append(await self._quieted(meter, payment))
 
     async def _was_for_an_account(self, payment: Payment) -> bool:
@@ -259,9 +261,12 @@ class Payments:
         _log.error("payment_not_told", order=order_id, payment=payment.full_id)
         return life
 
-    async def _reconnected(self, meter: RosterMeter, payment: Payment) -> str:
+    async def _reconnected(self, meter: RosterMeter, payment: Payment, standing: str) -> str:
+        """The closing that brings current back; one that is under way already is for this payment as well."""
         name = order_id_of("close", meter.id, payment.full_id)
         if not await self._is_there(name):
+            if standing:
+                return standing
             now = self._clock.utc_now()
             await self._begun(await self._aftermath.reconnection(meter.id, payment.full_id, now, name))
         return name
@@ -323,17 +328,3 @@ def _payment_of(kept: KeptAct) -> Payment | None:
         _log.error("payment_unreadable", record=kept.act.subject, reason=str(error))
         return None
     return record if isinstance(record, Payment) else None
-
-
-def _alarm_of(histories: Sequence[History]) -> History | None:
-    """The newest thing that we did to the alarm of a meter, if it was to switch it on; else ``None``."""
-    kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
-    switched = [
-        one for one in histories if one.life.order.kind in kinds and one.life.state is OrderState.DONE
-    ]
-    return switched[-1] if switched and switched[-1].life.order.kind is OrderKind.ALARM_ON else None
-
-
-def _is_sent_before(one: History | None, number: int) -> bool:
-    """Whether there is such an order, and its first frame left before that place in the log."""
-    return one is not None and one.sent[0].number < number

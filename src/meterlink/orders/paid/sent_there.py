@@ -1,7 +1,8 @@
-"""Whether somebody is sent to a house already, because of the record for which another order goes there.
+"""Whether somebody is sent to a house already, to bring the current back for which another order goes there.
 
-A reconnection that a hold has stopped begins again as a new order of the same cause. Its field order is that
-of the first one: two items would send two people to one house, one of them with a reason that is gone.
+Several records may clear one debt, and a reconnection that a hold has stopped begins again as a new order.
+All of them have one field order, until the contact is seen closed: two items would send two people to one
+house, one of them with a reason that is gone.
 
 Source: CTRL-17.
 """
@@ -10,13 +11,13 @@ from __future__ import annotations
 
 from meterlink.errors import Unknown
 from meterlink.model.act import Act, Topic
-from meterlink.model.order import Order, Origin
+from meterlink.model.order import CLOSES, Order, Origin
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 
 
 async def sent_there(book: Book, order: Order) -> Act | None:
-    """The newest act of the open field order of the same meter and cause; ``None``: nobody is sent there.
+    """The newest act of the open field order of the same household; ``None``: nobody is sent there.
 
     Args:
         book: the orders, and the log of the items.
@@ -26,7 +27,7 @@ async def sent_there(book: Book, order: Order) -> Act | None:
         JournalError: the log cannot be read.
 
     """
-    if order.origin is not Origin.PAYMENT:
+    if not _is_of_wait(order):
         return None
     newest: dict[str, Act] = {}
     orders: dict[str, str] = {}
@@ -35,16 +36,24 @@ async def sent_there(book: Book, order: Order) -> Act | None:
         if kept.act.verb == "open" and kept.act.body["kind"] == WorkKind.FIELD_ORDER:
             orders[kept.act.subject] = kept.act.body["order"]
     for subject, name in reversed(orders.items()):
-        if newest[subject].is_open and await _is_of_cause(book, name, order):
+        if newest[subject].is_open and await _is_sent_for_wait(book, name):
             return newest[subject]
     return None
 
 
-async def _is_of_cause(book: Book, name: str, order: Order) -> bool:
-    """Whether an order goes by itself for the same record as another one."""
+async def _is_sent_for_wait(book: Book, name: str) -> bool:
+    """Whether an order left its field order because somebody waits for current."""
     try:
-        other = (await book.read(name)).order
+        return _is_of_wait((await book.read(name)).order)
     except Unknown:  # people may have written anything there
         return False
-    cause = order.payment or order.reference
-    return other.origin is Origin.PAYMENT and (other.payment or other.reference) == cause
+
+
+def _is_of_wait(order: Order) -> bool:
+    """Whether a field order about it sends somebody to those who wait: for a trip there is none but theirs.
+
+    A closing that a person ordered stands for itself, and so does what a probe left.
+    """
+    if order.origin is Origin.PROBE:
+        return False
+    return order.origin is Origin.PAYMENT or order.kind not in CLOSES

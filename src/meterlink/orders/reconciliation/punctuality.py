@@ -28,8 +28,8 @@ from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.waiting import BRINGS_CURRENT, is_proved_closed, waits_of
 from meterlink.orders.people import DAEMON
+from meterlink.orders.waiting.wait import BRINGS_CURRENT, is_proved_closed, waits_of
 from meterlink.roster.roster import Roster, RosterMeter
 
 IN_TIME: Final = timedelta(minutes=30)

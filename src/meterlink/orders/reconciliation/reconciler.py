@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any, Final
@@ -23,7 +23,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.evidence.admission import AHEAD_MAX, TIMES_FROM
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import BalanceStatement, Payment
-from meterlink.orders.evidence.told import Kept
+from meterlink.orders.evidence.told import Kept, is_for_wallet
 from meterlink.orders.life.life import Life
 from meterlink.orders.people import THE_DAEMON, Actor, Deed
 from meterlink.orders.reconciliation.compare import (
@@ -143,15 +143,16 @@ class Reconciler:
             day = due.astimezone(self._zone).date() - _DAY
             tonight = self._night_of(now)
             due = tonight if tonight > now else tonight + _DAY
-            if any(meter.world == "local" for meter in self._roster):
-                await self._compare_of_night(day)
+            await self._compare_of_night(day)
 
     async def _compare_of_night(self, day: date) -> None:
-        """Compare a day if the log reaches back to it, and tell how it went."""
+        """Compare a day if the log reaches back to it, and tell how it went; nothing of one without money."""
         try:
             if not await self._had_begun(day):
                 return
             found = await self.compare(day)
+            if not (found.channels or found.meters):
+                return
             await self._nights.tell(day, found.channels, found.meters)
         except MeterlinkError as error:
             _log.error("not_reconciled", day=day.isoformat(), reason=str(error))
@@ -164,6 +165,8 @@ class Reconciler:
 
     async def compare(self, day: date, actor: Actor = THE_DAEMON) -> Reconciliation:
         """Compare payments of a day, what became of them, and all meters with a wallet as they are now.
+
+        The payments are those for the wallets that there were on that day.
 
         Args:
             day: of the payments, in the plant.
@@ -182,7 +185,7 @@ class Reconciler:
         meters = [meter for meter in self._roster if meter.world == "local"]
         ids = {name for meter in meters for name in (meter.id, *meter.predecessors)}
         payments, is_whole = await self._payments(day, ids)
-        lives: list[Life] = []
+        lives = await self._lives_of({one.meter for one in payments} - ids)
         found: list[MeterMoney] = []
         for meter in meters:
             found.append(await self._money(meter))
@@ -200,17 +203,28 @@ class Reconciler:
     async def _payments(self, day: date, meters: set[str]) -> tuple[list[Payment], bool]:
         """What was paid on a day: all that was kept since, and what a sender's clock told before it began.
 
-        Money that went into an account at the head-end is on its way to no meter.
+        Money that went into an account at the head-end is on its way to no meter. What was paid for a wallet
+        stays to be cleared, also where its meter has left the roster since, or keeps no wallet any more.
+
+        Args:
+            day: in the plant.
+            meters: that keep a wallet now, and those before them.
+
         """
         since = max(datetime.combine(day, time(), self._zone), TIMES_FROM) - AHEAD_MAX
         acts = await self._book.acts.of_verb(Topic.EVIDENCE, "record", since=since)
         found = []
         for kept in acts:
-            if kept.act.meter in meters and kept.act.body.get("kind") == "payment":
+            is_of_wallet = kept.act.meter in meters or is_for_wallet(kept.act)
+            if is_of_wallet and kept.act.body.get("kind") == "payment":
                 one = Kept.of([kept])
                 if isinstance(one.record, Payment) and not one.is_for_account:
                     found.append(one.record)
         return found, len(acts) < READ_MAX and await self._had_begun(day)
+
+    async def _lives_of(self, meters: Iterable[str]) -> list[Life]:
+        """The orders of meters that keep no wallet here any more."""
+        return [life for name in sorted(meters) for life in await self._book.of_meter(name)]
 
     async def _had_begun(self, day: date) -> bool:
         """Whether the log reaches back to a day: of one before it nobody here can say what was paid."""

@@ -16,7 +16,7 @@ from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops
 RECORDED_CONSENT_MAX: Final = timedelta(minutes=30)
 """How long "yes, now" by a recorded channel holds. Source: CTRL-15 ("confirms now")."""
 ATTEMPTS_MAX: Final = 3
-"""Frames that are sent by themselves for one cause. Source: CTRL-17."""
+"""Frames that are sent by themselves for one household in the dark. Source: CTRL-17."""
 ATTEMPTS_SPAN_MAX: Final = timedelta(minutes=30)
 """From the first of them to the last. Source: CTRL-17."""
 FIRST_COMMAND_MAX: Final = timedelta(minutes=5)
@@ -183,8 +183,8 @@ def money_closes_nothing_held(facts: Facts) -> Finding | None:
 def attempts_left(facts: Facts) -> Finding | None:
     """CTRL-17: after three frames, or half an hour, somebody goes there; whoever ordered the closing.
 
-    Of what cleared a debt, a payment, a dispute or a balance, the frames of all closings count together; a
-    person's order stands for itself.
+    The frames of all closings count together that go by themselves for one wait, whichever payment, dispute
+    or balance each is for: it is one household. A person's order stands for itself.
     """
     origin = facts.order.origin
     if origin is Origin.PROBE:
@@ -232,12 +232,12 @@ def mode(facts: Facts) -> OrderKind:
 
 
 def _sent_for(facts: Facts) -> list[datetime]:
-    """Frames of other closings for the same cause."""
+    """Frames of other closings for the same cause, or the same household in the dark."""
     cause = _cause_of(facts)
     return [
         at
         for one in facts.others
-        if one.kind in CLOSES and cause and cause in (one.payment, one.reference)
+        if one.kind in CLOSES and (one.is_of_wait or (cause and cause in (one.payment, one.reference)))
         for at in one.sent_at
     ]
 

@@ -87,6 +87,7 @@ class OtherOrder:
         state: where it stands.
         payment: the payment record that it comes from.
         reference: of one that nobody ordered by hand, the other record that it comes from.
+        is_of_wait: whether it is to bring current by itself to the household that this one is for.
         is_open: whether it has not ended, or its unknown end holds the meter.
         sent_at: when its octets left, each time.
         arrives_until: until when its newest frame may still come to the meter; ``None``: nobody can say.
@@ -101,6 +102,7 @@ class OtherOrder:
     state: OrderState
     payment: str = ""
     reference: str = ""
+    is_of_wait: bool = False
     is_open: bool = False
     sent_at: tuple[datetime, ...] = ()
     arrives_until: datetime | None = None
@@ -149,7 +151,7 @@ class Facts:
         steps: what became of the order so far.
         told: the evidence that concerns the meter, and the policy that the order names.
         limited: what the caps, the brake and the kill switch say of it.
-        others: other orders of this meter: the open ones, and those of the same payment or other cause.
+        others: other orders of this meter: the open ones, and those of the same payment, cause or wait.
         credited: meter number and purchase count of each top-up here that was proved, of other payments.
         last_read_at: the newest successful reading of the meter; ``None``: there is none.
         unproven: facts that this kind of order depends on and that nobody has proven of the meter's model

@@ -13,21 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import zip_longest
 from typing import Final
 
-import structlog
-
-from meterlink.errors import EvidenceRefused
-from meterlink.model.act import KeptAct, Topic
-from meterlink.model.order import CLOSES, OrderKind, OrderState
-from meterlink.orders.book import Book
-from meterlink.orders.evidence.book import concerns
-from meterlink.orders.evidence.records import BalanceStatement, Dispute, Evidence, Payment, SafetyHold
-from meterlink.orders.evidence.told import Kept, record_of
+from meterlink.journal.acts import ActLog
+from meterlink.model.act import KeptAct
+from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
+from meterlink.orders.book import Book, histories_of
+from meterlink.orders.evidence.records import Payment
 from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.waiting.clearing import clearing, is_of_wallet, releases, told_there
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -41,11 +38,6 @@ _MAYBE_OPEN: Final = frozenset(
 """Where a trip that was sent may have opened the contact, and has not ended."""
 BRINGS_CURRENT: Final = CLOSES | {OrderKind.TOP_UP}
 """What somebody in the dark waits for: where the meter keeps the wallet, the money goes first."""
-
-_Told = tuple[KeptAct, Evidence]
-"""A record, and the act that keeps it."""
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +53,8 @@ class Wait:
         released: full id of the newest release of a safety hold since; empty: none was.
         undone: id of the closing that two persons found not done last since; empty: they found none.
         order: the newest order that is to bring current; without one the trip.
+        is_opened: whether a closing of this meter began by itself since, behind the newest release and what
+            was found not done last, or whosever permit waited for its key.
         may_close: whether a closing may be opened now: the trip has ended, nothing after it may have closed
             the contact, and where the meter keeps the wallet, the money has come there.
 
@@ -74,6 +68,7 @@ class Wait:
     released: str
     undone: str
     order: str
+    is_opened: bool
     may_close: bool
 
     @property
@@ -93,29 +88,55 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     trip = _that_cut(histories)
     if trip is None:
         return None
-    told = await _told_there(book, meter)
-    found = _cause(told, meter, trip.sent[0].number)
+    told = await told_there(book.acts, meter)
+    found = clearing(told, meter, trip.sent[0].number)
     if found is None:
         return None
     cause, record = found
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
-    has_money = not _is_of_wallet(cause, meter) or _has_money(later, cause.number, is_paid=is_paid)
+    has_money = not is_of_wallet(cause, meter) or _has_money(later, cause.number, is_paid=is_paid)
     is_cut = not trip.life.is_open and is_cut_off(histories)
     sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
-    released = [kept.act.subject for kept, one in told if kept.number > cause.number and _releases(one)]
+    released = [kept for kept, one in told if kept.number > cause.number and releases(one)]
+    undone_at, undone = _undone(histories, cause.number)
+    behind = max((released or [cause])[-1].number, undone_at)
+    opened = [*_by_themselves(histories, behind=behind), *_permitted(histories, behind=behind)]
     return Wait(
         meter=meter.id,
         cause=cause.act.subject,
         is_paid=is_paid,
         since=cause.act.at,
         first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
-        released=released[-1] if released else "",
-        undone=_undone(histories, cause.number),
+        released=released[-1].act.subject if released else "",
+        undone=undone,
         order=newest[-1] if newest else trip.life.order.id,
+        is_opened=any(one.life.order.meter == meter.id for one in opened),
         may_close=is_cut and has_money,
     )
+
+
+async def closings_of_wait(acts: ActLog, meter: RosterMeter) -> frozenset[str]:
+    """The ids of the closings that began by themselves since somebody waits at a meter; none: nobody does.
+
+    Several records may clear one debt, each with a closing of its own: it is one household in the dark. Where
+    the meter keeps the wallet, money that came there begins anew: it alone knows when that is enough.
+
+    Raises:
+        JournalError: the log cannot be read, or an order in it makes no sense.
+
+    """
+    histories = await histories_of(acts, meter.id, meter.predecessors)
+    trip = _that_cut(histories)
+    if trip is None:
+        return frozenset()
+    found = clearing(await told_there(acts, meter), meter, trip.sent[0].number)
+    if found is None:
+        return frozenset()
+    credited = (one.acts[-1].number for one in histories if _is_credited(one))
+    behind = max((found[0].number, *credited))
+    return frozenset(one.life.order.id for one in _by_themselves(histories, behind=behind))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +167,13 @@ async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
     closed = sorted(
         (one.acts[-1] for one in histories if is_proved_closed(one)), key=lambda kept: kept.number
     )
-    told = await _told_there(book, meter)
+    told = await told_there(book.acts, meter)
     found = []
     for cut, following in zip_longest(cuts, cuts[1:]):
         ends = [kept for kept in closed if kept.number > cut.sent[-1].number][:1]
         until = [kept.number for kept in (*ends, *(following.sent[:1] if following else ()))]
         before = [one for one in told if not until or one[0].number < min(until)]
-        if (cause := _cause(before, meter, cut.sent[0].number)) is not None:
+        if (cause := clearing(before, meter, cut.sent[0].number)) is not None:
             found.append(Episode(cause=cause[0], closed=ends[0] if ends else None))
     return found
 
@@ -165,6 +186,23 @@ def is_cut_off(histories: Sequence[History]) -> bool:
 
     """
     return last_cut([one.life for one in histories]) is not None and _that_cut(histories) is not None
+
+
+def _by_themselves(histories: Sequence[History], *, behind: int) -> list[History]:
+    """Closings that no person ordered, created behind a number of the log."""
+    return [
+        one
+        for one in histories
+        if one.life.order.kind in CLOSES
+        and one.life.order.origin is Origin.PAYMENT
+        and one.ordered_at > behind
+    ]
+
+
+def _permitted(histories: Sequence[History], *, behind: int) -> list[History]:
+    """Permits that waited for their key behind a number of the log, whoever ordered them."""
+    waiting = [one for one in histories if one.life.state is OrderState.WAITING_FOR_KEY]
+    return [one for one in waiting if one.acts[-1].number > behind]
 
 
 def _that_cut(histories: Sequence[History]) -> History | None:
@@ -189,8 +227,8 @@ def is_proved_closed(one: History) -> bool:
     return one.life.state is OrderState.DONE or one.life.finding_of_two == "done"
 
 
-def _undone(histories: Sequence[History], since: int) -> str:
-    """The closing of which two persons agreed last, behind a place in the log, that it was not done."""
+def _undone(histories: Sequence[History], since: int) -> tuple[int, str]:
+    """Where two persons agreed last, behind a place in the log, that a closing was not done, and which."""
     agreed = [
         (kept.number, one.life.order.id)
         for one in histories
@@ -198,7 +236,7 @@ def _undone(histories: Sequence[History], since: int) -> str:
         for kept in one.acts
         if kept.act.verb == Signal.CONFIRM and kept.number > since
     ]
-    return max(agreed)[1] if agreed else ""
+    return max(agreed, default=(0, ""))
 
 
 def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
@@ -206,63 +244,9 @@ def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
     top_ups = [one for one in later if one.life.order.kind is OrderKind.TOP_UP]
     if not is_paid:
         return not any(one.life.is_open for one in top_ups)
-    return any(one.life.state is OrderState.DONE and one.acts[-1].number > since for one in top_ups)
+    return any(_is_credited(one) and one.acts[-1].number > since for one in top_ups)
 
 
-async def _told_there(book: Book, meter: RosterMeter) -> list[_Told]:
-    """What was told of a meter and of those before it, in the order of the log."""
-    told = [one for name in (*meter.predecessors, meter.id) for one in await _told_of(book, name)]
-    return sorted(told, key=lambda one: one[0].number)
-
-
-async def _told_of(book: Book, meter: str) -> list[_Told]:
-    """What was told of one meter, in the order of the log; what cannot be read is left out, and logged."""
-    found: list[_Told] = []
-    async for kept in book.acts.all_of_meter(meter, Topic.EVIDENCE):
-        if kept.act.verb != "record":
-            continue
-        try:
-            found.append((kept, record_of(kept.act)))
-        except EvidenceRefused as error:
-            _log.error("record_unreadable", record=kept.act.subject, reason=str(error))
-    return found
-
-
-def _cause(told: Sequence[_Told], meter: RosterMeter, cut_at: int) -> _Told | None:
-    """The first record behind a number of the log by which the customer of now owes nothing any more.
-
-    It counts as long as nothing takes it back: a newer balance below 0, or what follows on a dispute. Of
-    balances that people bring by hand the newest is the one that came here last. Where the meter keeps the
-    wallet, it alone knows when the money is enough, and each payment counts.
-    """
-    newest_from, is_owing = datetime.min.replace(tzinfo=UTC), False
-    clear: dict[str, _Told] = {}
-    for one in told:
-        kept, record = one
-        if not concerns(record, meter):
-            continue
-        if isinstance(record, BalanceStatement):
-            counts_from = Kept.of([kept]).counts_from
-            if counts_from >= newest_from:
-                newest_from, is_owing = counts_from, record.balance_cents < 0
-            is_clear, key = not is_owing, "balance"
-        elif isinstance(record, Dispute):
-            is_clear, key = record.state == "upheld", f"dispute:{record.dispute}"
-        elif isinstance(record, Payment) and (record.settles or _is_of_wallet(kept, meter)):
-            is_clear, key = True, "payment"
-        else:
-            continue
-        if not is_clear:
-            clear.pop(key, None)
-        elif kept.number > cut_at:
-            clear.setdefault(key, one)
-    return min(clear.values(), key=lambda one: one[0].number, default=None)
-
-
-def _is_of_wallet(kept: KeptAct, meter: RosterMeter) -> bool:
-    """Whether the money of a payment goes into the meter, which alone knows when it is enough."""
-    return meter.world == "local" and not Kept.of([kept]).is_for_account
-
-
-def _releases(record: Evidence) -> bool:
-    return isinstance(record, SafetyHold) and record.state == "released"
+def _is_credited(one: History) -> bool:
+    """Whether money was proved to have come into a meter."""
+    return one.life.order.kind is OrderKind.TOP_UP and one.life.state is OrderState.DONE
