@@ -132,3 +132,30 @@ def test_f19_what_the_meters_have_overwritten_is_told_gone(tmp_path: Path) -> No
         assert len(lost) >= 15
         assert {"kept"} == {freezes[slot].state for slot in held}
         assert {("expired", "gone")} == {(freezes[slot].state, freezes[slot].reason) for slot in lost}
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["dlt645", "dlt698.45"])
+def test_after_a_long_absence_what_is_overwritten_next_is_read_first(tmp_path: Path, number: int) -> None:
+    """Behind the last week, the oldest night came last, when the meter had overwritten it (FRZ-03)."""
+    meter, protocol = in_turn(number, "000000000161", seed=1)
+    gateway = SimulatedGateway(
+        tmp_path,
+        [Station(meter=meter)],
+        plans=[{"class": "daily_freeze", "items": ["forward_active_energy"]}],
+        protocols=protocol,
+        start=MIDNIGHT,
+        meter_keys={"000000000161": {"reading_day": (MIDNIGHT + 20 * DAY + timedelta(hours=8)).day}},
+    )
+    gateway.run(seconds=3_600)
+    gateway.sim.clock.advance(40 * DAY.total_seconds())
+    gateway.run(seconds=2 * 3_600)
+    nights = [
+        (row.readings[0].slot - MIDNIGHT) // DAY
+        for row in gateway.rows()
+        if row.readings and row.record.data_class == "daily_freeze"
+    ]
+    last_week = [night for night in range(39, 33, -1)]
+    assert [0, 40, 20, *last_week] == nights[:9]
+    turns = [sorted(nights[at : at + 4]) for at in range(9, len(nights), 4)]
+    old = [night for night in range(1, 34) if night != 20]
+    assert old == [night for turn in turns for night in turn], "the oldest first"

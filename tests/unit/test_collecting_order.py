@@ -139,6 +139,21 @@ def test_backfill_goes_by_what_it_is_worth() -> None:
     assert [*expected, "freeze, old"] == _order(streams)[1]
 
 
+def test_old_freezes_of_a_meter_are_read_before_they_are_overwritten() -> None:
+    """The night that the meter overwrites next would be read last of sixty, and be lost (FRZ-03)."""
+    stream = _stream("a", DAILY_FREEZE, behind=(_DAY, 60 * _DAY))
+    stream.behind = tuple(_NOW - age * _DAY for age in (1, 30, 8, 2, 60, 9))
+    assert [_NOW - age * _DAY for age in (1, 2)] == stream.behind_first(_NOW)
+    stream.tries = 1
+    expected = [_NOW - age * _DAY for age in (1, 2, 60, 30, 9, 8)]
+    assert expected == stream.behind_first(_NOW), "the newest may be one that cannot be had"
+    stream.tries, stream.behind = 0, tuple(_NOW - age * _DAY for age in (9, 60, 30))
+    assert [_NOW - age * _DAY for age in (60, 30, 9)] == stream.behind_first(_NOW)
+    billed = _NOW - 21 * _DAY  # 1 November is a reading day
+    stream.behind = (_NOW - _DAY, _NOW - 60 * _DAY, billed)
+    assert [billed] == stream.behind_first(_NOW)
+
+
 def test_what_should_be_overwritten_by_now() -> None:
     """It would be told gone too early, or asked for for ever."""
     depth = timedelta(days=31)

@@ -250,9 +250,7 @@ class Collector:
         if stream.plan.data_class == CURVE:
             slots = (await self._open(stream, is_current=False))[:BACKFILL_POINTS]
         else:
-            billing = stream.billing_days()
-            newest = sorted(stream.behind, reverse=True)
-            slots = (billing or newest)[:BACKFILL_FREEZES]
+            slots = stream.behind_first(now)[:BACKFILL_FREEZES]
         return Job(stream, tuple(slots), Priority.BACKFILL) if slots else None
 
     async def _open(self, stream: Stream, *, is_current: bool) -> list[datetime]:

@@ -161,6 +161,19 @@ class Stream:
         day, calendar = self.meter.point.reading_day, self.plan.calendar
         return sorted((slot for slot in self.behind if calendar.day_of(slot).day == day), reverse=True)
 
+    def behind_first(self, now: datetime) -> list[datetime]:
+        """Open freezes of backfill, the most urgent first: those of the first kind of worth that it has.
+
+        After a vain turn all of them: one that cannot be had is no reason to wait for the others.
+        """
+        billing, fresh = self.billing_days(), now - FRESH
+        rest = [slot for slot in self.behind if slot not in billing]
+        newest = sorted((slot for slot in rest if slot >= fresh), reverse=True)
+        oldest = sorted(slot for slot in rest if slot < fresh)
+        if self.tries or self.vain_rest_s:
+            return [*billing, *newest, *oldest]
+        return billing or newest or oldest
+
     def overwritten_before(self, now: datetime) -> datetime:
         """Slots before this are no longer in the meter's memory, as far as anybody knows."""
         return now - timedelta(seconds=self.depth_s)
