@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from meterlink.daemon.audited import JOURNAL_FILE
 from metersim import Meter, Station
+from metersim.dlt698 import Meter698
 from metersim.line.fault_rules import FaultRule
 from metersim.works.moments import PLANT_TIME
 from tests.support.collection_truth import QUARTER, Book, Row
@@ -90,3 +94,43 @@ def test_after_an_answer_the_rests_begin_anew(tmp_path: Path) -> None:
     assert row.state == "kept"
     assert row.changed_at is not None
     assert timedelta(minutes=6) < row.changed_at - slot - QUARTER < timedelta(minutes=15)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data_class", "item"),
+    [
+        ("dlt645-2007", "daily_freeze", "05060201"),
+        ("dlt645-2007", "monthly_freeze", "0002FF01"),
+        ("dlt698.45", "daily_freeze", "00200200"),
+    ],
+)
+def test_a_meter_that_cannot_give_one_of_two_items_now_rests_too(
+    tmp_path: Path, protocol: str, data_class: str, item: str
+) -> None:
+    """It gave the other item each time, was asked again at once, and took the line from its neighbours."""
+    meter = (Meter698 if protocol == "dlt698.45" else Meter)(_ADDRESS, seed=1)
+    plan = {
+        "class": data_class,
+        "every_s": 3_600,
+        "items": ["forward_active_energy.*", "reverse_active_energy.*"],
+    }
+    gateway = SimulatedGateway(
+        tmp_path, [Station(meter=meter)], plans=[plan], protocols={_ADDRESS: protocol}, start=_NOON
+    )
+    rule = FaultRule(what="abnormal", item=item, word=1, between=(None, timedelta(hours=1)))
+    gateway.strikes.rules.add(rule, at=gateway.sim.clock.utc_now())
+    told: list[tuple[Row, int]] = []
+
+    async def look() -> None:
+        await asyncio.sleep(3_590)
+        told.extend((row, _asked(gateway)) for row in _rows(tmp_path, data_class).values())
+
+    gateway.run(seconds=5_400, meanwhile=look)
+    [(row, asked)] = told
+    assert ("due", "bad_data") == (row.state, row.reason)
+    bouts = 4  # at once, and after 5, 15 and 35 minutes
+    assert 2 * bouts == row.tries
+    assert 1 <= asked <= 2 * row.tries
+    assert "kept" in {row.state for row in _rows(tmp_path, data_class).values()}
+    first = min(one.readings[0].taken_at for one in gateway.rows() if one.readings)
+    assert first < _NOON + timedelta(minutes=1), "what it can give is kept at once"

@@ -91,7 +91,7 @@ class Harvest:
         key = stream.series.key
         open_slots = set(asked)
         for record in answer.records:
-            open_slots.discard(_slot_of(stream, record, asked))
+            open_slots.discard(slot_of(stream, record, asked))
         try:
             await self._keep(stream, asked, answer)
         except DiskFull:
@@ -149,7 +149,7 @@ class Harvest:
         new: list[tuple[Record, SlotKey | None]] = []
         settled: list[SlotKey] = []
         for record in answer.records:
-            slot = _slot_of(stream, record, asked)
+            slot = slot_of(stream, record, asked)
             fresh = [value for value in record.values if value.item not in known[record.slot]]
             is_whole = bool(record.values) and not record.unfit
             if fresh:
@@ -199,8 +199,15 @@ class Harvest:
         return await self._patience.until_done(work)
 
 
-def _slot_of(stream: Stream, record: StoredRecord, asked: Sequence[datetime]) -> datetime:
-    """The slot that a record settles: its own, or the one asked for that is the same night's."""
+def slot_of(stream: Stream, record: StoredRecord, asked: Sequence[datetime]) -> datetime:
+    """The slot that a record settles: its own, or the one asked for that is the same night's.
+
+    Args:
+        stream: whose.
+        record: that came.
+        asked: slots that were asked for; may be none.
+
+    """
     if record.slot in asked or stream.plan.data_class == CURVE:
         return record.slot
     near = [slot for slot in asked if abs(slot - record.slot) <= NEAR]

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from meterlink.acquisition.harvest import Harvest, SlotLedger
+from meterlink.acquisition.harvest import Harvest, SlotLedger, slot_of
 from meterlink.acquisition.heard import HeardLine
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
@@ -196,7 +196,7 @@ class Turn:
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             await self._wait_for_room()
             return 0.0
-        if any(record.slot in job.slots for record in answer.records) or answer.gone:
+        if _settles(job, answer):
             stream.tries, stream.vain_rest_s = 0, 0.0
         if stream.may_reopen and any(record.values for record in answer.records):
             await self._reopen(stream)
@@ -370,6 +370,16 @@ class Turn:
 def _longer(rest_s: float, plan: StoredPlan) -> float:
     """The rest after one of so many seconds; 0: there was none."""
     return min(max(2 * rest_s, FIRST_REST_S), float(plan.retry_s))
+
+
+def _settles(job: Job, answer: StoredAnswer) -> bool:
+    """Whether a slot that was asked for is done with.
+
+    One that lacks an item which another try may bring stays open and the most urgent: that it brought the
+    others is no reason to ask for it again without a pause.
+    """
+    whole = (record for record in answer.records if not record.unfit)
+    return bool(answer.gone) or any(slot_of(job.stream, one, job.slots) in job.slots for one in whole)
 
 
 def _without(answer: StoredAnswer, probe: Sequence[datetime]) -> StoredAnswer:
