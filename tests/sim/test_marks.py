@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.daemon.control_socket import owners
 from meterlink.journal.journal import Journal
@@ -20,7 +22,7 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.people import Actor, Role
-from metersim import Meter, Station
+from metersim import FaultRule, Meter, Station
 from metersim.dlt645.meter import Answer
 from metersim.dlt698 import Meter698
 from metersim.plant.effects import begin, end, lasts, strike
@@ -218,6 +220,18 @@ def test_f17_clocks_that_jump_and_drift(tmp_path: Path) -> None:
     plant.run(nights=2)
     off = {1: Marks.CLOCK_DEV}
     assert [{}, off, off, off, {}, {2: Marks.CLOCK_DEV}] == [plant.marks(n) for n in range(6)]
+
+
+@pytest.mark.parametrize("silent", ["meter_status_word_1", "meter_number"])
+def test_a_clock_that_is_off_is_marked_whatever_else_is_not_answered(tmp_path: Path, silent: str) -> None:
+    """VEE-13: a meter that never tells its state would be billed by freezes of a false hour."""
+    plant = _Nights(tmp_path, [_household(0)])
+    plant.gateway.strikes.rules.add(FaultRule(what="silence", item=silent), at=START)
+    plant.happens(0, 0.6, "clock_jump", by=timedelta(minutes=-20))
+    plant.run(nights=2)
+    [struck] = [one.struck for one in plant.gateway.strikes.rules.reports()]
+    assert struck > 0
+    assert {1: Marks.CLOCK_DEV, 2: Marks.CLOCK_DEV} == plant.marks(0)
 
 
 def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:

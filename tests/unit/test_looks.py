@@ -59,6 +59,7 @@ class _Looker:
         self.asked: list[str] = []
         self.fails: MeterlinkError | None = None
         self.fails_at = ""
+        self.fails_times = 99
         self.number = _ADDRESS
         self.settles: SettlementDay | None = SettlementDay(1, 0)
 
@@ -80,7 +81,8 @@ class _Looker:
 
     def _note(self, what: str) -> None:
         self.asked.append(what)
-        if self.fails is not None and what.startswith(self.fails_at):
+        if self.fails is not None and what.startswith(self.fails_at) and self.fails_times:
+            self.fails_times -= 1
             raise self.fails
 
 
@@ -124,11 +126,11 @@ class _Bench:
 async def test_once_a_day_and_the_number_once_a_week() -> None:
     """A look at each reading would halve what a line can read; without any no mix-up is seen."""
     bench, day = _Bench(), ["clock", "word"]
-    assert ["number", *day] == await bench.asked()
+    assert [*day, "number"] == await bench.asked()
     assert [] == await bench.asked(MONTHLY_FREEZE)
     for passed in range(1, 15):
         bench.clock.passed = timedelta(days=passed)
-        assert (["number", *day] if passed in {7, 14} else day) == await bench.asked()
+        assert ([*day, "number"] if passed in {7, 14} else day) == await bench.asked()
         assert [] == await bench.asked()
     at = _NOON + timedelta(days=14)
     look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=at, status_word=4)
@@ -155,7 +157,7 @@ async def test_the_settlement_day_is_looked_at_each_week_behind_a_freeze() -> No
         assert is_told == bool(bench.settles_else)
     bench.looks.forget()
     bench.looker.fails, bench.looker.fails_at = ReplyTimeout("nothing"), "settlement"
-    assert ["clock", "word", "settlement"] == await bench.asked(meter="m2")
+    assert ["clock", "word", "settlement", "settlement"] == await bench.asked(meter="m2")
     bench.looker.fails = None
     bench.clock.passed += timedelta(seconds=AGAIN_S)
     assert ["settlement"] == await bench.asked(meter="m2"), "what was not answered is asked again"
@@ -205,7 +207,7 @@ async def test_when_the_clock_is_set_back() -> None:
     bench.clock.passed = timedelta(days=400)
     await bench.asked()
     bench.clock.passed = timedelta()
-    assert ["number", "clock", "word"] == await bench.asked()
+    assert ["clock", "word", "number"] == await bench.asked()
 
 
 @pytest.mark.parametrize("error", [ReplyTimeout("silent"), LineLost("gone"), BusFull("full")])
@@ -219,7 +221,47 @@ async def test_a_look_that_fails_costs_no_reading(error: MeterlinkError) -> None
     bench.looker.fails = None
     assert [] == await bench.asked()
     bench.clock.passed = timedelta(seconds=AGAIN_S)
-    assert ["number", "clock", "word"] == await bench.asked()
+    assert ["clock", "word", "number"] == await bench.asked()
+
+
+@pytest.mark.parametrize("silent", ["clock", "word", "number", "settlement"])
+@pytest.mark.asyncio
+async def test_a_look_that_is_never_answered_costs_no_other(silent: str) -> None:
+    """VEE-13, VEE-18: a meter that never tells its state or number would never be marked for its clock."""
+    bench = _Bench(reading_day=1)
+    bench.looker.fails, bench.looker.fails_at = ReplyTimeout("silent"), silent
+    assert ["clock", "word", "number", "settlement", silent] == await bench.asked()
+    look = bench.shown["m1"]
+    shown = {"clock": look.clock_ahead, "word": look.status_word, "number": look.meter_number}
+    assert {silent} - {"settlement"} == {kind for kind, found in shown.items() if found is None}
+    assert [] == await bench.asked(), "nobody asks again at each of its readings"
+    bench.clock.passed = timedelta(days=1)
+    assert {"clock", "word", silent} == set(await bench.asked())
+    bench.looker.fails = None
+    bench.clock.passed += timedelta(seconds=AGAIN_S)
+    assert [silent] == await bench.asked()
+
+
+@pytest.mark.parametrize("silent", ["clock", "word", "number"])
+@pytest.mark.asyncio
+async def test_one_lost_answer_leaves_nothing_unseen(silent: str) -> None:
+    """A freeze is kept right behind its look: what is not there then is not in its marks."""
+    bench = _Bench()
+    bench.looker.fails, bench.looker.fails_at, bench.looker.fails_times = ReplyTimeout("lost"), silent, 1
+    assert ["clock", "word", "number", silent] == await bench.asked()
+    look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=_NOON, status_word=4)
+    assert {"m1": look} == bench.shown
+
+
+@pytest.mark.asyncio
+async def test_a_meter_that_falls_silent_is_not_looked_at_twice() -> None:
+    """Each look costs the line a timeout; a meter that tells nothing would take twice as many."""
+    bench = _Bench(reading_day=1)
+    bench.looker.fails = ReplyTimeout("silent")
+    assert ["clock", "word", "number", "settlement"] == await bench.asked()
+    bench.looker.fails = LineLost("gone")
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert ["clock"] == await bench.asked(), "what the line does not carry is not asked"
 
 
 # --- what meters tell --------------------------------------------------------------------------------

@@ -4,14 +4,16 @@ its first settlement day each week, behind a freeze.
 
 A look comes behind the reading that it is for, while the meter is known to answer, and never costs a reading:
 when the line fails meanwhile, the reading is kept without it, and the next one tries again after a pause.
+What one look brings is there at once, and one that is not answered costs no other: a meter that never tells
+its state tells its clock all the same. It is taken once more behind the others, as one answer may be lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import structlog
 
@@ -26,7 +28,11 @@ NUMBER_EVERY: Final = timedelta(days=7)
 SETTLEMENT_EVERY: Final = timedelta(days=7)
 """How often the settlement day of a meter is read. Source: SCH-02."""
 AGAIN_S: Final = 3_600.0
-"""After a look that failed nobody looks sooner; nor at the number of one that is silent time and again."""
+"""Nobody takes a look that failed sooner; nor one at the number of a meter that is silent time and again."""
+
+_Kind = Literal["clock", "word", "number", "settlement"]
+_KINDS: Final[tuple[_Kind, ...]] = ("clock", "word", "number", "settlement")
+"""What is looked at, what belongs to the day of a freeze first: it cannot be made up for later."""
 
 _log = structlog.get_logger(__name__)
 
@@ -99,13 +105,18 @@ class SettlesElse:
 
 @dataclass(slots=True)
 class _Known:
-    """When a meter was looked at."""
+    """When a meter was looked at.
 
-    number_on: date | None = None
-    settlement_on: date | None = None
+    Args:
+        on: day of the last look, by kind.
+        rests: monotonic time before which a look is not taken again, by kind.
+        number_rests_until: monotonic time before which a silence does not make the number due.
+
+    """
+
+    on: dict[_Kind, date] = field(default_factory=dict)
+    rests: dict[_Kind, float] = field(default_factory=dict)
     number_rests_until: float = 0.0
-    day: date | None = None
-    rests_until: float = 0.0
 
 
 class Looks:
@@ -163,7 +174,7 @@ class Looks:
         """A meter answers that did not: it may be another one."""
         known = self._known.get(meter)
         if known is not None and self._clock.monotonic_s() >= known.number_rests_until:
-            known.number_on = None
+            known.on.pop("number", None)
 
     async def renew(self, meter: str, data_class: DataClass) -> None:
         """Look at a meter that has just been read, where that is due.
@@ -174,64 +185,93 @@ class Looks:
 
         """
         known = self._known.setdefault(meter, _Known())
-        if self._clock.monotonic_s() >= known.rests_until:
-            try:
-                await self._look(known, meter, data_class)
-            except (ReplyTimeout, LineError, BusFull):
-                known.rests_until = self._clock.monotonic_s() + AGAIN_S
+        try:
+            answered, silent = await self._look_at(_KINDS, known, meter, data_class)
+            if answered:  # else it is silent, and would be so again
+                _, silent = await self._look_at(silent, known, meter, data_class)
+        except (LineError, BusFull):
+            silent = list(_KINDS)
+        known.rests |= dict.fromkeys(silent, self._clock.monotonic_s() + AGAIN_S)
 
-    async def _look(self, known: _Known, meter: str, data_class: DataClass) -> None:
-        today = self._clock.utc_now().astimezone(self._zone).date()
+    async def _look_at(
+        self, kinds: Iterable[_Kind], known: _Known, meter: str, data_class: DataClass
+    ) -> tuple[list[_Kind], list[_Kind]]:
+        """Take the looks that are due of some; gives those that were answered, and those that were not."""
+        answered: list[_Kind] = []
+        silent: list[_Kind] = []
+        for kind in kinds:
+            today = self._today()
+            if not self._is_wanted(kind, known, meter, data_class, today):
+                continue
+            before, known.on[kind] = (
+                known.on.get(kind),
+                today,
+            )  # it counts as known meanwhile, so that another plan does not ask the same
+            try:
+                await self._take(kind, known, meter, data_class)
+            except BaseException as error:
+                known.on.pop(kind, None)
+                known.on |= {} if before is None else {kind: before}
+                if not isinstance(error, ReplyTimeout):
+                    raise
+                silent.append(kind)
+            else:
+                answered.append(kind)
+        return answered, silent
+
+    def _is_wanted(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass, today: date) -> bool:
+        """Whether a reading of a class needs a look now."""
+        if self._clock.monotonic_s() < known.rests.get(kind, 0.0):
+            return False
+        sight, on = self._sights[meter], known.on.get(kind)
+        match kind:
+            case "number":
+                return bool(sight.number) and _is_due(on, today, NUMBER_EVERY)
+            case "settlement":
+                is_told = sight.reading_day is not None
+                return is_told and data_class in FREEZES and _is_due(on, today, SETTLEMENT_EVERY)
+            case _:
+                return data_class in FREEZES and on != today
+
+    async def _take(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass) -> None:
+        """Take one look, and show what it brought."""
         priority = Priority.BILLING if data_class in FREEZES else Priority.CURVE
         sight = self._sights[meter]
-        if sight.number and _is_due(known.number_on, today, NUMBER_EVERY):
-            await self._look_at_number(known, meter, today, priority)
-        if data_class in FREEZES and known.day != today:
-            await self._look_at_day(known, meter, today, priority)
-        if data_class in FREEZES and _is_due(known.settlement_on, today, SETTLEMENT_EVERY):
-            await self._look_at_settlement(known, meter, today)
+        match kind:
+            case "clock":
+                ahead = await sight.looker.clock_ahead(sight.address, priority)
+                self._show(meter, clock_ahead=ahead, clock_at=self._clock.utc_now())
+            case "word":
+                self._show(meter, status_word=await sight.looker.status_word(sight.address, priority))
+            case "number":
+                number = await sight.looker.meter_number(sight.address, priority)
+                known.number_rests_until = self._clock.monotonic_s() + AGAIN_S
+                self._show(meter, meter_number=number)
+                await self._compare_number(meter, number)
+            case "settlement":
+                await self._compare_settlement(
+                    meter, await sight.looker.settles_on(sight.address, Priority.CURVE)
+                )
 
-    # What is asked counts as known meanwhile, so that another plan does not ask the same.
+    def _show(self, meter: str, **found: Any) -> None:
+        self._shown[meter] = replace(self._shown.get(meter, NOT_LOOKED), **found)
 
-    async def _look_at_number(self, known: _Known, meter: str, today: date, priority: Priority) -> None:
-        sight, before, known.number_on = self._sights[meter], known.number_on, today
-        try:
-            number = await sight.looker.meter_number(sight.address, priority)
-        except BaseException:
-            known.number_on = before
-            raise
-        known.number_rests_until = self._clock.monotonic_s() + AGAIN_S
-        self._shown[meter] = replace(self._shown.get(meter, NOT_LOOKED), meter_number=number)
-        if number is not None and number != sight.number:
-            _log.warning("meter_mixed", meter=meter, shown=number, expected=sight.number)
-            await self._tell_mixed(Mixed(meter=meter, shown=number, expected=sight.number))
+    async def _compare_number(self, meter: str, number: str | None) -> None:
+        expected = self._sights[meter].number
+        if number is not None and number != expected:
+            _log.warning("meter_mixed", meter=meter, shown=number, expected=expected)
+            await self._tell_mixed(Mixed(meter=meter, shown=number, expected=expected))
 
-    async def _look_at_day(self, known: _Known, meter: str, today: date, priority: Priority) -> None:
-        sight, before, known.day = self._sights[meter], known.day, today
-        try:
-            ahead = await sight.looker.clock_ahead(sight.address, priority)
-            at = self._clock.utc_now()
-            word = await sight.looker.status_word(sight.address, priority)
-        except BaseException:
-            known.day = before
-            raise
-        self._shown[meter] = replace(
-            self._shown.get(meter, NOT_LOOKED), clock_ahead=ahead, clock_at=at, status_word=word
-        )
-
-    async def _look_at_settlement(self, known: _Known, meter: str, today: date) -> None:
-        sight, before, known.settlement_on = self._sights[meter], known.settlement_on, today
-        if sight.reading_day is None:
-            return
-        try:
-            shown = await sight.looker.settles_on(sight.address, Priority.CURVE)
-        except BaseException:
-            known.settlement_on = before
-            raise
-        expected = SettlementDay(sight.reading_day, 0)
+    async def _compare_settlement(self, meter: str, shown: SettlementDay | None) -> None:
+        day = self._sights[meter].reading_day
+        assert day is not None, "nobody looks without one"
+        expected = SettlementDay(day, 0)
         if shown is not None and shown != expected:
             _log.warning("settles_else", meter=meter, shown=str(shown), expected=str(expected))
             await self._tell_settles_else(SettlesElse(meter=meter, shown=shown, expected=expected))
+
+    def _today(self) -> date:
+        return self._clock.utc_now().astimezone(self._zone).date()
 
 
 def _is_due(looked_on: date | None, today: date, every: timedelta) -> bool:

@@ -143,6 +143,11 @@ class StoredFindings:
         one = self._slots.get(slot)
         return one is not None and one.has_record
 
+    def is_to_come(self, slot: datetime) -> bool:
+        """Whether the meter said of any item that it has not recorded that instant yet."""
+        one = self._slots.get(slot)
+        return one is not None and "not_yet" in one.absent
+
     def brought(self, slot: datetime, found: FreezeFindings) -> None:
         """A part of the record of a slot came; an item that came before stays as it was."""
         values = [value._replace(period=self._data_class) for value in found.values]

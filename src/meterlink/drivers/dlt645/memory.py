@@ -15,7 +15,7 @@ from meterlink.drivers.dlt645.numbered import NumberedReader
 from meterlink.drivers.dlt645.settlements import SettlementReader, settlement_entries
 from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.stored import StoredFindings, depths
-from meterlink.errors import NoFreeze, UnknownItem
+from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterprofiles import Profile
 from meterwire.dlt645 import Entry, ItemValue
@@ -109,8 +109,13 @@ class Memory645:
     async def _read_curve(self, asked: _Asked, every: timedelta) -> None:
         """Each class of load records by itself: they are recorded apart, and one meter keeps not all of them.
 
+        A class that is refused for now, or answered with what does not fit, is not one that the meter does
+        not keep: its items are unfit in the records of the others, so that their slots stay open.
+
         Raises:
             NoFreeze: the meter keeps none of the classes.
+            FreezeRefused, BadAnswer: no class brought anything, and of one another try may.
+            ClockFarAhead: a record is yet to come.
 
         """
         table = curve_table(self._dictionary)
@@ -121,7 +126,7 @@ class Memory645:
             number = table.class_of(item)
             assert number is not None, f"{item} was checked before"
             by_class.setdefault(number, []).append(item)
-        missing: list[NoFreeze] = []
+        failed: list[tuple[StoredFindings, NoFreeze | BadAnswer]] = []
         for number, items in by_class.items():
             part = found.part(items, found.asked)
             reader = CurveReader(
@@ -129,13 +134,26 @@ class Memory645:
             )
             try:
                 await reader.read(part)
-            except NoFreeze as error:
-                part.has_not(str(error))
-                missing.append(error)
+            except ClockFarAhead:
+                raise  # it would say the same of each class
+            except (NoFreeze, BadAnswer) as error:
+                if not _may_pass(error):
+                    part.has_not(str(error))
+                failed.append((part, error))
             finally:
                 found.add(part)
-        if len(missing) == len(by_class):
-            raise missing[0]
+        passing = [(part, error) for part, error in failed if _may_pass(error)]
+        if len(failed) == len(by_class):
+            raise next(iter(passing or failed))[1]
+        for part, reason in passing:
+            for slot in part.open:  # what is yet to come is that by the meter's clock, for all classes
+                part.absent(slot, "not_yet" if found.is_to_come(slot) else "unfit", str(reason))
+            found.add(part)
+
+
+def _may_pass(error: NoFreeze | BadAnswer) -> bool:
+    """Whether another try may bring what failed so."""
+    return isinstance(error, FreezeRefused | BadAnswer)
 
 
 class _Asked:
