@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from meterlink.acquisition.passing import SET_OVER_MAX, PassingSlots
-from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, TOLD_BACK_DAYS, Planner
+from meterlink.acquisition.planner import (
+    BACK_DAYS,
+    CURVE_BACK_DAYS,
+    TOLD_BACK_DAYS,
+    TOLD_LATE_DAYS,
+    Planner,
+)
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import Series
@@ -157,6 +163,48 @@ async def test_a_meter_that_was_not_there_yet(tmp_path: Path) -> None:
         assert [(State.WAIVED, Reason.NOT_IN_SERVICE, 10)] == [
             (one.state, one.reason, one.slots) for one in tallies
         ]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("served", "succeeds", "freezes", "hours"),
+    [
+        (4, True, 5, 5 * 24),
+        (4, False, 5, 5 * 24),
+        (TOLD_LATE_DAYS - 1, False, TOLD_LATE_DAYS, TOLD_LATE_DAYS * 24),
+        (TOLD_LATE_DAYS, False, 1, 24),
+        (BACK_DAYS + 5, True, BACK_DAYS, CURVE_BACK_DAYS * 24),
+    ],
+)
+async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
+    tmp_path: Path, served: int, succeeds: bool, freezes: int, hours: int
+) -> None:
+    """An exchange told days later: the new meter's nights until then, a reading day among them, came never."""
+    clock = SimClock(_NOON)
+    point = Point(
+        meter="m1",
+        address="000000000001",
+        in_service_since=_MIDNIGHT - served * _DAY,
+        succeeds=succeeds,
+    )
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _FREEZE, _HOURLY, point=point)
+        await planner.apply()
+        assert freezes == len(await _slots(journal, _FREEZE))
+        assert hours == len(await _slots(journal, _HOURLY))
+
+
+@pytest.mark.asyncio
+async def test_a_plan_that_comes_later_to_a_new_meter_begins_then(tmp_path: Path) -> None:
+    """A plan that is added would ask meters for the past that were exchanged once, and no others."""
+    clock = SimClock(_NOON)
+    point = Point(meter="m1", address="000000000001", in_service_since=_MIDNIGHT - 2 * _DAY, succeeds=True)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _FREEZE, point=point).apply()
+        clock.advance(5 * _DAY.total_seconds())
+        await _planner(journal, clock, _FREEZE, _HOURLY, point=point).apply()
+        assert 3 + 5 == len(await _slots(journal, _FREEZE))
+        assert 24 == len(await _slots(journal, _HOURLY))
 
 
 @pytest.mark.asyncio

@@ -31,6 +31,11 @@ CLOCK_STEP: Final = timedelta(minutes=2)
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any slot."""
 
+TOLD_LATE_DAYS: Final = 31
+"""A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
+longer was nobody's to read, and is planned from today on. A successor is always planned from its first day:
+its place was ours to read."""
+
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
 
@@ -140,12 +145,19 @@ class Planner:
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
         await self._note_too_long(newest, now)
+        known = {series.meter for series, slot in newest.items() if slot is not None}
+
+        def days(series: Series, point: Point, plan: StoredPlan) -> list[date]:
+            if (slot := newest[series]) is not None:
+                return _days_behind(plan, slot, now)
+            return _first_days(plan, point, now, is_known=point.meter in known)
+
         planned = [
             Planned(
                 meter=series.meter,
                 data_class=series.data_class,
                 every_s=series.every_s,
-                slots=_slots(plan, point.meter, _days(plan, newest[series], now)),
+                slots=_slots(plan, point.meter, days(series, point, plan)),
             )
             for series, (point, plan) in self._planned.items()
         ]
@@ -179,16 +191,35 @@ class Planner:
         await self._ledger.blame(list(self._planned), reason, since=since, until=until)
 
 
-def _days(plan: StoredPlan, newest: datetime | None, now: datetime) -> list[date]:
-    """The days to plan: today, and those since the newest slot that was planned.
+def _days_behind(plan: StoredPlan, newest: datetime, now: datetime) -> list[date]:
+    """The days to plan: today, and those since the newest slot that was planned."""
+    today = plan.calendar.day_of(now)
+    return _last_days(today, min((today - plan.calendar.day_of(newest)).days, _back_days(plan)))
 
-    At the first time, of monthly freezes, as many as hold the last settlement.
+
+def _first_days(plan: StoredPlan, point: Point, now: datetime, *, is_known: bool) -> list[date]:
+    """The days to plan of a series that was never planned.
+
+    Today; of monthly freezes, as many as hold the last settlement. Of a meter that has come into service
+    since then, or that succeeds another, all since its first: people tell of it days later, and it holds them.
+
+    Args:
+        plan: of the series.
+        point: the meter.
+        now: wall time.
+        is_known: whether the meter has been planned, so that it is the plan that is new.
+
     """
     today = plan.calendar.day_of(now)
-    if newest is None:
-        count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
-    else:
-        count = min((today - plan.calendar.day_of(newest)).days, _back_days(plan))
+    count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
+    if point.in_service_since is not None and not is_known:
+        served = (today - plan.calendar.day_of(point.in_service_since)).days + 1
+        if point.succeeds or served <= TOLD_LATE_DAYS:
+            count = max(count, min(served, _back_days(plan)))
+    return _last_days(today, count)
+
+
+def _last_days(today: date, count: int) -> list[date]:
     return [today - n * _DAY for n in reversed(range(count))]
 
 
