@@ -179,7 +179,7 @@ async def test_a_meter_that_was_not_there_yet(tmp_path: Path) -> None:
 async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
     tmp_path: Path, served: int, succeeds: bool, freezes: int, hours: int
 ) -> None:
-    """An exchange told days later: the new meter's nights until then, a reading day among them, came never."""
+    """An exchange told days later: the new meter's nights until then were lost, a reading day too."""
     clock = SimClock(_NOON)
     point = Point(
         meter="m1",
@@ -282,6 +282,29 @@ async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> 
         until = _MIDNIGHT + (CURVE_BACK_DAYS + 20) * _DAY
         tallies = await journal.ledger.tallies([CURVE], since=_MIDNIGHT, until=until)
         assert 24 * (CURVE_BACK_DAYS + 20) == sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_days_too_far_back_in_which_a_meter_was_out_of_service_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A meter that comes back after months would have lost the months that it was in a store room."""
+    first, back = _MIDNIGHT + 5 * _DAY + timedelta(hours=3), _MIDNIGHT + (CURVE_BACK_DAYS + 25) * _DAY
+
+    async def away(_: object, meters: Sequence[str]) -> dict[str, list[tuple[datetime, datetime]]]:
+        return {meter: [(first, back)] for meter in meters}
+
+    monkeypatch.setattr("meterlink.journal.ledger.Ledger.away", away)
+    async with _after(tmp_path, CURVE_BACK_DAYS + 30) as journal:
+        for slot, state, reason in (
+            (first - timedelta(hours=1), State.EXPIRED, Reason.NOT_RUNNING),
+            (first, State.WAIVED, Reason.NOT_IN_SERVICE),
+            (_MIDNIGHT + 30 * _DAY, State.WAIVED, Reason.NOT_IN_SERVICE),
+            (back - timedelta(hours=1), State.WAIVED, Reason.NOT_IN_SERVICE),
+            (back, State.DUE, Reason.NOT_RUNNING),
+        ):
+            [told] = await journal.ledger.standings("m1", slot)
+            assert (state, reason) == (told.state, told.reason), slot
 
 
 @pytest.mark.asyncio
