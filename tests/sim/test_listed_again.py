@@ -89,7 +89,7 @@ def test_a_day_counts_each_for_what_it_was(folder: Path) -> None:
     assert (4, 10) == (rows[f"m{_LEAVES}"]["lost"], rows[f"m{_LEAVES}"]["waived"])
 
 
-_STORED = [
+_STORED: list[dict[str, object]] = [
     {"class": "daily_freeze"},
     {"class": "curve", "every_s": 3600, "items": ["forward_active_energy"]},
 ]
