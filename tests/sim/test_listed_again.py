@@ -11,7 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from meterlink.cli import app
+from meterlink.daemon.audited import JOURNAL_FILE
 from metersim import Meter, Station
+from tests.support.collection_truth import Book
+from tests.support.faulty_line import MIDNIGHT
 from tests.support.simulated import START, SimulatedGateway
 
 _STAYS, _LEAVES = "000000000001", "000000000002"
@@ -84,3 +87,29 @@ def test_a_day_counts_each_for_what_it_was(folder: Path) -> None:
     rows = {row["name"]: row for row in told["rows"]}
     assert (9, 0) == (rows[f"m{_STAYS}"]["lost"], rows[f"m{_STAYS}"]["waived"])
     assert (4, 10) == (rows[f"m{_LEAVES}"]["lost"], rows[f"m{_LEAVES}"]["waived"])
+
+
+_STORED: list[dict[str, object]] = [
+    {"class": "daily_freeze"},
+    {"class": "curve", "every_s": 3600, "items": ["forward_active_energy"]},
+]
+
+
+def test_stored_classes_of_a_meter_listed_again(tmp_path: Path) -> None:
+    """What it held of its time in service was never fetched, and its days out counted as missing."""
+    stations = [Station(meter=Meter(address, seed=1)) for address in (_STAYS, _LEAVES)]
+    gateway = SimulatedGateway(tmp_path, stations, plans=_STORED, start=MIDNIGHT)
+    gateway.run(seconds=5 * 3600)
+    name = f"m{_LEAVES}"
+    address = gateway.addresses.pop(name)
+    gateway.apply_roster()
+    gateway.run(seconds=2 * 86_400)
+    gateway.addresses[name] = address
+    gateway.apply_roster()
+    gateway.run(seconds=4 * 3600)
+    days = Book(tmp_path / JOURNAL_FILE).slots()
+    hours = [days[name, "curve", MIDNIGHT + timedelta(hours=n)] for n in range(2 * 24 + 8)]
+    assert ["kept"] * 5 + ["waived"] * 48 + ["kept"] * 3 == [one.state for one in hours]
+    assert {"not_in_service"} == {one.reason for one in hours[5:53]}
+    nights = [days[name, "daily_freeze", MIDNIGHT + timedelta(days=n)].state for n in range(3)]
+    assert ["kept", "waived", "waived"] == nights

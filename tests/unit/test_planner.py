@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from meterlink.acquisition.passing import SET_OVER_MAX, PassingSlots
-from meterlink.acquisition.planner import BACK_DAYS, CURVE_BACK_DAYS, TOLD_BACK_DAYS, Planner
+from meterlink.acquisition.planner import (
+    BACK_DAYS,
+    CURVE_BACK_DAYS,
+    TOLD_BACK_DAYS,
+    TOLD_LATE_DAYS,
+    Planner,
+)
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import Series
@@ -160,6 +166,48 @@ async def test_a_meter_that_was_not_there_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("served", "succeeds", "freezes", "hours"),
+    [
+        (4, True, 5, 5 * 24),
+        (4, False, 5, 5 * 24),
+        (TOLD_LATE_DAYS - 1, False, TOLD_LATE_DAYS, TOLD_LATE_DAYS * 24),
+        (TOLD_LATE_DAYS, False, 1, 24),
+        (BACK_DAYS + 5, True, BACK_DAYS, CURVE_BACK_DAYS * 24),
+    ],
+)
+async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
+    tmp_path: Path, served: int, succeeds: bool, freezes: int, hours: int
+) -> None:
+    """An exchange told days later: the new meter's nights until then were lost, a reading day too."""
+    clock = SimClock(_NOON)
+    point = Point(
+        meter="m1",
+        address="000000000001",
+        in_service_since=_MIDNIGHT - served * _DAY,
+        succeeds=succeeds,
+    )
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _FREEZE, _HOURLY, point=point)
+        await planner.apply()
+        assert freezes == len(await _slots(journal, _FREEZE))
+        assert hours == len(await _slots(journal, _HOURLY))
+
+
+@pytest.mark.asyncio
+async def test_a_plan_that_comes_later_to_a_new_meter_begins_then(tmp_path: Path) -> None:
+    """A plan that is added would ask meters for the past that were exchanged once, and no others."""
+    clock = SimClock(_NOON)
+    point = Point(meter="m1", address="000000000001", in_service_since=_MIDNIGHT - 2 * _DAY, succeeds=True)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _FREEZE, point=point).apply()
+        clock.advance(5 * _DAY.total_seconds())
+        await _planner(journal, clock, _FREEZE, _HOURLY, point=point).apply()
+        assert 3 + 5 == len(await _slots(journal, _FREEZE))
+        assert 24 == len(await _slots(journal, _HOURLY))
+
+
+@pytest.mark.asyncio
 async def test_a_plan_that_comes_later_begins_then(tmp_path: Path) -> None:
     """A second plan of a line would be planned from the first one's beginning, or not at all."""
     clock = SimClock(_NOON)
@@ -234,6 +282,29 @@ async def test_days_too_far_back_to_be_planned_are_told_lost(tmp_path: Path) -> 
         until = _MIDNIGHT + (CURVE_BACK_DAYS + 20) * _DAY
         tallies = await journal.ledger.tallies([CURVE], since=_MIDNIGHT, until=until)
         assert 24 * (CURVE_BACK_DAYS + 20) == sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_days_too_far_back_in_which_a_meter_was_out_of_service_are_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A meter that comes back after months would have lost the months that it was in a store room."""
+    first, back = _MIDNIGHT + 5 * _DAY + timedelta(hours=3), _MIDNIGHT + (CURVE_BACK_DAYS + 25) * _DAY
+
+    async def away(_: object, meters: Sequence[str]) -> dict[str, list[tuple[datetime, datetime]]]:
+        return {meter: [(first, back)] for meter in meters}
+
+    monkeypatch.setattr("meterlink.journal.ledger.Ledger.away", away)
+    async with _after(tmp_path, CURVE_BACK_DAYS + 30) as journal:
+        for slot, state, reason in (
+            (first - timedelta(hours=1), State.EXPIRED, Reason.NOT_RUNNING),
+            (first, State.WAIVED, Reason.NOT_IN_SERVICE),
+            (_MIDNIGHT + 30 * _DAY, State.WAIVED, Reason.NOT_IN_SERVICE),
+            (back - timedelta(hours=1), State.WAIVED, Reason.NOT_IN_SERVICE),
+            (back, State.DUE, Reason.NOT_RUNNING),
+        ):
+            [told] = await journal.ledger.standings("m1", slot)
+            assert (state, reason) == (told.state, told.reason), slot
 
 
 @pytest.mark.asyncio

@@ -20,6 +20,9 @@ from meterlink.journal.ledger import Due, Planned, Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import MONTH_S, Reason
 
+Absence = tuple[datetime, datetime]
+"""From when to when a meter was out of service before it came back; the end is not part of it."""
+
 BACK_DAYS: Final = 400
 """So far back freezes are planned that nobody was there for: twelve settlements, and a month."""
 CURVE_BACK_DAYS: Final = 62
@@ -30,6 +33,13 @@ CLOCK_STEP: Final = timedelta(minutes=2)
 """Wall time that passed beside the monotonic clock by more than this was set, and did not pass."""
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Before any slot."""
+_FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
+"""Behind any slot."""
+
+TOLD_LATE_DAYS: Final = 31
+"""A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
+longer was nobody's to read, and is planned from today on. A successor is always planned from its first day:
+its place was ours to read."""
 
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
@@ -71,6 +81,12 @@ class PlanLedger(BlameLedger, Protocol):
         self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""
     ) -> int:
         """See ``Ledger.waive``."""
+
+    async def away(self, meters: Sequence[str]) -> Mapping[str, Sequence[Absence]]:
+        """See ``Ledger.away``."""
+
+    async def come_back(self, outside: Mapping[str, Sequence[Absence]]) -> int:
+        """See ``Ledger.come_back``."""
 
     async def lived_until(self) -> datetime | None:
         """See ``Ledger.lived_until``."""
@@ -139,13 +155,21 @@ class Planner:
         newest = await self._patience.until_done(
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
-        await self._note_too_long(newest, now)
+        away = await self._away()
+        await self._note_too_long(newest, away, now)
+        known = {series.meter for series, slot in newest.items() if slot is not None}
+
+        def days(series: Series, point: Point, plan: StoredPlan) -> list[date]:
+            if (slot := newest[series]) is not None:
+                return _days_behind(plan, slot, now)
+            return _first_days(plan, point, now, is_known=point.meter in known)
+
         planned = [
             Planned(
                 meter=series.meter,
                 data_class=series.data_class,
                 every_s=series.every_s,
-                slots=_slots(plan, point.meter, _days(plan, newest[series], now)),
+                slots=_slots(plan, point.meter, days(series, point, plan)),
             )
             for series, (point, plan) in self._planned.items()
         ]
@@ -154,16 +178,42 @@ class Planner:
             await self._patience.until_done(partial(self._ledger.plan, planned))
             first = min(slot.at for one in planned for slot in one.slots)
             await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
+        if away:
+            await self._patience.until_done(partial(self._ledger.come_back, self._outside(away)))
 
-    async def _note_too_long(self, newest: Mapping[Series, datetime | None], now: datetime) -> None:
-        """Days of an absence that lie too far back to be planned are lost, a row a stretch."""
-        stretches = [
-            (series, first, until)
-            for series, (point, plan) in self._planned.items()
-            for first, until in _too_far_back(plan, point, newest[series], now)
-        ]
-        if stretches:
-            await self._patience.until_done(partial(self._ledger.missed, stretches, Reason.NOT_RUNNING))
+    async def _away(self) -> Mapping[str, Sequence[Absence]]:
+        """Of meters that had been taken out and are listed again, when they were out."""
+        meters = list({series.meter: None for series in self._planned})
+        return await self._patience.until_done(partial(self._ledger.away, meters))
+
+    def _outside(self, away: Mapping[str, Sequence[Absence]]) -> dict[str, list[Absence]]:
+        """Of these meters all the time in which they did not stand in their places."""
+        outside = {meter: list(stretches) for meter, stretches in away.items()}
+        for point in {point.meter: point for point, _ in self._planned.values()}.values():
+            if (stretches := outside.get(point.meter)) is not None:
+                if point.in_service_since is not None:
+                    stretches.append((LONG_AGO, point.in_service_since))
+                if point.in_service_until is not None:
+                    stretches.append((point.in_service_until, _FAR))
+        return outside
+
+    async def _note_too_long(
+        self,
+        newest: Mapping[Series, datetime | None],
+        away: Mapping[str, Sequence[Absence]],
+        now: datetime,
+    ) -> None:
+        """Days of an absence that lie too far back to be planned are lost, a row a stretch.
+
+        Those of them that a meter was out of service are not counted.
+        """
+        found: dict[Reason, list[tuple[Series, datetime, datetime]]] = {}
+        for series, (point, plan) in self._planned.items():
+            gone = away.get(series.meter, ())
+            for first, until, reason in _too_far_back(plan, point, newest[series], gone, now):
+                found.setdefault(reason, []).append((series, first, until))
+        for reason, stretches in found.items():
+            await self._patience.until_done(partial(self._ledger.missed, stretches, reason))
 
     async def _waive_out_of_service(self, planned_from: datetime, until: datetime) -> None:
         """Take out of the count what was planned for a time when a meter does not stand in its place."""
@@ -179,16 +229,35 @@ class Planner:
         await self._ledger.blame(list(self._planned), reason, since=since, until=until)
 
 
-def _days(plan: StoredPlan, newest: datetime | None, now: datetime) -> list[date]:
-    """The days to plan: today, and those since the newest slot that was planned.
+def _days_behind(plan: StoredPlan, newest: datetime, now: datetime) -> list[date]:
+    """The days to plan: today, and those since the newest slot that was planned."""
+    today = plan.calendar.day_of(now)
+    return _last_days(today, min((today - plan.calendar.day_of(newest)).days, _back_days(plan)))
 
-    At the first time, of monthly freezes, as many as hold the last settlement.
+
+def _first_days(plan: StoredPlan, point: Point, now: datetime, *, is_known: bool) -> list[date]:
+    """The days to plan of a series that was never planned.
+
+    Today; of monthly freezes, as many as hold the last settlement. Of a meter that came into service lately,
+    or that succeeds another, all since its first: people tell of it days later, and it holds them.
+
+    Args:
+        plan: of the series.
+        point: the meter.
+        now: wall time.
+        is_known: whether the meter has been planned, so that it is the plan that is new.
+
     """
     today = plan.calendar.day_of(now)
-    if newest is None:
-        count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
-    else:
-        count = min((today - plan.calendar.day_of(newest)).days, _back_days(plan))
+    count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
+    if point.in_service_since is not None and not is_known:
+        served = (today - plan.calendar.day_of(point.in_service_since)).days + 1
+        if point.succeeds or served <= TOLD_LATE_DAYS:
+            count = max(count, min(served, _back_days(plan)))
+    return _last_days(today, count)
+
+
+def _last_days(today: date, count: int) -> list[date]:
     return [today - n * _DAY for n in reversed(range(count))]
 
 
@@ -197,25 +266,27 @@ def _back_days(plan: StoredPlan) -> int:
 
 
 def _too_far_back(
-    plan: StoredPlan, point: Point, newest: datetime | None, now: datetime
-) -> Iterator[tuple[datetime, datetime]]:
+    plan: StoredPlan, point: Point, newest: datetime | None, away: Sequence[Absence], now: datetime
+) -> Iterator[_Stretch]:
     """The slots since the newest that was planned that are too old to be planned one by one, as stretches."""
     if newest is None or plan.every_s == MONTH_S:
         return
     today, last = plan.calendar.day_of(now), plan.calendar.day_of(newest)
     since, until = point.in_service_since, point.in_service_until
-    first: datetime | None = None
-    end = LONG_AGO
+    told: _Stretch | None = None
     for past in range(min((today - last).days, TOLD_BACK_DAYS) - 1, _back_days(plan) - 1, -1):
         for slot in plan.slots_of(today - past * _DAY):
             if (since is not None and slot < since) or (until is not None and slot >= until):
                 continue
-            if first is not None and slot != end:
-                yield first, end
-                first = None
-            first, end = first or slot, slot + timedelta(seconds=plan.every_s)
-    if first is not None:
-        yield first, end
+            is_away = any(left <= slot < came_back for left, came_back in away)
+            reason = Reason.NOT_IN_SERVICE if is_away else Reason.NOT_RUNNING
+            if told is not None and (slot, reason) != (told.until, told.reason):
+                yield told
+                told = None
+            end = slot + timedelta(seconds=plan.every_s)
+            told = _Stretch(slot if told is None else told.since, end, reason)
+    if told is not None:
+        yield told
 
 
 def _slots(plan: StoredPlan, meter: str, days: Sequence[date]) -> tuple[Due, ...]:

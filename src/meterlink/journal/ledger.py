@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_looks, ledger_rows, roster_absences
+from meterlink.journal import ledger_looks, ledger_rows, ledger_service, roster_absences
 from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
@@ -203,10 +203,23 @@ class Ledger:
         return await self._count(step)
 
     async def leave(self, departures: Mapping[str, Departure]) -> int:
-        """Settle what is open of meters that have left their place. How many slots."""
+        """Settle the slots of meters that have left their place; see ``ledger_service``. How many."""
         left, settled = list(departures.items()), 0
         for first in range(0, len(left), SERIES_AT_ONCE):
             settled += await self._count(partial(_leave, left[first : first + SERIES_AT_ONCE], self._now()))
+        return settled
+
+    async def come_back(self, outside: Mapping[str, Sequence[Absence]]) -> int:
+        """Settle anew the slots of meters that are there again; see ``ledger_service``. How many.
+
+        Args:
+            outside: by id, all the time in which each did not stand in its place.
+
+        """
+        back, settled = list(outside.items()), 0
+        for first in range(0, len(back), SERIES_AT_ONCE):
+            part = back[first : first + SERIES_AT_ONCE]
+            settled += await self._count(partial(_come_back, part, self._now()))
         return settled
 
     async def blame(
@@ -398,15 +411,22 @@ class Ledger:
 
 def _leave(departures: Sequence[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:
     return sum(
-        ledger_rows.leave(
+        ledger_service.leave(
             db,
             meter,
-            reason=Reason.EXCHANGED if left.is_exchanged else Reason.NOT_IN_SERVICE,
+            is_exchanged=left.is_exchanged,
             since=seconds(left.at),
             at=now,
             note=time_out(left.at),
         )
         for meter, left in departures
+    )
+
+
+def _come_back(outside: Sequence[tuple[str, Sequence[Absence]]], now: int, db: sqlite3.Connection) -> int:
+    return sum(
+        ledger_service.come_back(db, meter, [(seconds(since), seconds(until)) for since, until in away], now)
+        for meter, away in outside
     )
 
 

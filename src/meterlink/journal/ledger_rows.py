@@ -215,19 +215,6 @@ def blame(
     ).rowcount
 
 
-_NOT_COUNTED: Final = """
-    UPDATE slot SET state = 4, reason = ?, changed_at = ?, note = ?
-    WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0 AND at >= ?
-    """
-_LOST_UNTRIED: Final = """
-    UPDATE slot SET state = 3, reason = ?, changed_at = ?, note = ?
-    WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0 AND reason = 0
-    """
-_LOST: Final = """
-    UPDATE slot SET state = 3 WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0
-    """
-
-
 def waive(
     db: sqlite3.Connection, meter: str, reason: Reason, *, since: int, until: int, at: int, note: str
 ) -> int:
@@ -237,27 +224,6 @@ def waive(
         " WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0 AND at >= ? AND at < ?",
         (int(reason), at, _note(note), meter, since, until),
     ).rowcount
-
-
-def leave(db: sqlite3.Connection, meter: str, *, reason: Reason, since: int, at: int, note: str) -> int:
-    """Settle a meter's open slots, as it has left its place: nobody can read it any more. How many.
-
-    What was due before it left is lost, for the reason that is known, and else because it left; what was
-    planned for later is not counted.
-
-    Args:
-        db: the writer's.
-        meter: id.
-        reason: why it left.
-        since: when it left; seconds.
-        at: now; seconds.
-        note: what else is known.
-
-    """
-    later = (int(Reason.NOT_IN_SERVICE), at, _note(note), meter, since)
-    untried = (int(reason), at, _note(note), meter)
-    steps = ((_NOT_COUNTED, later), (_LOST_UNTRIED, untried), (_LOST, (meter,)))
-    return sum(db.execute(step, given).rowcount for step, given in steps)
 
 
 def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: str) -> None:

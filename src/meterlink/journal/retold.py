@@ -1,8 +1,9 @@
-"""Freezes that are told again because their meter's ratio was told late: the same values, in further rows.
+"""Readings that are told again because something of their meter was told late: the same values, new rows.
 
 Whoever follows freezes has multiplied registers by a ratio that did not hold any more. The rows that he has
 stay as they are, sealed ones too; a further row of each such freeze, behind the revision that told the ratio,
-is what holds, and comes to him like any other that is late.
+is what holds, and comes to him like any other that is late. So do readings that are another meter's, which
+had been put into the place of theirs, and answered under its address before anybody told.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Final
 from meterlink.journal import judged, rows
 from meterlink.journal.cells import instant, micros, reading_of
 from meterlink.journal.judged import Judge
-from meterlink.model.data_classes import DAILY_FREEZE
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES
 from meterlink.model.marks import UNUSABLE, Marks
 from meterlink.model.reading import Reading, Record
 
@@ -55,9 +56,36 @@ def tell_again(db: sqlite3.Connection, boot: int, meter: str, since: datetime, k
     count = 0
     for _, told in groupby(found, key=itemgetter(_SLOT)):
         if readings := tuple(_held(meter, told)):
-            record = Record(meter=meter, data_class=DAILY_FREEZE, readings=readings)
-            rows.insert(db, boot, rows.encode(record, instant(kept_at)))
+            _keep(db, boot, Record(meter=meter, data_class=DAILY_FREEZE, readings=readings), kept_at)
             count += 1
+    return count
+
+
+def disown(db: sqlite3.Connection, boot: int, meter: str, since: datetime, kept_at: int) -> int:
+    """Keep again what was kept of a meter's memory behind its removal, marked as another meter's; how many.
+
+    In the writer's transaction. Values of the moment stay as they are: nobody bills them, and they are many.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        meter: our id of it.
+        since: when it was taken out; what it took at that very instant is its own; aware.
+        kept_at: microseconds, of the new rows.
+
+    """
+    count = 0
+    for data_class in (*FREEZES, CURVE):
+        asked = {"meter": meter, "since": micros(since) + 1, "data_class": data_class}
+        for _, told in groupby(db.execute(_SINCE, asked).fetchall(), key=itemgetter(_SLOT)):
+            readings = tuple(
+                replace(one, marks=one.marks | Marks.METER_MIXED)
+                for one in _held(meter, told)
+                if not one.marks & Marks.METER_MIXED
+            )
+            if readings:
+                _keep(db, boot, Record(meter=meter, data_class=data_class, readings=readings), kept_at)
+                count += 1
     return count
 
 
@@ -95,10 +123,13 @@ def judge_again(
             for one, found in zip(before, verdict, strict=True)
         )
         if others := tuple(new for new, one in zip(anew, before, strict=True) if new.marks != one.marks):
-            again = Record(meter=meter, data_class=DAILY_FREEZE, readings=others)
-            rows.insert(db, boot, rows.encode(again, instant(kept_at)))
+            _keep(db, boot, Record(meter=meter, data_class=DAILY_FREEZE, readings=others), kept_at)
             count += 1
     return count
+
+
+def _keep(db: sqlite3.Connection, boot: int, record: Record, kept_at: int) -> None:
+    rows.insert(db, boot, rows.encode(record, instant(kept_at)))
 
 
 def _held(meter: str, told: Iterator[tuple[Any, ...]]) -> Iterator[Reading]:

@@ -69,6 +69,8 @@ _RATIO: Final = "ratio"
 """Verb of a revision that tells since when a ratio holds; see ``KeptChange``."""
 _CORRECT: Final = "correct"
 """Verb of one that tells again what a meter showed when it came or went."""
+_EXCHANGE: Final = "exchange"
+"""Verb of one that tells which meter was taken out, when, and which one put in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +112,8 @@ def insert(
     """Keep a revision, all of it; the log id of its act. In the writer's transaction.
 
     One that tells a ratio tells the freezes since then again: what they are multiplied by has become another.
-    One that tells a register again has the freeze behind it judged anew.
+    One that tells a register again has the freeze behind it judged anew. One that tells an exchange has what
+    was kept of the old meter since then told again: it is another meter's.
 
     Args:
         db: the writer's.
@@ -133,6 +136,9 @@ def insert(
         since = kept_time(revision.act.body["at"], "the revision")
         for meter, _ in revision.entries:
             retold.tell_again(db, boot, meter, since, kept_at)
+    if revision.act.verb == _EXCHANGE:
+        removed_at = kept_time(revision.act.body["removed_at"], "the revision")
+        retold.disown(db, boot, revision.act.body["old"], removed_at, kept_at)
     if revision.act.verb == _CORRECT and judge is not None:
         since = kept_time(revision.act.body["at"], "the revision")
         for meter, _ in revision.entries:
