@@ -145,7 +145,7 @@ class Planner:
                 meter=series.meter,
                 data_class=series.data_class,
                 every_s=series.every_s,
-                slots=_slots(plan, point.meter, _days(plan, newest[series], now)),
+                slots=_slots(plan, point, _days(plan, newest[series], now)),
             )
             for series, (point, plan) in self._planned.items()
         ]
@@ -207,7 +207,7 @@ def _too_far_back(
     first: datetime | None = None
     end = LONG_AGO
     for past in range(min((today - last).days, TOLD_BACK_DAYS) - 1, _back_days(plan) - 1, -1):
-        for slot in plan.slots_of(today - past * _DAY):
+        for slot in plan.slots_of(today - past * _DAY, point.reading_day):
             if (since is not None and slot < since) or (until is not None and slot >= until):
                 continue
             if first is not None and slot != end:
@@ -218,9 +218,9 @@ def _too_far_back(
         yield first, end
 
 
-def _slots(plan: StoredPlan, meter: str, days: Sequence[date]) -> tuple[Due, ...]:
+def _slots(plan: StoredPlan, point: Point, days: Sequence[date]) -> tuple[Due, ...]:
     return tuple(
-        Due(int(slot.timestamp()), int(plan.due_at(slot, meter).timestamp()))
+        Due(int(slot.timestamp()), int(plan.due_at(slot, point.meter).timestamp()))
         for day in days
-        for slot in plan.slots_of(day)
+        for slot in plan.slots_of(day, point.reading_day)
     )
