@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from meterlink.errors import ConfigError, LineLost, SinkAway
 from meterlink.ingest.memory import MemorySink
 from meterlink.journal.reader import JournalReader
 from meterlink.model.line_url import LineUrl
+from meterlink.publish.relay import WINDOW
 from meterlink.roster.entries import entry_of, meters_of
 from meterlink.roster.plan import plan
 from meterlink.transports.memory import MemoryBroker, memory_line
@@ -64,6 +66,8 @@ class _Plant:
         self.told = _Told()
         self.dialled: list[str] = []
         self.brokers: list[MemoryBroker] = []
+        self.puback_delay_s = 0.0
+        self.published: list[int] = []
         self.sinks: list[MemorySink] = []
         self.sink_fails = False
         self.relogged: list[str] = []
@@ -95,7 +99,8 @@ class _Plant:
             self.sinks.append(MemorySink())
             return self.sinks[-1]
 
-        self.brokers.append(MemoryBroker())
+        self.brokers.append(MemoryBroker(on_publish=self._note_published))
+        self.brokers[-1].puback_delay_s = self.puback_delay_s
         return Outside(
             folder=self.folder,
             clock=self.sim.clock,
@@ -104,6 +109,10 @@ class _Plant:
             rng=self.sim.random,
             reserve_octets=0,
         )
+
+    def _note_published(self, topic: str, payload: bytes) -> None:
+        if "/up/reading/" in topic:
+            self.published.append(json.loads(payload)["seq"])
 
     async def _run(self, seconds: float, story: Callable[[Daemon], Awaitable[None]]) -> None:
         stop = asyncio.Event()
@@ -357,7 +366,45 @@ def test_a_delivery_that_cannot_be_opened_leaves_the_old_one(tmp_path: Path) -> 
     assert 8 == sum(len(sink.points) for sink in plant.sinks), "all of it through the old one"
 
 
-def test_f57_reload_during_drain(tmp_path: Path) -> None:
+def _instants(folder: Path) -> list[int]:
+    """The rows of the log that hold values of the moment, in its order."""
+    rows = rows_in(folder / "journal.sqlite3")
+    return [row.id for row in rows if row.record.data_class == "instant"]
+
+
+@pytest.mark.parametrize("change", ["roster", "files", "broker"])
+def test_f57_reload_during_drain(tmp_path: Path, change: str) -> None:
+    """F57: of what waited for the broker some would be lost for ever, or all of it be published again."""
+    plant = _Plant(tmp_path)
+    plant.puback_delay_s = 5.0
+
+    async def story(daemon: Daemon) -> None:
+        plant.brokers[0].away = True
+        plant.brokers[0].cut()
+        await asyncio.sleep(7200)
+        plant.brokers[0].away = False
+        while len(plant.published) <= WINDOW:  # noqa: ASYNC110 (the broker's own list)
+            await asyncio.sleep(0.1)
+        kept = len(_instants(tmp_path))
+        assert kept - len(plant.published) > WINDOW, "the outbox is being drained"
+        if change == "roster":
+            await plant.apply(_meter(_TWO, "b"), _meter(_THREE, "a"))
+        elif change == "files":
+            plant.document["files"] = {"files_max": 3}
+        else:
+            plant.document["mqtt"] = {"url": "mqtt://other:1883"}
+        await _reload(daemon, plant)
+        assert len(set(plant.published)) < kept, "and still is when the other configuration holds"
+        await asyncio.sleep(60)
+
+    plant.run(7300, story)
+    wanted = _instants(tmp_path)
+    assert wanted == list(dict.fromkeys(plant.published)), "each, and in the order of the log"
+    assert len(plant.published) - len(wanted) <= WINDOW, "no more than was on its way is published again"
+    assert (1 if change == "roster" else 2) == len(plant.brokers)
+
+
+def test_f57_a_reload_while_the_daemon_stops(tmp_path: Path) -> None:
     """F57: a reload that comes while we stop would start lines again, and the stop would hang."""
     plant = _Plant(tmp_path)
     ended_s: list[float] = []

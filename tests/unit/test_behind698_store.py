@@ -158,6 +158,14 @@ def test_a_month() -> None:
     assert [(MIDNIGHT.astimezone(UTC), Decimal("0.05"))] == _values(answer)
 
 
+@pytest.mark.parametrize("table", ["50050200", "50060200"])
+def test_the_first_of_a_month_is_no_settlement_of_another_day(table: str) -> None:
+    """The meter itself would never be asked for the settlement on which its customer is billed."""
+    first, ours = MIDNIGHT.replace(month=9), MIDNIGHT.replace(month=9, day=15)
+    answer = _answer(_stocked(_row(5, at=first), table=table), ours, data_class=MONTHLY_FREEZE)
+    assert isinstance(answer, MeterlinkError), answer
+
+
 def test_points_of_a_curve() -> None:
     """A quarter of an hour is a point of its own, and only where the meter says that time."""
     points = [MIDNIGHT + timedelta(minutes=15 * number) for number in range(4)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
@@ -91,16 +92,25 @@ def test_the_parts_of_a_time_in_which_slots_are_due() -> None:
 
 
 def test_the_slots_of_a_day() -> None:
-    """A day of the plant is none of UTC; a settlement comes once a month."""
+    """A day of the plant is none of UTC."""
     curve = StoredPlan(name="c", data_class=CURVE, every_s=900, items=("active_power",), gather_s=3600)
-    assert [_MIDNIGHT + n * timedelta(minutes=15) for n in range(96)] == curve.slots_of(_DAY)
+    assert [_MIDNIGHT + n * timedelta(minutes=15) for n in range(96)] == curve.slots_of(_DAY, 1)
     freeze = StoredPlan(name="d", data_class=DAILY_FREEZE, items=("forward_active_energy",))
-    assert [_MIDNIGHT] == freeze.slots_of(_DAY)
-    month = StoredPlan(name="m", data_class=MONTHLY_FREEZE, every_s=MONTH_S, items=("a",), settlement_day=22)
-    assert [[_MIDNIGHT], []] == [month.slots_of(_DAY), month.slots_of(_DAY + timedelta(days=1))]
+    assert [_MIDNIGHT] == freeze.slots_of(_DAY, 1)
     india = Calendar(zone=parse_zone("+05:30"))
     there = StoredPlan(name="d", data_class=DAILY_FREEZE, items=("a",), calendar=india)
-    assert [datetime(2026, 11, 21, 18, 30, tzinfo=UTC)] == there.slots_of(_DAY)
+    assert [datetime(2026, 11, 21, 18, 30, tzinfo=UTC)] == there.slots_of(_DAY, 1)
+
+
+def test_the_slot_of_a_month_is_on_the_reading_day_of_its_meter() -> None:
+    """SCH-02: who is billed on the 22nd settles then; of the first his meter has nothing."""
+    month = StoredPlan(name="m", data_class=MONTHLY_FREEZE, every_s=MONTH_S, items=("a",))
+    after = _DAY + timedelta(days=1)
+    assert [[_MIDNIGHT], [], []] == [month.slots_of(*of) for of in ((_DAY, 22), (_DAY, 1), (after, 22))]
+    for_all = replace(month, settlement_day=22)
+    assert [[_MIDNIGHT], []] == [for_all.slots_of(_DAY, 1), for_all.slots_of(after, 23)]
+    with pytest.raises(ConfigError, match="without settlement_day each meter has its own"):
+        merged([month, for_all])
 
 
 @pytest.mark.parametrize(("hour", "due"), [(0, 1), (0.25, 1), (0.5, 1), (0.75, 1), (1, 2), (23.75, 24)])
@@ -154,5 +164,5 @@ def test_the_defaults_of_classes() -> None:
     curve = PlanSettings.model_validate({"class": "curve"})
     assert (900, 3_600, ("active_power",)) == (curve.every_s, curve.gather_s, curve.items)
     month = PlanSettings.model_validate({"class": "monthly_freeze"})
-    assert ("monthly_freeze", 3_600, 1) == (month.name, month.every_s, month.settlement_day)
+    assert ("monthly_freeze", 3_600, None) == (month.name, month.every_s, month.settlement_day)
     assert DAY_S == _stored().every_s

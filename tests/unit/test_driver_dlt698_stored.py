@@ -216,21 +216,39 @@ def test_a_column_that_one_night_lacks_is_refused_in_that_night_alone() -> None:
     assert 3 == len(answer.records)
 
 
+class _FirstOfMonths(ScriptedMeter):
+    """A meter without a table of settlements."""
+
+    def _record(self, asked: RecordRequest, *, sealed: bool) -> RecordResult:
+        if asked.oad == Oad.of("50050200"):
+            return RecordResult(asked.oad, asked.rcsd, Dar(6))
+        return ScriptedMeter._record(self, asked, sealed=sealed)
+
+
 def test_the_second_table_is_asked_for_what_the_first_does_not_have() -> None:
     """Meters that keep a month's registers on its first alone would have no months."""
-
-    class Months(ScriptedMeter):
-        def _record(self, asked: RecordRequest, *, sealed: bool) -> RecordResult:
-            if asked.oad == Oad.of("50050200"):
-                return RecordResult(asked.oad, asked.rcsd, Dar(6))
-            return ScriptedMeter._record(self, asked, sealed=sealed)
-
     first = datetime(2025, 12, 1)  # noqa: DTZ001 - a meter's clock has no zone
-    meter = Months(records=[(first, {_FORWARD: _told(first)})])
+    meter = _FirstOfMonths(records=[(first, {_FORWARD: _told(first)})])
     answer = _read(meter, [_slot(first)], data_class=MONTHLY_FREEZE)
     assert {_slot(first)} == _slots_of(answer)
     assert [MONTHLY_FREEZE] == [value.period for value in answer.records[0].values]
     assert {"50050200", "50060200"} == {str(request.oad).replace(" ", "") for request in _requests(meter)}
+
+
+def test_the_first_of_a_month_is_no_settlement_of_another_day() -> None:
+    """The month would be billed by what stood half a month before it ended, or wait for it for ever."""
+    first, ours = datetime(2025, 12, 1), datetime(2025, 12, 15)  # noqa: DTZ001 - a meter's clock
+    rows: list[_Row] = [(first, {_FORWARD: _told(first)})]
+    meter = _FirstOfMonths(records=rows)
+    answer = _read(meter, [_slot(first), _slot(ours)], data_class=MONTHLY_FREEZE)
+    assert {_slot(first)} == _slots_of(answer)
+    assert [_slot(ours)] == list(answer.not_yet)
+    assert "settlement_freeze" in answer.not_yet[_slot(ours)]
+    with pytest.raises(NoFreeze, match="settlement_freeze"):
+        _read(_FirstOfMonths(records=rows), [_slot(ours)], data_class=MONTHLY_FREEZE)
+    keeps_both = ScriptedMeter(records=rows)
+    assert [_slot(ours)] == list(_read(keeps_both, [_slot(ours)], data_class=MONTHLY_FREEZE).not_yet)
+    assert {"50050200"} == {str(request.oad).replace(" ", "") for request in _requests(keeps_both)}
 
 
 def test_scalers_are_asked_for_once() -> None:

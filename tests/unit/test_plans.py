@@ -20,8 +20,8 @@ def test_when_a_freeze_is_expected(zone: str) -> None:
         name="d", data_class=DAILY_FREEZE, items=("a",), calendar=Calendar(zone=parse_zone(zone))
     )
     midnight = datetime(2026, 11, 22, tzinfo=parse_zone(zone))
-    assert [midnight] == plan.slots_of(date(2026, 11, 22))
-    assert UTC is plan.slots_of(date(2026, 11, 22))[0].tzinfo
+    assert [midnight] == plan.slots_of(date(2026, 11, 22), 1)
+    assert UTC is plan.slots_of(date(2026, 11, 22), 1)[0].tzinfo
     assert midnight + FREEZE_SETTLE == plan.due_at(midnight, "m1")
 
 

@@ -104,6 +104,15 @@ def test_an_apostrophe_keeps_digits_text() -> None:
         ("cost_control", "prepaid", "one of none, remote, local"),
         ("protocol", "dlt645", "dlt698.45"),
         ("in_service_since", "22.11.2026", "2026-11-22 10:30"),
+        ("in_service_since", "2026/13/5", "2026-11-22 10:30"),
+        ("in_service_since", "2026/1/5 24:30", "2026-11-22 10:30"),
+        (
+            "in_service_since",
+            "46027",
+            "how Excel counts days (perhaps 2026-01-05)",
+        ),
+        ("in_service_since", "46027.5", "Excel 的日期序列号(可能是 2026-01-05)"),
+        ("in_service_since", "10000", '"10000" is none'),
         ("customer", "=HYPERLINK(1)", "formula"),
         ("customer", "x" * 101, "at most 100"),
         ("customer", "a\x07b", "cannot be seen"),
@@ -187,6 +196,25 @@ def test_times_are_those_of_the_plant() -> None:
     """A meter put in at midnight would have been put in eight hours later."""
     [one] = sheet("id|address|line|in_service_since\nm1|000000000001|line1|2026/11/22 08:30\n").meters
     assert datetime(2026, 11, 22, 0, 30, tzinfo=UTC) == one.in_service_since
+
+
+@pytest.mark.parametrize(
+    ("cell", "hours"),
+    [
+        ("2026/1/5", 0),
+        ("2026/1/5 8:00", 8),
+        ("2026/01/05 08:00:00", 8),
+        ("2026-1-5", 0),
+        ("2026-1-5 8:00", 8),
+        ("2026年1月5日", 0),
+        ("2026-01-05T08:00+08:00", 8),
+        ("20260105", 0),
+    ],
+)
+def test_times_as_excel_writes_them(cell: str, hours: int) -> None:
+    """Each row of a CSV out of a Chinese Excel would be refused for a zero that it leaves out."""
+    [one] = sheet(f"id|address|line|in_service_since\nm1|000000000001|line1|{cell}\n").meters
+    assert datetime(2026, 1, 5, hours, tzinfo=CHINA_TIME) == one.in_service_since
 
 
 def test_as_many_rows_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,8 @@ import pytest
 from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.acquisition.undue import SENTENCES, Scene, Undue, undue
 from meterlink.journal.ledger import KEPT_DAYS, Series
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.slot import MONTH_S
 from meterlink.model.zone import CHINA_TIME
 
 _NOW = datetime(2026, 11, 22, 11, 0, 30, tzinfo=CHINA_TIME)
@@ -24,11 +25,15 @@ _BEGAN = {plan.series("m1"): _NIGHT - 90 * _DAY for plan in (_MOMENT, _FREEZE, _
 
 
 def _told(
-    slot: datetime, *plans: Plan | StoredPlan, began: Mapping[Series, datetime] = _BEGAN
+    slot: datetime,
+    *plans: Plan | StoredPlan,
+    began: Mapping[Series, datetime] = _BEGAN,
+    reading_day: int = 1,
 ) -> dict[str, str]:
     scene = Scene(
         plans=plans,
         began=began,
+        reading_day=reading_day,
         in_service_since=_NIGHT - 200 * _DAY,
         in_service_until=_NOW - timedelta(hours=1) if slot.minute == 59 else None,
         now=_NOW,
@@ -82,6 +87,16 @@ def test_each_reason_has_its_own_sentence(
     assert told["zh"].startswith("m1:") and "{" not in told["en"] + told["zh"]
 
 
+def test_a_month_is_asked_for_by_the_day_of_its_meter() -> None:
+    """Who looks for a settlement of the 15th would be told that no plan wants it."""
+    month = StoredPlan(name="month", data_class=MONTHLY_FREEZE, every_s=MONTH_S, items=("a",))
+    began = {month.series("m1"): _NIGHT - 90 * _DAY}
+    first, ours = _NIGHT.replace(day=1), _NIGHT.replace(day=15)
+    assert Undue.NOT_PLANNED == _told(ours, month, began=began, reading_day=15)["undue"]
+    told = _told(first, month, began=began, reading_day=15)
+    assert (Undue.OFF_GRID, True) == (told["undue"], "month (monthly_freeze) 2026-10-15" in told["en"])
+
+
 def test_a_plan_that_has_never_asked_a_meter_says_so() -> None:
     """A meter that no plan has come to would look as if somebody had forgotten a plan."""
     told = _told(_NIGHT, _CURVE, began={_FREEZE.series("m1"): _NIGHT})
@@ -94,6 +109,7 @@ def test_what_a_protocol_has_not_is_said_so() -> None:
         plans=(_FREEZE, _CURVE, _MOMENT),
         lacked=(_FREEZE, _CURVE),
         began={_MOMENT.series("m1"): _NIGHT},
+        reading_day=1,
         in_service_since=None,
         in_service_until=None,
         now=_NOW,

@@ -169,7 +169,7 @@ class Planner:
                 meter=series.meter,
                 data_class=series.data_class,
                 every_s=series.every_s,
-                slots=_slots(plan, point.meter, days(series, point, plan)),
+                slots=_slots(plan, point, days(series, point, plan)),
             )
             for series, (point, plan) in self._planned.items()
         ]
@@ -275,7 +275,7 @@ def _too_far_back(
     since, until = point.in_service_since, point.in_service_until
     told: _Stretch | None = None
     for past in range(min((today - last).days, TOLD_BACK_DAYS) - 1, _back_days(plan) - 1, -1):
-        for slot in plan.slots_of(today - past * _DAY):
+        for slot in plan.slots_of(today - past * _DAY, point.reading_day):
             if (since is not None and slot < since) or (until is not None and slot >= until):
                 continue
             is_away = any(left <= slot < came_back for left, came_back in away)
@@ -289,9 +289,9 @@ def _too_far_back(
         yield told
 
 
-def _slots(plan: StoredPlan, meter: str, days: Sequence[date]) -> tuple[Due, ...]:
+def _slots(plan: StoredPlan, point: Point, days: Sequence[date]) -> tuple[Due, ...]:
     return tuple(
-        Due(int(slot.timestamp()), int(plan.due_at(slot, meter).timestamp()))
+        Due(int(slot.timestamp()), int(plan.due_at(slot, point.meter).timestamp()))
         for day in days
-        for slot in plan.slots_of(day)
+        for slot in plan.slots_of(day, point.reading_day)
     )

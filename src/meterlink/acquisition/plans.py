@@ -70,7 +70,8 @@ class StoredPlan:
         retry_s: for how long it is put aside, and how soon one that has not taken a record is asked again.
         calendar: days and times of day.
         gather_s: slots wait for the next multiple of this; 0: they do not.
-        settlement_day: of monthly freezes, 1 to 28.
+        settlement_day: of monthly freezes, 1 to 28, whatever day a meter has; ``None``: the reading day
+            of each, on which it settles. Source: SCH-02.
 
     """
 
@@ -82,7 +83,7 @@ class StoredPlan:
     retry_s: int = 900
     calendar: Calendar = field(default_factory=Calendar)
     gather_s: int = 0
-    settlement_day: int = 1
+    settlement_day: int | None = None
 
     @property
     def current_for(self) -> timedelta:
@@ -93,13 +94,19 @@ class StoredPlan:
         """Its slots of one meter in the ledger."""
         return Series(meter, self.data_class, self.every_s)
 
-    def slots_of(self, day: date) -> list[datetime]:
-        """The slots that a day brings: the freeze at its beginning, the intervals that begin in it."""
+    def slots_of(self, day: date, reading_day: int) -> list[datetime]:
+        """The slots that a day brings: the freeze at its beginning, the intervals that begin in it.
+
+        Args:
+            day: in the plant's zone.
+            reading_day: of the meter, 1 to 28.
+
+        """
         if not self.calendar.has(day):
             return []
         start = self.calendar.start_of(day)
         if self.every_s == MONTH_S:
-            return [start] if day.day == self.settlement_day else []
+            return [start] if day.day == (self.settlement_day or reading_day) else []
         return [start + timedelta(seconds=past) for past in range(0, DAY_S, self.every_s)]
 
     def due_at(self, slot: datetime, meter: str) -> datetime:
@@ -160,7 +167,8 @@ def _joined(one: _Plan, other: _Plan) -> _Plan:
     if _when(one) != _when(other):
         raise ConfigError(
             f"[[plans]] {other.name!r} and {one.name!r} are of one class and interval, so they share "
-            "their slots: give both the same window, days and other times"
+            "their slots: give both the same window, days and other times (without settlement_day each "
+            "meter has its own, the reading_day of the roster)"
         )
     items = tuple(dict.fromkeys((*one.items, *other.items)))
     return replace(one, items=items, tries=max(one.tries, other.tries))

@@ -102,6 +102,7 @@ class Scene:
         plans: that hold now.
         lacked: those of them that pass the meter by, as its protocol has no such data.
         began: of each of its series in the ledger the first slot.
+        reading_day: of the month, 1 to 28.
         in_service_since: before that it did not stand there; ``None``: always.
         in_service_until: from then on it does not.
         now: wall time.
@@ -111,6 +112,7 @@ class Scene:
 
     plans: Sequence[Plan | StoredPlan]
     began: Mapping[Series, datetime]
+    reading_day: int
     in_service_since: datetime | None
     in_service_until: datetime | None
     now: datetime
@@ -127,13 +129,15 @@ def undue(meter: str, slot: datetime, scene: Scene) -> dict[str, str]:
         scene: what else is known.
 
     """
-    at_slot = [plan for plan in scene.plans if _has(plan, slot)]
+    at_slot = [plan for plan in scene.plans if _has(plan, slot, scene.reading_day)]
     plans = [plan for plan in at_slot if plan not in scene.lacked]
     kind, at = next(_kinds(meter, slot, plans or at_slot, scene))
     named = _names(plans or at_slot)
     listed = {"en": named, "zh": named}
     if kind is Undue.OFF_GRID:
-        listed = _list(_BEFORE_IT, [(plan, _before(plan, slot)) for plan in scene.plans], scene.zone)
+        listed = _list(
+            _BEFORE_IT, [(plan, _before(plan, slot, scene.reading_day)) for plan in scene.plans], scene.zone
+        )
     elif kind is Undue.BEFORE_BEGIN:
         listed = _list(_BEGAN, [(plan, scene.began.get(plan.series(meter))) for plan in plans], scene.zone)
     told = {
@@ -180,11 +184,11 @@ def _kinds(
     yield Undue.NOT_PLANNED, slot
 
 
-def _has(plan: Plan | StoredPlan, slot: datetime) -> bool:
+def _has(plan: Plan | StoredPlan, slot: datetime, reading_day: int) -> bool:
     """Whether a plan has a slot at exactly this time."""
     if isinstance(plan, Plan):
         return plan.slot_at(slot) == slot and plan.has(slot)
-    return slot in plan.slots_of(plan.calendar.day_of(slot))
+    return slot in plan.slots_of(plan.calendar.day_of(slot), reading_day)
 
 
 def _list(
@@ -195,14 +199,14 @@ def _list(
     return {lang: begin + ", ".join(told) if told else "" for lang, begin in begins.items()}
 
 
-def _before(plan: Plan | StoredPlan, slot: datetime) -> datetime | None:
+def _before(plan: Plan | StoredPlan, slot: datetime, reading_day: int) -> datetime | None:
     """The last slot of a plan that begins no later than a time."""
     if isinstance(plan, Plan):
         at = plan.slot_at(slot)
         return at if plan.has(at) else None
     today = plan.calendar.day_of(slot)
     for days in range(LOOK_BACK_DAYS + 1):
-        if slots := [at for at in plan.slots_of(today - days * _DAY) if at <= slot]:
+        if slots := [at for at in plan.slots_of(today - days * _DAY, reading_day) if at <= slot]:
             return slots[-1]
     return None
 

@@ -119,7 +119,8 @@ class MeterSettings(MeterSecurity):
         1,
         ge=1,
         le=READING_DAY_MAX,
-        description="Day of the month whose freeze of 00:00 is billed (SCH-01).",
+        description="Day of the month whose freeze of 00:00 is billed (SCH-01), and on which the meter "
+        "settles (SCH-02): what a plan of class `monthly_freeze` reads.",
     )
     cost_control: World | None = Field(
         None,

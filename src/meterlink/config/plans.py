@@ -126,8 +126,12 @@ class PlanSettings(Table):
     )
     since: date | None = Field(None, alias="from", description="First day whose slots are read.")
     until: date | None = Field(None, description="Last day whose slots are read.")
-    settlement_day: int = Field(
-        1, ge=1, le=28, description="monthly_freeze: day of the month at whose beginning meters settle."
+    settlement_day: int | None = Field(
+        None,
+        ge=1,
+        le=28,
+        description="monthly_freeze: day of the month at whose beginning all meters settle, whatever their "
+        "`reading_day`. Default: each on its own `reading_day`, as SCH-02 has it.",
     )
 
     @model_validator(mode="before")

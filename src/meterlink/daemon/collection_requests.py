@@ -88,6 +88,7 @@ def scene_of(
         plans=plans,
         lacked=lacked,
         began=began,
+        reading_day=meter.reading_day,
         in_service_since=meter.in_service_since,
         in_service_until=meter.in_service_until,
         now=clock.utc_now(),

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from meterlink.drivers.base import StoredAnswer, StoredRecord, Wanted
 from meterlink.drivers.freezes import is_part
 from meterlink.drivers.stored import NEAR
 from meterlink.errors import MeterlinkError
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE
+from meterlink.model.data_classes import CURVE
 
 Lacking = tuple[tuple[str, ...], tuple[datetime, ...]]
 """Items, and the slots in which they are not there."""
@@ -26,13 +26,11 @@ class Joined:
     Args:
         wanted: of it.
         now: our time, aware.
-        zone: what the meter's clock shows.
 
     """
 
-    def __init__(self, wanted: Wanted, now: datetime, zone: tzinfo) -> None:
+    def __init__(self, wanted: Wanted, now: datetime) -> None:
         self.wanted = wanted
-        self._zone = zone
         self._taken_at = now
         self._records: dict[datetime, StoredRecord] = {}
         self._gone: dict[datetime, str] = {}
@@ -142,7 +140,7 @@ class Joined:
 
     def _record_of(self, slot: datetime) -> StoredRecord | None:
         return next(
-            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted, self._zone)),
+            (one for one in self._records.values() if is_meant(one.slot, slot, self.wanted)),
             None,
         )
 
@@ -174,27 +172,21 @@ class Joined:
         """Say why an item lacks in a record that has others."""
         for slot, record in self._records.items():
             untold = [item for item in self._untold(record) if item in items]
-            meant = [one for one in slots if is_meant(slot, one, self.wanted, self._zone)]
+            meant = [one for one in slots if is_meant(slot, one, self.wanted)]
             if untold and meant:
                 self._records[slot] = _explained(record, untold, meant, answer)
 
 
-def is_meant(slot: datetime, wished: datetime, wanted: Wanted, zone: tzinfo) -> bool:
+def is_meant(slot: datetime, wished: datetime, wanted: Wanted) -> bool:
     """Whether a record of an instant is the one of a slot: meters freeze at another minute than midnight.
 
     Args:
-        slot: of the record.
+        slot: of the record; a settlement of another day of that month is not meant.
         wished: that was asked for.
         wanted: of the meter.
-        zone: what its clock shows.
 
     """
-    if wanted.data_class == CURVE:
-        return slot == wished
-    if wanted.data_class == DAILY_FREEZE:
-        return abs(slot - wished) <= NEAR
-    one, other = (moment.astimezone(zone) for moment in (slot, wished))
-    return (one.year, one.month) == (other.year, other.month)
+    return slot == wished if wanted.data_class == CURVE else abs(slot - wished) <= NEAR
 
 
 def _explained(

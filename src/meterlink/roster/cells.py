@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,12 @@ _RATIO: Final = re.compile(r"(\d+(?:\.\d+)?)\s*[/:：]\s*(\d+(?:\.\d+)?)")
 _BETWEEN: Final = re.compile(r"[;；、,，|]")
 _FORMULA: Final = ("=", "+", "-", "@")
 _SHOWN_MAX: Final = 40
+_CIVIL: Final = re.compile(
+    r"([0-9]{4})[-/年]([0-9]{1,2})[-/月]([0-9]{1,2})日?(?:[ T]+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?)?"
+)
+_EXCEL_DAY: Final = re.compile(r"([0-9]{5})(?:\.[0-9]+)?")
+_EXCEL_BEGAN: Final = date(1899, 12, 30)
+_YEARS_MEANT: Final = range(1980, 2100)
 
 TRUE: Final = frozenset({"1", "true", "yes", "y", "是", "√"})
 FALSE: Final = frozenset({"0", "false", "no", "n", "否", "×"})
@@ -221,7 +227,7 @@ class Ratio:
 
 
 class Time:
-    """A moment; a date is its first."""
+    """A moment; a date is its first. People and Excel write `2026/1/5 8:00`, and 2026年1月5日, too."""
 
     rule: Final = Words(
         "a date or a time, e.g. 2026-11-22 or 2026-11-22 10:30",
@@ -231,10 +237,19 @@ class Time:
     def read(self, text: str, zone: tzinfo) -> str:
         """See ``Cell``."""
         try:
-            found = datetime.fromisoformat(text.replace("/", "-"))
-            found = found if found.tzinfo else found.replace(tzinfo=zone)
-            return time_out(found)
+            if parts := _CIVIL.fullmatch(text):
+                year, month, day, hour, minute, second = (int(part or 0) for part in parts.groups())
+                found = datetime(year, month, day, hour, minute, second, tzinfo=zone)
+            else:
+                found = datetime.fromisoformat(text.replace("/", "-"))
+            return time_out(found if found.tzinfo else found.replace(tzinfo=zone))
         except (ValueError, OverflowError):
+            if day_meant := _excel_day(text):
+                raise refused(
+                    f"{shown(text)} is how Excel counts days (perhaps {day_meant}): format it as a date",
+                    f"{shown(text)} 是 Excel 的日期序列号(可能是 {day_meant}),请将该列设为日期格式",
+                    self.rule,
+                ) from None
             raise refused(f"{shown(text)} is none", f"{shown(text)} 无法识别", self.rule) from None
 
     def write(self, value: str, zone: tzinfo) -> str:
@@ -243,6 +258,14 @@ class Time:
         if local.time() == datetime.min.time():
             return date(local.year, local.month, local.day).isoformat()
         return local.replace(tzinfo=None).isoformat(sep=" ")
+
+
+def _excel_day(text: str) -> date | None:
+    """The day that a number is to Excel, where one of our time may be meant."""
+    if not (number := _EXCEL_DAY.fullmatch(text)):
+        return None
+    meant = _EXCEL_BEGAN + timedelta(days=int(number[1]))
+    return meant if meant.year in _YEARS_MEANT else None
 
 
 def refused(en: str, zh: str, rule: Words) -> CellRefused:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meterlink.errors import ConfigError
+from meterlink.roster.merged import merged_ranges
 from meterlink.roster.table import CELL_MAX, CELLS_MAX, Table, octets_of
 
 UNPACKED_OCTETS_MAX: Final = 1024 * 1024 * 1024
@@ -109,8 +110,11 @@ def _check_size(path: Path, octets: bytes) -> None:
 def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows of the first sheet with their numbers."""
     try:
-        cells = _cells(openpyxl, octets, data_only=True)
-        written = _cells(openpyxl, octets, data_only=False) if _has_formulas(octets) else _NO_FORMULAS
+        sheet = _sheet(openpyxl, octets, data_only=True)
+        _check_merged(path, octets, sheet)
+        cells = _cells(sheet)
+        is_written = _has_formulas(octets)
+        written = _cells(_sheet(openpyxl, octets, data_only=False)) if is_written else _NO_FORMULAS
         for number, (row, formulas) in enumerate(zip(cells, written, strict=False), start=1):
             if number > ROW_MAX or len(row) > CELLS_MAX:
                 raise ConfigError(f"{path}:{number}: more than {ROW_MAX} rows, or {CELLS_MAX} cells in one")
@@ -124,12 +128,39 @@ def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[
         ) from None
 
 
-def _cells(openpyxl: Any, octets: bytes, *, data_only: bool) -> Iterator[tuple[Any, ...]]:
-    """The rows of the first sheet: what the cells show, or the formulas of those that have one."""
+def _sheet(openpyxl: Any, octets: bytes, *, data_only: bool) -> Any:
+    """The first sheet: with what the cells show, or with the formulas of those that have one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of styles and extensions, which are not read
-        book = openpyxl.load_workbook(io.BytesIO(octets), read_only=True, data_only=data_only)
-        return iter(book.worksheets[0].iter_rows(values_only=True))
+        return openpyxl.load_workbook(io.BytesIO(octets), read_only=True, data_only=data_only).worksheets[0]
+
+
+def _cells(sheet: Any) -> Iterator[tuple[Any, ...]]:
+    return iter(sheet.iter_rows(values_only=True))
+
+
+def _check_merged(path: Path, octets: bytes, sheet: Any) -> None:
+    """Refuse merged cells: all but the first of them would pass for empty ones.
+
+    Raises:
+        ConfigError: there are some.
+
+    """
+    with zipfile.ZipFile(io.BytesIO(octets)) as packed, packed.open(_part_of(sheet)) as part:
+        ranges, are_more = merged_ranges(part)
+    if ranges:
+        named, more, more_zh = ", ".join(ranges), " and more" * are_more, " 等" * are_more
+        raise ConfigError(
+            f"{path}: cells are merged ({named}{more}): only the first of them has a value, and the others "
+            "would count as empty. Unmerge them and fill in each cell / "
+            f"有合并单元格({named}{more_zh}):只有左上角的单元格有值,其余会被当作空白。"
+            "请取消合并单元格,并逐格填写"
+        )
+
+
+def _part_of(sheet: Any) -> str:
+    """Where a sheet stands in the file; only one that is loaded whole, cell by cell, tells what is merged."""
+    return str(sheet._worksheet_path)
 
 
 def _has_formulas(octets: bytes) -> bool:

@@ -233,7 +233,7 @@ class BehindDriver:
             self.check_stored(wanted.data_class, item)
         if address == self._behind.terminal:
             return await self._own.read_stored(line, address, wanted, priority=priority)
-        joined = Joined(wanted, self._clock.utc_now(), self._store.zone)
+        joined = Joined(wanted, self._clock.utc_now())
         if "store" in self._behind.ways and self._reads_as_the_standard:
             stored = await self._store.read(line, address, wanted, priority=priority)
             joined.brought(stored, self._clock.utc_now())

@@ -28,7 +28,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import Measured, StoredRecord, Wanted
 from meterlink.drivers.behind698.ways import Behind
-from meterlink.drivers.dlt698.memory import tables_of
+from meterlink.drivers.dlt698.memory import may_hold, tables_of
 from meterlink.drivers.dlt698.portion import Portion
 from meterlink.drivers.dlt698.rows import sort_item
 from meterlink.drivers.dlt698.talk import RequestRefused, Talk, code_words
@@ -135,9 +135,13 @@ class TerminalStore:
         """
         found: dict[datetime, StoredRecord] = {}
         for table in tables_of(wanted.data_class, wanted.every_s):
-            left = [slot for slot in wanted.slots if not self._is_in(found, slot, wanted)]
+            left = [
+                slot
+                for slot in may_hold(table, wanted.slots, self.zone)
+                if not self._is_in(found, slot, wanted)
+            ]
             if not left:
-                break
+                continue
             rows = await self._rows(line, address, table, replace(wanted, slots=left), priority)
             for record in self._records(address, table, rows, wanted):
                 found.setdefault(record.slot, record)
@@ -146,7 +150,7 @@ class TerminalStore:
     # --- several meters at once --------------------------------------------------------------
 
     def _is_in(self, found: Iterable[datetime], slot: datetime, wanted: Wanted) -> bool:
-        return any(is_meant(one, slot, wanted, self.zone) for one in found)
+        return any(is_meant(one, slot, wanted) for one in found)
 
     async def _rows(
         self, line: Exchanging, address: str, table: str, wanted: Wanted, priority: Priority
@@ -296,7 +300,7 @@ class TerminalStore:
         by_slot: dict[datetime, list[tuple[Measured, ...]]] = {}
         for row in rows:
             slot = self._slot(row, who)
-            if slot is not None and any(is_meant(slot, one, wanted, self.zone) for one in wanted.slots):
+            if slot is not None and any(is_meant(slot, one, wanted) for one in wanted.slots):
                 by_slot.setdefault(slot, []).append(self._values(row, table, wanted, who))
         return [
             StoredRecord(slot=slot, values=told[0])

@@ -201,7 +201,7 @@ class Dlt698Driver:
         ]
         found = StoredFindings(data_class, wanted.items, wanted.slots, self._clock.utc_now())
         with found.kept() as ended:
-            await MemoryReader698(readers).read(found)
+            await MemoryReader698(readers, self._zone).read(found)
         return found.of(ended)
 
     # --- events ---

@@ -1,20 +1,23 @@
 """Which tables of a DL/T 698.45 meter hold a class of records, and what is to be asked of the second one.
 
-What the first table does not have is gone only when the second does not have it either.
+What the first table does not have is gone only when the second does not have it either. The table of the
+first of each month says nothing of a settlement on another day, so it is not asked for one.
 Source: spec dlt698, sections 6.7 and 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, tzinfo
 from typing import Final
 
 from meterlink.drivers.dlt698.tables import TableReader
 from meterlink.drivers.stored import StoredFindings
-from meterlink.errors import NoFreeze
+from meterlink.errors import FreezeRefused, NoFreeze
 from meterlink.model.data_classes import CURVE, MONTHLY_FREEZE, DataClass
 
 _HOUR_S: Final = 3_600
+_MONTHS: Final = "monthly_freeze"
 
 
 def tables_of(data_class: DataClass, every_s: int) -> tuple[str, ...]:
@@ -26,10 +29,28 @@ def tables_of(data_class: DataClass, every_s: int) -> tuple[str, ...]:
 
     """
     if data_class == MONTHLY_FREEZE:  # the settlement's own; some meters keep only that of the month's first
-        return "settlement_freeze", "monthly_freeze"
+        return "settlement_freeze", _MONTHS
     if data_class == CURVE:
         return ("hourly_freeze", "curve") if every_s % _HOUR_S == 0 else ("curve",)
     return ("daily_freeze",)
+
+
+def may_hold(table: str, slots: Iterable[datetime], zone: tzinfo) -> list[datetime]:
+    """The slots of which a table may have a record.
+
+    Args:
+        table: of ``tables_of``.
+        slots: aware.
+        zone: what the meter's clock shows.
+
+    """
+    if table != _MONTHS:
+        return list(slots)
+    return [slot for slot in slots if _begins_month(slot.astimezone(zone))]
+
+
+def _begins_month(civil: datetime) -> bool:
+    return civil.day == 1 and civil.time() == time()
 
 
 class MemoryReader698:
@@ -37,11 +58,13 @@ class MemoryReader698:
 
     Args:
         readers: of its tables, in their order.
+        zone: what the meter's clock shows.
 
     """
 
-    def __init__(self, readers: Sequence[TableReader]) -> None:
+    def __init__(self, readers: Sequence[TableReader], zone: tzinfo) -> None:
         self._readers = readers
+        self._zone = zone
 
     async def read(self, found: StoredFindings) -> None:
         """Read what is asked for.
@@ -56,7 +79,7 @@ class MemoryReader698:
         is_certain = len(self._readers) == 1
         try:
             for reader in self._readers:
-                for part in self._open(found, parts):
+                for part in self._open(reader.table, found, parts):
                     parts.append(part)
                     try:
                         await reader.read(part)
@@ -71,15 +94,24 @@ class MemoryReader698:
                 found.add(part, is_certain=is_certain)
         if not parts:
             raise missing[0]
+        for slot in found.open if missing else []:  # the table that might have it has nothing to say
+            found.absent(
+                slot, "unfit" if isinstance(missing[0], FreezeRefused) else "not_yet", str(missing[0])
+            )
 
-    @staticmethod
-    def _open(found: StoredFindings, parts: Sequence[StoredFindings]) -> list[StoredFindings]:
-        """What is still to be asked: slots without a record, and items refused in one."""
+    def _open(
+        self, table: str, found: StoredFindings, parts: Sequence[StoredFindings]
+    ) -> list[StoredFindings]:
+        """What is still to be asked of a table: slots without a record, and items refused in one."""
         if not parts:
-            return [found.part(found.items, found.asked)]
+            slots = may_hold(table, found.asked, self._zone)
+            return [found.part(found.items, slots)] if slots else []
         first = parts[0]
         absent = [*first.without_record("gone"), *first.without_record("not_yet")]
         refusing = first.refusing()
         items = tuple(dict.fromkeys(item for refused in refusing.values() for item in refused))
-        asked = [(found.items, absent), (items, list(refusing))]
+        asked = [
+            (wanted, may_hold(table, slots, self._zone))
+            for wanted, slots in ((found.items, absent), (items, refusing))
+        ]
         return [found.part(items, slots) for items, slots in asked if items and slots]

@@ -81,7 +81,7 @@ class Gdw1376Driver:
         wanted = replace(wanted, slots=[slot.astimezone(UTC) for slot in wanted.slots])
         found = await self._found(line, address, wanted, priority)
         now = self._station.clock.utc_now()
-        joined = Joined(wanted, now, self._station.zone)
+        joined = Joined(wanted, now)
         joined.brought(
             (
                 StoredRecord(slot=slot, values=tuple(found[slot].values()))
