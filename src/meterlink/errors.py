@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 _E = TypeVar("_E", bound="MeterlinkError")
 
@@ -18,9 +18,33 @@ class MeterlinkError(Exception):
 
     zh: str = ""
 
+    def said(self, lang: Literal["en", "zh"]) -> str:
+        """The message in a language; in English where nobody has said it in the other."""
+        return (self.zh if lang == "zh" else "") or str(self)
+
 
 class ConfigError(MeterlinkError):
-    """The configuration is wrong; the message says which file and line, and what to do."""
+    """The configuration is wrong; the message says which file and line, and what to do.
+
+    Args:
+        message: for an operator; one line for each fault.
+        zh: the same in Chinese, line by line.
+
+    """
+
+    def __init__(self, message: str, zh: str = "") -> None:
+        super().__init__(message)
+        self.zh = zh
+
+    def behind(self, where: str, zh: str = "") -> ConfigError:
+        """The same fault behind words that say where it is.
+
+        Args:
+            where: ends as the message goes on.
+            zh: the same in Chinese; empty: ``where`` is no sentence, and stands in both.
+
+        """
+        return ConfigError(f"{where}{self}", f"{zh or where}{self.said('zh')}")
 
 
 def with_chinese(error: _E, zh: str) -> _E:

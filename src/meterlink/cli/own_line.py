@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import LineUrl, TcpUrl, parse_line_url
+from meterlink.model.line_text import parse_line_url
+from meterlink.model.line_url import LineUrl, TcpUrl
 
 
 def own_line_url(text: str) -> LineUrl:

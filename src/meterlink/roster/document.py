@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from meterlink.config import MeterSettings
+from meterlink.config.fault import first_of
 from meterlink.errors import ConfigError
-from meterlink.roster.columns import BY_KEY
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.rows import ROWS_MAX
 from meterlink.roster.table import octets_of
@@ -107,11 +107,8 @@ def _checked(entry: Any) -> dict[str, Any]:
 
 def _wrong(error: ValidationError) -> Words:
     """What the rules of the configuration say of an entry."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place, said = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-    column = BY_KEY.get(str(fault["loc"][0])) if fault["loc"] else None
-    zh = f"{column.zh}应为{column.cell.rule.zh}" if column else f"不认识键 {place!r},或其值不符合要求"
-    return Words(f"{place}: {said}", zh)
+    place, said = first_of(error)
+    return Words(*said.behind(f"{place}: " if place else ""))
 
 
 def _fault(number: int, entry: Any, said: Words) -> Fault:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from meterlink.config.fault import first_of
 from meterlink.config.meters import MeterSettings
 from meterlink.drivers.registers import check_register
 from meterlink.errors import BadRequest, ConfigError, UnknownItem
@@ -141,12 +142,16 @@ def _new_meter(entry: Entry) -> MeterSettings:
     try:
         return MeterSettings.model_validate(dict(entry))
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        key, said = str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ")
+        place, said = first_of(error)
+        key = place.partition(".")[0]
         column, option = BY_KEY.get(key), _OPTIONS.get(key, "")
         zh = column.zh if column else key
         ask, ask_zh = (f": give another `{option}`", f",请用 `{option}` 重新给出") if option else ("", "")
-        raise ConfigError(f"the new meter: {key}: {said}{ask} / 新表的{zh}不符合要求{ask_zh}") from None
+        where = f"{key}: " if key else ""
+        raise ConfigError(
+            f"the new meter: {where}{said.en}{ask}",
+            f"新表的{zh}不符合要求:{said.zh}{ask_zh}",
+        ) from None
 
 
 def _check_times(old: MeterSettings, exchange: Exchange, now: datetime) -> None:

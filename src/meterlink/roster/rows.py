@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from meterlink.config.fault import said_of
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.errors import ConfigError
 from meterlink.roster.columns import BY_KEY, COLUMNS, Column, column_of, near
@@ -173,9 +174,9 @@ def _fault(number: int, meter_id: str, found: Any) -> Fault:
     """What the rules of the configuration say of a meter; the columns have their own words for most of it."""
     key = str(found["loc"][0]) if found["loc"] else ""
     column = BY_KEY.get(key)
-    said = found["msg"].removeprefix("Value error, ")
-    zh = f"该值不能使用:本列应为{column.cell.rule.zh}" if column else "本行各列之间相互矛盾,请逐列核对"
-    return Fault(row=number, column=key, meter=meter_id, words=Words(said, zh))
+    said = said_of(found)
+    zh = f"{said.zh}(本列应为{column.cell.rule.zh})" if column else said.zh
+    return Fault(row=number, column=key, meter=meter_id, words=Words(said.en, zh))
 
 
 def _unknown(header: str, place: int) -> str:
