@@ -32,7 +32,7 @@ class ConfigError(MeterlinkError):
 
     """
 
-    def __init__(self, message: str, zh: str = "") -> None:
+    def __init__(self, message: str, zh: str) -> None:
         super().__init__(message)
         self.zh = zh
 

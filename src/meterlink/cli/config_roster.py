@@ -5,8 +5,8 @@ from __future__ import annotations
 from meterlink.clock import SystemClock
 from meterlink.config import Settings, data_dir
 from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.daemon.enrolment import NO_METERS, differences, with_roster
-from meterlink.errors import ConfigError, JournalError
+from meterlink.daemon.enrolment import differences, no_meters, with_roster
+from meterlink.errors import JournalError
 from meterlink.journal.reader import JournalReader
 from meterlink.roster.book import Held
 
@@ -31,7 +31,7 @@ def rostered(settings: Settings) -> tuple[Settings, str]:
             if held.revision:
                 return _of_journal(settings, held)
     if not settings.meters:
-        raise ConfigError(NO_METERS)
+        raise no_meters()
     return settings, told
 
 

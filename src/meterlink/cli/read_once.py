@@ -175,14 +175,20 @@ def _profile(question: Question) -> Profile:
     """
     known = MeterProfiles(question.profiles)
     if not question.profile and meter_protocol(question.protocol) is None:
-        raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(
+            f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}",
+            f"规约 {question.protocol!r}:请写以下之一:{'、'.join(PROTOCOLS)}",
+        )
     found = (
         known.chosen(question.profile) if question.profile else known.find(question.protocol, question.model)
     )
     if question.password_file is None:
         return found
     if found.protocol != "dlt698.45":
-        raise ConfigError(f"--password-file: {found.protocol} reads without a password; leave it out")
+        raise ConfigError(
+            f"--password-file: {found.protocol} reads without a password; leave it out",
+            f"--password-file:{found.protocol} 抄读不用密码,请去掉该选项",
+        )
     return replace(found, association=replace(found.association, connect="password"))
 
 
@@ -194,7 +200,10 @@ def _password(question: Question) -> str:
 
     """
     if question.password_file is None:
-        raise ConfigError("the profile wants a password: name the file that holds it with --password-file")
+        raise ConfigError(
+            "the profile wants a password: name the file that holds it with --password-file",
+            "规约档案需要密码:请用 --password-file 指定存放密码的文件",
+        )
     return SecretRef(f"file:{question.password_file}").reveal()
 
 

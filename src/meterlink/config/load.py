@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsError
 
 from meterlink.config.fault import Said, refusal, said_of, too_deep, unreadable
 from meterlink.config.settings import Settings
@@ -19,6 +20,9 @@ from meterlink.errors import ConfigError
 
 _ENV_PREFIX = Settings.model_config["env_prefix"]
 _ENV_DELIMITER = Settings.model_config["env_nested_delimiter"] or ""
+
+_FIELD = re.compile(r'for field "([^"]+)"')
+"""Where pydantic says which of the environment's variables it could not read."""
 
 _NO_BRACKETS = Said(
     "write [[meters]], in two brackets, above the keys of each meter",
@@ -51,6 +55,8 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(f"{where}a text may not contain \\u0000", f"{where}文本中不能有 \\u0000")
     try:
         return _from_document(document)
+    except SettingsError as error:
+        raise _no_json(error) from None
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False)
         raise refusal(_fault(path, text, fault) for fault in _causes(found)) from None
@@ -84,6 +90,17 @@ def _text(path: Path) -> str:
             f"{path}:{line}: octet {octet:02X}H is no UTF-8; save the file as UTF-8",
             f"{path}:{line}: 字节 {octet:02X}H 不是 UTF-8 编码:请将文件另存为 UTF-8",
         ) from None
+
+
+def _no_json(error: SettingsError) -> ConfigError:
+    """A variable that stands for a whole table or list, and is none; what it holds is not repeated."""
+    field = _FIELD.search(str(error))
+    begin = _ENV_PREFIX + (field[1] if field else "")
+    names = ", ".join(sorted(name for name in os.environ if name.upper().startswith(begin.upper())))
+    return ConfigError(
+        f"environment variable {names}: must be JSON, as it stands for a whole table or list",
+        f"环境变量 {names}: 代表整个表或列表,须为 JSON",
+    )
 
 
 def _places_of_nul(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

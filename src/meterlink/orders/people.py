@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, field_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.meters import TwelveDigits
 from meterlink.config.table import Table
 from meterlink.config.watched_file import WatchedFile, octets_of, table_of
@@ -128,7 +129,10 @@ records count from the time that they tell orders nothing."""
 
 def _sender(text: str) -> str:
     if not SENDER.fullmatch(text):
-        raise ValueError("write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
+        raise Fault(
+            "write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit",
+            "请写 1 至 32 个字符(A-Z a-z 0-9 . _ -),以字母或数字开头",
+        )
     return text.lower()
 
 
@@ -185,7 +189,10 @@ class _Person(Table):
     @classmethod
     def _person(cls, value: str) -> str:
         if value == DAEMON:
-            raise ValueError(f"{DAEMON!r} is the daemon's own name; give the person another")
+            raise Fault(
+                f"{DAEMON!r} is the daemon's own name; give the person another",
+                f"{DAEMON!r} 是守护进程自己的名称:请为该人员另取一个",
+            )
         return value
 
     @field_validator("roles")
@@ -193,7 +200,10 @@ class _Person(Table):
     def _apart(cls, value: frozenset[Role]) -> frozenset[Role]:
         for role, others in _ALONE.items():
             if role in value and (both := (value - {role}) & others):
-                raise ValueError(f"{role.value} and {min(both).value} are posts of two people")
+                raise Fault(
+                    f"{role.value} and {min(both).value} are posts of two people",
+                    f"角色 {role.value} 与 {min(both).value} 须由两个人分别担任",
+                )
         return value
 
 
@@ -317,7 +327,10 @@ def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:
     people = table_of(_File, path, octets).people
     names = [person.name for person in people]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles")
+        raise ConfigError(
+            f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles",
+            f"{path}: 两个 [[people]] 的 name 相同:{twice[0]!r}:请合并为一项,写上全部角色",
+        )
     return tuple(
         Actor(name=one.name, roles=one.roles, accounts=one.accounts, senders=one.senders) for one in people
     )

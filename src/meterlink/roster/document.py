@@ -72,15 +72,20 @@ def _entries(path: Path) -> Sequence[Any]:
     try:
         document = json.loads(octets_of(path))
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: no JSON ({error}) / 不是 JSON 文件") from None
+        raise ConfigError(f"{path}: no JSON ({error})", f"{path}: 不是 JSON 文件({error})") from None
     entries = document.get("meters") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ConfigError(
             f'{path}: a roster as JSON is {{"meters": [...]}}, as `meterlink roster export -o FILE.json` '
-            "writes it / 请使用 `meterlink roster export -o FILE.json` 的格式"
+            "writes it",
+            f'{path}: JSON 档案的格式为 {{"meters": [...]}},与 `meterlink roster export -o FILE.json` '
+            "的输出相同",
         )
     if len(entries) > ROWS_MAX:
-        raise ConfigError(f"{path}: {len(entries)} meters, at most {ROWS_MAX} / 电能表过多")
+        raise ConfigError(
+            f"{path}: {len(entries)} meters, at most {ROWS_MAX}",
+            f"{path}: 有 {len(entries)} 只电表,最多 {ROWS_MAX} 只",
+        )
     return entries
 
 
