@@ -18,6 +18,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.console import stderr
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import spoken
 from meterlink.cli.own_line import own_line_url
 from meterlink.cli.read_show import (
     PLANT_TIME,
@@ -231,7 +232,7 @@ def _show(
     if ring is not None:
         show_trace(ring)
     if failure is not None:
-        show_failure(type(failure).__name__, str(failure))
+        show_failure(type(failure).__name__, failure.said(spoken()))
 
 
 def _show_asides(summaries: Iterable[str]) -> None:

@@ -6,17 +6,23 @@ finds itself is told by the table of ``fault_words``.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Self
 
 from pydantic import ValidationError
 
 from meterlink.config.fault_words import SHAPES, in_chinese
 from meterlink.errors import ConfigError
 
-_OURS = "Value error, "
+_OURS: Final = "Value error, "
 """What pydantic puts in front of a fault of ours."""
+_WHY_ZH: Final = MappingProxyType(
+    {errno.ENOENT: "没有该文件", errno.EACCES: "没有读取权限", errno.EISDIR: "这是目录,不是文件"}
+)
+"""The usual reasons; others stay as the system tells them."""
 
 
 class Said(NamedTuple):
@@ -73,7 +79,8 @@ def refusal(faults: Iterable[Said]) -> ConfigError:
 
 def unreadable(path: Path, error: OSError) -> ConfigError:
     """A file cannot be read."""
-    return ConfigError(f"{path}: cannot be read: {error.strerror}", f"{path}: 无法读取:{error.strerror}")
+    why = _WHY_ZH.get(error.errno or 0, error.strerror)
+    return ConfigError(f"{path}: cannot be read: {error.strerror}", f"{path}: 无法读取:{why}")
 
 
 def too_deep(path: Path) -> ConfigError:
