@@ -91,6 +91,7 @@ class WatchedFile(Generic[_T]):
 
     Attributes:
         last: what the file said when it was right last; ``None``: it never was in this life of the program.
+        fault_zh: what was wrong with it at the last look, in Chinese; empty: nothing.
 
     """
 
@@ -104,6 +105,7 @@ class WatchedFile(Generic[_T]):
         is_guarded: bool = False,
     ) -> None:
         self.last: _T | None = None
+        self.fault_zh = ""
         self._path = path
         self._name = name
         self._read = read
@@ -125,8 +127,9 @@ class WatchedFile(Generic[_T]):
             if (fault := str(error)) != self._fault:
                 self._fault = fault
                 _log.error(f"{self._name}_wrong", reason=fault)
+            self.fault_zh = error.zh
             return fault
-        self._fault = ""
+        self._fault = self.fault_zh = ""
         return ""
 
     def _look(self) -> None:
