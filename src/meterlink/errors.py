@@ -112,18 +112,24 @@ class UnknownItem(MeterlinkError):
 
     Args:
         message: one sentence for an operator.
-        more: what to add to it, worked out only where somebody reads it: to compare with every name there is
-            takes a good part of a second, and most who ask whether there is an item only want to know.
+        zh: the same in Chinese.
+        more: what to add to both, worked out only where somebody reads it: to compare with every name there
+            is takes a good part of a second, and most who ask whether there is an item only want to know.
 
     """
 
-    def __init__(self, message: str, more: Callable[[], str] = str) -> None:
+    def __init__(self, message: str, zh: str, more: Callable[[], tuple[str, str]] = lambda: ("", "")) -> None:
         super().__init__(message)
+        self.zh = zh
         self._more = more
 
     def __str__(self) -> str:
         """The sentence with what is added."""
-        return super().__str__() + self._more()
+        return super().__str__() + self._more()[0]
+
+    def said(self, lang: Literal["en", "zh"]) -> str:
+        """The same in a language."""
+        return self.zh + self._more()[1] if lang == "zh" else str(self)
 
 
 class BadAnswer(MeterlinkError):

@@ -81,7 +81,7 @@ def test_a_program_gets_each_fault_in_both_languages(tmp_path: Path) -> None:
     [
         (
             '[[plans]]\nitems = ["voltage.q"]\n',
-            "[[plans]] 'instant': 没有电表能按 instant 类抄读数据项 'voltage.q'",
+            "[[plans]] 'instant': dlt645-2007 没有数据项 'voltage.q';相近的有:voltage.a",
         ),
         (
             '[[plans]]\nitems = ["voltage.a"]\n[[plans]]\nname = "b"\ndays = ["mon"]\n',

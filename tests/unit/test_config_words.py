@@ -20,7 +20,7 @@ from meterlink.orders.limits import calendar
 _ROOT: Final = Path(__file__).parents[2]
 _SOURCES: Final = (_ROOT / "src" / "meterlink", _ROOT / "device_profiles" / "meterprofiles")
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
-_TOLD: Final = {"ConfigError", "Fault", "Said", "_wrong", "ProfileError", "fault", "error"}
+_TOLD: Final = {"ConfigError", "Fault", "Said", "_wrong", "ProfileError", "UnknownItem", "fault", "error"}
 """What takes a sentence in English and behind it one in Chinese."""
 
 

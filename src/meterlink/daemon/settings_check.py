@@ -15,7 +15,7 @@ from meterlink.drivers.base import Offer
 from meterlink.drivers.choose import driver_for
 from meterlink.drivers.gdw1376.offer import TerminalOffer
 from meterlink.drivers.profiles import MeterProfiles
-from meterlink.errors import ConfigError, UnknownItem, with_chinese
+from meterlink.errors import ConfigError, UnknownItem
 from meterlink.model.data_classes import EVENT, STATUS, DataClass
 from meterlink.model.slot import PASSING
 from meterlink.roster.fits import Misfit, dial_in_misfit, heartbeat_misfit, password_misfit
@@ -83,18 +83,15 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
                 try:
                     _check_item(able[0], plan.data_class, item)
                 except UnknownItem as error:
-                    raise with_chinese(
-                        UnknownItem(f"[[plans]] {plan.name!r}: {error}"),
-                        f"[[plans]] {plan.name!r}: 没有电表能按 {plan.data_class} 类抄读数据项 {item!r}"
-                        f"(数据项见 `meterlink items`):{error.said('zh')}",
-                    ) from None
+                    where = f"[[plans]] {plan.name!r}: "
+                    raise UnknownItem(f"{where}{error}", where + error.said("zh")) from None
 
 
 def _kept_by_none(plan: PlanSettings, served: Collection[_Served]) -> UnknownItem:
     spoken = sorted({_spoken(one.profile) for one in served})
     where = f"[[plans]] {plan.name!r}: "
-    return with_chinese(
-        UnknownItem(f"{where}none of the meters keeps a {plan.data_class}; they speak {', '.join(spoken)}"),
+    return UnknownItem(
+        f"{where}none of the meters keeps a {plan.data_class}; they speak {', '.join(spoken)}",
         f"{where}没有电表保存 {plan.data_class} 类数据;现有电表的规约为 {'、'.join(spoken)}",
     )
 

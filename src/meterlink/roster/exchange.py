@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from meterlink.config.fault import first_of
 from meterlink.config.meters import MeterSettings
 from meterlink.drivers.registers import check_register
-from meterlink.errors import BadRequest, ConfigError, UnknownItem
+from meterlink.errors import BadRequest, ConfigError, UnknownItem, with_chinese
 from meterlink.model.payload import time_out
 from meterlink.model.roster_change import Entry
 from meterlink.roster.columns import BY_KEY
@@ -190,7 +190,7 @@ def check_registers(told: Mapping[str, Decimal]) -> None:
         try:
             check_register(item)
         except UnknownItem as error:
-            raise BadRequest(f"{error} / 没有该示数") from None
+            raise with_chinese(BadRequest(str(error)), error.said("zh")) from None
         if not (value.is_finite() and 0 <= value < REGISTER_MAX):
             raise BadRequest(f"{item}: {value} is nothing that a register shows / 示数不合理")
 
