@@ -38,10 +38,17 @@ class Place:
         """Line in the file, from 1."""
         return int(self.node.start_mark.line) + 1
 
-    def error(self, sentence: str) -> ProfileError:
-        """An error that says where."""
+    def error(self, en: str, zh: str) -> ProfileError:
+        """An error that says where.
+
+        Args:
+            en: what is wrong, and what to do.
+            zh: the same in Chinese.
+
+        """
         file, _, path = self.where.partition("#")
-        return ProfileError(f"{file}:{self.line}: {path + ': ' if path else ''}{sentence}")
+        where = f"{file}:{self.line}: {path + ': ' if path else ''}"
+        return ProfileError(where + en, where + zh)
 
     def table(self, required: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Place]:
         """The places of a mapping by key.
@@ -51,19 +58,24 @@ class Place:
 
         """
         if not isinstance(self.node, yaml.MappingNode):
-            raise self.error(f"write keys and values: {', '.join(required)}")
+            keys = ", ".join(required)
+            raise self.error(f"write keys and values: {keys}", f"请写键和值:{keys}")
         found: dict[str, Place] = {}
         for key_node, value_node in self.node.value:
             key = str(key_node.value)
             place = Place(value_node, f"{self.where}{'.' if '#' in self.where else '#'}{key}")
             if key not in (*required, *optional):
                 known = ", ".join((*required, *optional))
-                raise Place(key_node, self.where).error(f"unknown key {key!r}; there are: {known}")
+                raise Place(key_node, self.where).error(
+                    f"unknown key {key!r}; there are: {known}", f"未知的键 {key!r};可用的键:{known}"
+                )
             if key in found:
-                raise Place(key_node, self.where).error(f"key {key!r} stands here twice")
+                raise Place(key_node, self.where).error(
+                    f"key {key!r} stands here twice", f"键 {key!r} 在此处写了两次"
+                )
             found[key] = place
         if missing := [key for key in required if key not in found]:
-            raise self.error(f"the key {missing[0]!r} is missing")
+            raise self.error(f"the key {missing[0]!r} is missing", f"缺少键 {missing[0]!r}")
         return found
 
     def rows(self, most: int) -> Iterator[Place]:
@@ -74,9 +86,10 @@ class Place:
 
         """
         if not isinstance(self.node, yaml.SequenceNode):
-            raise self.error("write a list")
+            raise self.error("write a list", "请写列表")
         if len(self.node.value) > most:
-            raise self.error(f"{len(self.node.value)} entries, at most {most} are taken")
+            count = len(self.node.value)
+            raise self.error(f"{count} entries, at most {most} are taken", f"有 {count} 项,至多 {most} 项")
         for number, node in enumerate(self.node.value, start=1):
             yield Place(node, f"{self.where}[{number}]")
 
@@ -88,7 +101,7 @@ class Place:
 
         """
         if not isinstance(self.node, yaml.ScalarNode) or not self.node.value.strip():
-            raise self.error("write a text")
+            raise self.error("write a text", "请写文本")
         return str(self.node.value)
 
     def whole(self, low: int, high: int) -> int:
@@ -100,7 +113,9 @@ class Place:
         """
         text = self.text()
         if not (text.isascii() and text.isdigit() and len(text) <= 9 and low <= int(text) <= high):
-            raise self.error(f"{text!r} is no whole number of {low} to {high}")
+            raise self.error(
+                f"{text!r} is no whole number of {low} to {high}", f"{text!r} 不是 {low} 至 {high} 的整数"
+            )
         return int(text)
 
     def one_of(self, choices: Sequence[str]) -> str:
@@ -112,7 +127,9 @@ class Place:
         """
         text = self.text()
         if text not in choices:
-            raise self.error(f"{text!r} is none of {', '.join(choices)}")
+            raise self.error(
+                f"{text!r} is none of {', '.join(choices)}", f"{text!r} 须为以下之一:{'、'.join(choices)}"
+            )
         return text
 
 

@@ -51,11 +51,16 @@ def register_map(place: Place) -> RegisterMap:
     for one in table["rows"].rows(ROWS_MAX):
         row = _row(one, is_sunspec=addressing == "sunspec")
         if row.registers > most:
-            raise one.error(f"{row.item} has {row.registers} registers, one request reads {most} at most")
+            raise one.error(
+                f"{row.item} has {row.registers} registers, one request reads {most} at most",
+                f"{row.item} 有 {row.registers} 个寄存器,一次请求至多读 {most} 个",
+            )
         _check_beside(one, row, rows)
         rows.append(row)
     if not rows:
-        raise table["rows"].error("write one row or more: without one there is nothing to read")
+        raise table["rows"].error(
+            "write one row or more: without one there is nothing to read", "至少写一行:没有行就没有可读的数据"
+        )
     return RegisterMap(
         document=table["document"].text(),
         table=cast(Table, table["table"].one_of(TABLES)),
@@ -71,23 +76,30 @@ def _check_beside(place: Place, row: RegisterRow, others: list[RegisterRow]) -> 
     """Refuse a second row of one item, and two of one register."""
     for other in others:
         if other.item == row.item:
-            raise place.error(f"{row.item} stands here twice")
+            raise place.error(f"{row.item} stands here twice", f"{row.item} 在此处写了两次")
         if other.model != row.model:
             continue
         for (start, count), (begun, length) in itertools.product(row.spans, other.spans):
             is_scale = start == row.scale_at and begun == other.scale_at
             if start < begun + length and begun < start + count and not is_scale:
-                raise place.error(f"{row.item} and {other.item} share register {max(start, begun)}")
+                shared = max(start, begun)
+                raise place.error(
+                    f"{row.item} and {other.item} share register {shared}",
+                    f"{row.item} 与 {other.item} 占用同一寄存器 {shared}",
+                )
 
 
 def _row(place: Place, *, is_sunspec: bool) -> RegisterRow:
     table = place.table(("item", "address", "type", "source"), _ROW_KEYS)
-    if is_sunspec != ("model" in table):
-        raise place.error("name the `model`" if is_sunspec else "`model` goes with `addressing: sunspec`")
+    if is_sunspec and "model" not in table:
+        raise place.error("name the `model`", "请写 `model`")
+    if "model" in table and not is_sunspec:
+        raise place.error("`model` goes with `addressing: sunspec`", "`model` 仅用于 `addressing: sunspec`")
     quantity = _quantity(table["item"])
     kind = cast(RowType, table["type"].one_of((*NUMBER_TYPES, "text")))
     if (kind == "text") != (quantity.kind == "text"):
-        raise table["type"].error(f"{quantity.name} is {'a text' if quantity.kind == 'text' else 'no text'}")
+        en, zh = ("a text", "是文本") if quantity.kind == "text" else ("no text", "不是文本")
+        raise table["type"].error(f"{quantity.name} is {en}", f"{quantity.name} {zh}")
     row = RegisterRow(
         item=table["item"].text(),
         address=_address(table["address"]),
@@ -100,7 +112,10 @@ def _row(place: Place, *, is_sunspec: bool) -> RegisterRow:
         source=table["source"].text(),
     )
     if row.address + row.registers > ADDRESSES:
-        raise table["address"].error(f"{row.registers} registers from {row.address} on leave the table")
+        raise table["address"].error(
+            f"{row.registers} registers from {row.address} on leave the table",
+            f"从 {row.address} 起的 {row.registers} 个寄存器超出寄存器表",
+        )
     return row
 
 
@@ -109,11 +124,14 @@ def _quantity(place: Place) -> Quantity:
     name, *dimensions = place.text().split(".")
     quantity = quantities().get(name)
     if quantity is None:
-        raise place.error(f"the catalogue has no quantity {name!r} (`meterlink items` lists what there is)")
+        raise place.error(
+            f"the catalogue has no quantity {name!r} (`meterlink items` lists what there is)",
+            f"目录中没有数据项 {name!r}(见 `meterlink items`)",
+        )
     open_ones = iter(quantity.dimensions)
     for dimension in dimensions:
         if not any(re.fullmatch(_DIMENSIONS[one], dimension) for one in open_ones):
-            raise place.error(f"{name} has no dimension {dimension!r}")
+            raise place.error(f"{name} has no dimension {dimension!r}", f"{name} 没有分项 {dimension!r}")
     return quantity
 
 
@@ -129,7 +147,10 @@ def _absent(place: Place, kind: RowType) -> int:
     text = place.text()
     bits = int(text, 0) if re.fullmatch("0x[0-9A-Fa-f]{1,16}|0|[1-9][0-9]{0,19}", text) else -1
     if kind == "text" or not 0 <= bits < 1 << BITS * REGISTERS[kind]:
-        raise place.error(f"{text!r} are no bits of a {kind}; write a number without sign, e.g. 0x8000")
+        raise place.error(
+            f"{text!r} are no bits of a {kind}; write a number without sign, e.g. 0x8000",
+            f"{text!r} 不是 {kind} 的位值:请写无符号数,例如 0x8000",
+        )
     return bits
 
 
@@ -137,7 +158,10 @@ def _scale(place: Place | None) -> Decimal:
     if place is None:
         return Decimal(1)
     if not _SCALE.fullmatch(place.text()) or not Decimal(place.text()):
-        raise place.error(f"{place.text()!r} is no scale; write a number over 0, e.g. 0.1")
+        raise place.error(
+            f"{place.text()!r} is no scale; write a number over 0, e.g. 0.1",
+            f"{place.text()!r} 不是换算系数:请写大于 0 的数,例如 0.1",
+        )
     return Decimal(place.text())
 
 
@@ -145,21 +169,33 @@ def _factor(place: Place, unit: Place | None, quantity: Quantity) -> Decimal:
     """What one of the document's unit is in that of the catalogue."""
     if unit is None:
         if quantity.unit:
-            raise place.error(f"the key 'unit' is missing; {quantity.name} is kept in {quantity.unit}")
+            raise place.error(
+                f"the key 'unit' is missing; {quantity.name} is kept in {quantity.unit}",
+                f"缺少键 'unit';{quantity.name} 的单位为 {quantity.unit}",
+            )
         return Decimal(1)
     if unit.text() == quantity.unit:
         return Decimal(1)
     factor = UNITS.get((unit.text(), quantity.unit))
     if factor is None:
-        raise unit.error(f"{unit.text()} is no unit of {quantity.name}, which is kept in {quantity.unit!r}")
+        raise unit.error(
+            f"{unit.text()} is no unit of {quantity.name}, which is kept in {quantity.unit!r}",
+            f"{unit.text()} 不是 {quantity.name} 的单位,其单位为 {quantity.unit!r}",
+        )
     return factor
 
 
 def _count(place: Place, count: Place | None, kind: RowType) -> int:
     if kind == "text":
         if count is None:
-            raise place.error("the key 'count' is missing: how many registers the text has")
+            raise place.error(
+                "the key 'count' is missing: how many registers the text has",
+                "缺少键 'count',即文本占用的寄存器个数",
+            )
         return count.whole(1, TEXT_REGISTERS_MAX)
     if count is not None:
-        raise count.error(f"{kind} has {REGISTERS[kind]} registers; leave the key out")
+        raise count.error(
+            f"{kind} has {REGISTERS[kind]} registers; leave the key out",
+            f"{kind} 有 {REGISTERS[kind]} 个寄存器,请去掉该键",
+        )
     return 0

@@ -13,6 +13,7 @@ from typing import Final, Literal, get_args
 
 from meterprofiles.facts import Known
 from meterprofiles.registers import RegisterMap
+from meterprofiles.yaml_text import FileFault
 from meterwire.dlt645.items.dialects import Choices, dialect, switches
 from meterwire.dlt645.items.dictionary import Dictionary, dictionary
 from meterwire.dlt645.link.functions import EDITIONS, Edition
@@ -90,7 +91,7 @@ REPLY_DELAY_MS: Final = 20
 PREAMBLE_MAX: Final = 16
 
 
-class ProfileError(Exception):
+class ProfileError(FileFault):
     """A profile that cannot be used, or two that claim one meter; the message says file, line and remedy."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 _E = TypeVar("_E", bound="MeterlinkError")
 
@@ -18,9 +18,33 @@ class MeterlinkError(Exception):
 
     zh: str = ""
 
+    def said(self, lang: Literal["en", "zh"]) -> str:
+        """The message in a language; in English where nobody has said it in the other."""
+        return (self.zh if lang == "zh" else "") or str(self)
+
 
 class ConfigError(MeterlinkError):
-    """The configuration is wrong; the message says which file and line, and what to do."""
+    """The configuration is wrong; the message says which file and line, and what to do.
+
+    Args:
+        message: for an operator; one line for each fault.
+        zh: the same in Chinese, line by line.
+
+    """
+
+    def __init__(self, message: str, zh: str) -> None:
+        super().__init__(message)
+        self.zh = zh
+
+    def behind(self, where: str, zh: str = "") -> ConfigError:
+        """The same fault behind words that say where it is.
+
+        Args:
+            where: ends as the message goes on.
+            zh: the same in Chinese; empty: ``where`` is no sentence, and stands in both.
+
+        """
+        return ConfigError(f"{where}{self}", f"{zh or where}{self.said('zh')}")
 
 
 def with_chinese(error: _E, zh: str) -> _E:
@@ -88,18 +112,24 @@ class UnknownItem(MeterlinkError):
 
     Args:
         message: one sentence for an operator.
-        more: what to add to it, worked out only where somebody reads it: to compare with every name there is
-            takes a good part of a second, and most who ask whether there is an item only want to know.
+        zh: the same in Chinese.
+        more: what to add to both, worked out only where somebody reads it: to compare with every name there
+            is takes a good part of a second, and most who ask whether there is an item only want to know.
 
     """
 
-    def __init__(self, message: str, more: Callable[[], str] = str) -> None:
+    def __init__(self, message: str, zh: str, more: Callable[[], tuple[str, str]] = lambda: ("", "")) -> None:
         super().__init__(message)
+        self.zh = zh
         self._more = more
 
     def __str__(self) -> str:
         """The sentence with what is added."""
-        return super().__str__() + self._more()
+        return super().__str__() + self._more()[0]
+
+    def said(self, lang: Literal["en", "zh"]) -> str:
+        """The same in a language."""
+        return self.zh + self._more()[1] if lang == "zh" else str(self)
 
 
 class BadAnswer(MeterlinkError):

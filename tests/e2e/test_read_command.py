@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import pytest
 
-from meterlink.model.line_url import parse_line_url
+from meterlink.model.line_text import parse_line_url
 from meterlink.model.zone import CHINA_TIME
 from meterlink.transports.open import open_line
 from tests.support.foreign_meter import ForeignMeter, foreign_meter

@@ -24,7 +24,8 @@ from meterlink.clock import SystemClock
 from meterlink.drivers.base import MeterAnswer
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.errors import BadAnswer
-from meterlink.model.line_url import SerialUrl, TcpUrl, parse_line_url
+from meterlink.model.line_text import parse_line_url
+from meterlink.model.line_url import SerialUrl, TcpUrl
 from meterlink.transports.open import open_line
 from metersim.works.items import ENERGIES, POWERS, items_of
 from metersim.works.timetable import TARIFFS

@@ -29,7 +29,7 @@ from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.probe import find_meter
 from meterlink.errors import Refused, ReplyTimeout
 from meterlink.model.data_classes import DAILY_FREEZE
-from meterlink.model.line_url import parse_line_url
+from meterlink.model.line_text import parse_line_url
 from meterlink.model.zone import CHINA_TIME
 from meterlink.trace import TraceRing
 from meterlink.transports.open import open_line

@@ -209,7 +209,7 @@ def test_tb1_an_equal_configuration_changes_nothing(tmp_path: Path) -> None:
 
 
 def _no_toml() -> Settings:
-    raise ConfigError("meterlink.toml:3: not TOML")
+    raise ConfigError("meterlink.toml:3: not TOML", "meterlink.toml:3: 不是 TOML 格式")
 
 
 @pytest.mark.parametrize(

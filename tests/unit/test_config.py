@@ -15,7 +15,8 @@ from meterlink.config.plans import PLANS_MAX
 from meterlink.config.secret_ref import SecretRef
 from meterlink.config.toml_places import line_of
 from meterlink.errors import ConfigError
-from meterlink.model.line_url import ListenUrl, Rfc2217Url, SerialUrl, TcpUrl, parse_line_url
+from meterlink.model.line_text import parse_line_url
+from meterlink.model.line_url import ListenUrl, Rfc2217Url, SerialUrl, TcpUrl
 
 _METER = '[[meters]]\nid = "m1"\naddress = "161"\nline = "tcp://127.0.0.1:5000"\n'
 _NUMBER = 'meter_number = "202611220001"\n'

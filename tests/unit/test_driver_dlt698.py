@@ -339,16 +339,17 @@ def test_names_near_an_item_are_looked_for_when_somebody_reads_them(monkeypatch:
     """Each look at a meter's clock would stop the loop for a second, for words that nobody reads."""
     looked: list[str] = []
 
-    def hint(name: str) -> str:
+    def hint(name: str) -> tuple[str, str]:
         looked.append(name)
-        return "; near it: voltage"
+        return "; near it: voltage", ";相近的有:voltage"
 
     monkeypatch.setattr(items, "_hint", hint)
     with pytest.raises(UnknownItem) as refused:
         _driver().check_item("voltag")
     assert [] == looked
     assert "no item 'voltag' in dlt698.45; near it: voltage" == str(refused.value)
-    assert ["voltag"] == looked
+    assert "dlt698.45 没有数据项 'voltag';相近的有:voltage" == refused.value.said("zh")
+    assert ["voltag", "voltag"] == looked
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,12 @@ from meterlink.errors import ConfigError, NotAllowed
 from meterlink.orders import people as people_module
 from meterlink.orders.people import (
     DEEDS,
-    PEOPLE_MAX,
     THE_DAEMON,
     Actor,
     Deed,
-    People,
-    PeopleOfFile,
     Role,
 )
+from meterlink.orders.people_file import PEOPLE_MAX, PeopleOfFile, read_people
 
 _GOOD = """
 [[people]]
@@ -44,7 +42,7 @@ def _file(tmp_path: Path, text: str) -> Path:
 
 def test_a_file_gives_people_their_posts(tmp_path: Path) -> None:
     """Everybody would have every role, or nobody any."""
-    people = People.read(_file(tmp_path, _GOOD))
+    people = read_people(_file(tmp_path, _GOOD))
     assert Actor(name="li.lei", roles=frozenset({Role.CLERK, Role.VIEWER})) == people.actor("li.lei")
     assert frozenset({"000012345678"}) == people.actor("han.meimei").accounts
     assert frozenset({"board", "desk-1"}) == people.actor("han.meimei").senders
@@ -74,13 +72,13 @@ def test_a_fault_of_the_file_is_named(tmp_path: Path, text: str, words: list[str
     """A role misspelt would silently be none, or the whole file."""
     path = _file(tmp_path, text)
     with pytest.raises(ConfigError) as wrong:
-        People.read(path)
+        read_people(path)
     assert [] == [word for word in (str(path), *words) if word not in str(wrong.value)]
 
 
 def test_a_person_sends_under_the_own_name_or_those_of_the_file(tmp_path: Path) -> None:
     """Everybody could bring evidence in everybody's name, or a clerk of a desk none at all."""
-    people = People.read(_file(tmp_path, _GOOD))
+    people = read_people(_file(tmp_path, _GOOD))
     li_lei, han_meimei = people.actor("li.lei"), people.actor("han.meimei")
     assert [True, True, False] == [li_lei.may_send_as(name) for name in ("li.lei", "LI.Lei", "board")]
     assert [True, True, False] == [han_meimei.may_send_as(name) for name in ("BOARD", "desk-1", "han.meimei")]
@@ -92,19 +90,19 @@ def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
         path = _file(tmp_path, _GOOD)
         path.chmod(mode)
         with pytest.raises(ConfigError, match="chmod go-w"):
-            People.read(path)
+            read_people(path)
 
 
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path: Path) -> None:
     """The daemon would start without anybody who may stop it."""
     with pytest.raises(ConfigError, match="cannot be read"):
-        People.read(tmp_path / "nobody.toml")
+        read_people(tmp_path / "nobody.toml")
     path = _file(tmp_path, "")
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="not TOML"):
-        People.read(path)
+        read_people(path)
     with pytest.raises(ConfigError, match="brackets stand too deep"):
-        People.read(_file(tmp_path, f"people = {'[' * 20_000}{']' * 20_000}"))
+        read_people(_file(tmp_path, f"people = {'[' * 20_000}{']' * 20_000}"))
 
 
 def test_a_file_that_is_right_again_says_so_once(tmp_path: Path) -> None:
@@ -123,11 +121,11 @@ def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
     """A wrong path (a disk image, a journal) would be read whole into memory."""
     one = '[[people]]\nname = "p{}"\nroles = ["viewer"]\n'
     most = "".join(one.format(number) for number in range(PEOPLE_MAX))
-    assert People.read(_file(tmp_path, most)).actor("p1").roles
+    assert read_people(_file(tmp_path, most)).actor("p1").roles
     with pytest.raises(ConfigError, match=str(PEOPLE_MAX)):
-        People.read(_file(tmp_path, most + one.format("x")))
+        read_people(_file(tmp_path, most + one.format("x")))
     with pytest.raises(ConfigError, match="is this the right file"):
-        People.read(_file(tmp_path, "#" * (FILE_OCTETS_MAX + 1)))
+        read_people(_file(tmp_path, "#" * (FILE_OCTETS_MAX + 1)))
 
 
 def test_every_deed_has_posts_and_the_posts_are_divided() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meterlink.config import LineSettings, MeterSettings
-from meterlink.config.lines import check_serial_servers
+from meterlink.config.line_checks import check_serial_servers
 from meterlink.config.serial_server import HEARTBEAT_OCTETS_MIN, TEXT_OCTETS_MAX, octets_of
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.roster.fits import Fits, heartbeat_misfit

@@ -130,11 +130,11 @@ def _faults(*meters: MeterSettings, rows: dict[str, int] | None = None) -> list[
 @pytest.mark.parametrize(
     ("keys", "zh"),
     [
-        ({"line": "line7"}, "没有名为 'line7' 的线路(已有:hall、line1);也可直接填写 tcp://主机:端口"),
-        ({"line": "udp://x:1"}, "'udp://x:1' 不是有效的线路地址:应为 tcp://主机:端口"),
+        ({"line": "line7"}, "没有名为 'line7' 的线路(已有:hall、line1);也可以直接写 tcp://主机:端口"),
+        ({"line": "udp://x:1"}, "线路 'udp://x:1':应为 tcp://主机:端口"),
         (
             {"line": "listen://127.0.0.1:9000?terminal=000000000001", "protocol": "dlt698.45"},
-            "与其他线路冲突:同一端口的线路须写同一个监听主机",
+            "另一条线路在 0.0.0.0 上监听端口 9000;同一端口的线路须写同一个监听主机",
         ),
     ],
 )

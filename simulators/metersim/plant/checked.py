@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from meterprofiles.yaml_text import node_of
+from meterprofiles.yaml_text import FileFault, node_of
 
 TEXT_MAX: Final = 4_194_304
 """Most characters of a file: 10,000 meters, each on a line of its own, have room."""
@@ -52,7 +52,7 @@ Loc = tuple[str | int, ...]
 _T = TypeVar("_T")
 
 
-class PlantError(ValueError):
+class PlantError(FileFault, ValueError):
     """A file of a plant that cannot be used; each line of the message says file, line and remedy."""
 
 
@@ -78,7 +78,7 @@ def checked(
     whole: str,
     context: object = None,
     text_max: int = TEXT_MAX,
-    fault: type[Exception] = PlantError,
+    fault: type[FileFault] = PlantError,
 ) -> _T:
     """What a file says.
 
@@ -109,7 +109,7 @@ def refuse(
     file: str,
     *,
     text_max: int = TEXT_MAX,
-    fault: type[Exception] = PlantError,
+    fault: type[FileFault] = PlantError,
 ) -> None:
     """Refuse a file for what its sentences mean together, with the line of each.
 
@@ -131,7 +131,7 @@ def refuse(
     raise fault(_told(file, sorted(_sentence(root, one.loc, str(one)) for one in found)))
 
 
-def scalar_at(text: str, file: str, key: str, *, fault: type[Exception] = PlantError) -> str | None:
+def scalar_at(text: str, file: str, key: str, *, fault: type[FileFault] = PlantError) -> str | None:
     """What is written behind a key of a file that was read; ``None`` where that is no single word or text.
 
     Args:
@@ -160,7 +160,7 @@ def _sentence(root: yaml.Node, loc: Loc, sentence: str) -> tuple[int, str]:
     return line, f"{path}: {sentence}" if path else sentence
 
 
-def _data(node: yaml.Node, file: str, fault: type[Exception], key: str = "") -> Any:
+def _data(node: yaml.Node, file: str, fault: type[FileFault], key: str = "") -> Any:
     """Mappings, lists and texts; ``None`` where nothing stands.
 
     ``key`` is what it stands behind.

@@ -26,7 +26,7 @@ from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field, TypeAdapter
 
-from meterprofiles.yaml_text import text_of
+from meterprofiles.yaml_text import FileFault, text_of
 from metersim.line.fault_rules import RULES_MAX, FaultRule, FaultRules
 from metersim.line.item_patterns import near
 from metersim.line.line import Clock, Line
@@ -48,7 +48,7 @@ _SCENARIO_FILE: Final = (
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}").fullmatch
 
 
-class ScenarioError(ValueError):
+class ScenarioError(FileFault, ValueError):
     """A scenario that cannot be used; each line of the message says file, line and remedy."""
 
 

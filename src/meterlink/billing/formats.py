@@ -355,8 +355,8 @@ def _needed(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ConfigError(
-            f"this format needs {module}: install meterlink[export], or choose csv or json "
-            "/ 该格式需要安装 meterlink[export],也可以改用 csv 或 json"
+            f"this format needs {module}: install meterlink[export], or choose csv or json",
+            f"该格式需要 {module}:请安装 meterlink[export],或改用 csv 或 json",
         ) from None
 
 

@@ -7,6 +7,7 @@ import pwd
 
 from meterlink.config import Settings
 from meterlink.orders.people import People
+from meterlink.orders.people_file import read_people
 
 
 def own_name() -> str:
@@ -21,4 +22,4 @@ def people_of(settings: Settings) -> People | None:
         ConfigError: the file of people is wrong.
 
     """
-    return People.read(settings.control.people.expanduser()) if settings.control else None
+    return read_people(settings.control.people.expanduser()) if settings.control else None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.options import FIRST_CONFIG, AsJson, Config
+from meterlink.cli.language import chosen
+from meterlink.cli.options import FIRST_CONFIG, AsJson, Config, Language
 from meterlink.cli.saying import say
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from meterlink.config import PlanSettings, Settings
+    from meterlink.config import Settings
     from meterlink.drivers.profiles import MeterProfiles
+    from meterlink.errors import ConfigError, MeterlinkError
 
 app = typer.Typer(no_args_is_help=True, help="Check a configuration, or print a first one. 配置检查。")
 
@@ -66,6 +65,7 @@ def check(
             "holidays it reads meters and cuts nobody off.",
         ),
     ] = False,
+    lang: Language = None,
 ) -> None:
     """Say whether a configuration is good; each fault with file, line and remedy.
 
@@ -73,8 +73,10 @@ def check(
     Examples:
       meterlink config check --config meterlink.toml
       meterlink config check --before-start
+      meterlink config check --lang zh
     """
     from meterlink.cli.config_roster import rostered
+    from meterlink.cli.config_shown import facts_of, show
     from meterlink.clock import SystemClock
     from meterlink.config import load_settings
     from meterlink.daemon.event_loop import loop_maker
@@ -94,59 +96,30 @@ def check(
             connector_of(settings.mqtt)  # it reads the certificate authority; nothing is connected
     except MeterlinkError as error:
         if as_json:
-            say(json.dumps({"ok": False, "faults": str(error).splitlines()}, ensure_ascii=False))
+            say(json.dumps({"ok": False, "faults": _line_by_line(error)}, ensure_ascii=False))
         else:
-            say(str(error), err=True)
+            say(error.said(chosen(lang)), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
-    facts = _facts(settings, profiles, roster, _control_in_words(settings, control_fault))
     if as_json:
-        say(json.dumps(facts, ensure_ascii=False))
+        say(json.dumps(facts_of(settings, profiles, roster, control_fault), ensure_ascii=False))
         return
-    _show(config, settings, profiles, facts)
+    show(config, settings, profiles, roster, control_fault, chosen(lang))
 
 
-def _facts(settings: Settings, profiles: MeterProfiles, roster: str, control: str) -> dict[str, Any]:
-    """What a good configuration comes to."""
-    from meterlink.config import data_dir
-
-    return {
-        "ok": True,
-        "meters": len(settings.meters),
-        "roster": roster,
-        "profiles": Counter(profiles.find(meter.protocol, meter.model).name for meter in settings.meters),
-        "lines": [line.url for line, _ in settings.meters_by_line()],
-        "listens": settings.terminals_by_endpoint(),
-        "plans": {plan.name: plan.every_s for plan in settings.plans},
-        "data_dir": str(data_dir(settings)),
-        "broker": settings.mqtt.url if settings.mqtt else "embedded",
-        "database": settings.influx.url if settings.influx else "line-protocol files",
-        "api": [str(one) for one in (settings.web.listen, settings.web.socket) if one]
-        if settings.web
-        else [],
-        "control": control,
-    }
+def _line_by_line(error: MeterlinkError) -> list[dict[str, str]]:
+    """Each fault in both languages."""
+    lines = str(error).splitlines()
+    zh = error.said("zh").splitlines()
+    if len(zh) != len(lines):  # a foreign word that holds the end of a line: the fault stays whole
+        return [{"en": str(error), "zh": error.said("zh")}]
+    return [{"en": en, "zh": chinese} for en, chinese in zip(lines, zh, strict=True)]
 
 
-def _show(config: Path, settings: Settings, profiles: MeterProfiles, facts: dict[str, Any]) -> None:
-    """The same for people."""
-    say(f"{config}: good 配置正确")
-    plans = [_plan_in_words(settings, plan, profiles) for plan in settings.plans]
-    served = [f"{name} for {count}" for name, count in facts["profiles"].items()]
-    listens = [
-        f"{endpoint} for {', '.join(terminals)}"
-        for endpoint, terminals in settings.terminals_by_endpoint().items()
-    ] or ["no (no line is listen://)"]
-    api = facts["api"] or ["none: nobody can pull ([web])"]
-    in_words = {"plans": plans, "profiles": served, "listens": listens, "api": api}
-    for key, value in list({**facts, **in_words}.items())[1:]:
-        say(f"  {key}: {', '.join(value) if isinstance(value, list) else value}")
-
-
-def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start: bool) -> str:
+def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start: bool) -> ConfigError | None:
     """What the orders read at start: whose meters they are, people and holidays.
 
     Returns:
-        what is wrong with one of these files, where the daemon starts with it; empty: nothing.
+        what is wrong with one of these files, where the daemon starts with it; ``None``: nothing.
 
     """
     from meterlink.cli.alone import people_of
@@ -155,7 +128,6 @@ def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start:
     from meterlink.roster.roster import Roster
 
     Roster.of(settings, profiles)
-    fault = ""
     try:
         people_of(settings)
         if settings.control:
@@ -163,27 +135,8 @@ def _check_control(settings: Settings, profiles: MeterProfiles, *, before_start:
     except ConfigError as error:
         if not before_start:
             raise
-        fault = str(error)
-    return fault
-
-
-def _control_in_words(settings: Settings, fault: str) -> str:
-    if fault:
-        return f"nobody is cut off until this is right: {fault}"
-    return "as [control] allows" if settings.control else "none: no order leaves"
-
-
-def _plan_in_words(settings: Settings, plan: PlanSettings, profiles: MeterProfiles) -> str:
-    from meterlink.clock import SystemClock
-    from meterlink.daemon.settings_check import passed_by
-    from meterlink.model.data_classes import INSTANT
-
-    words = f"{plan.name} every {plan.every_s} s"
-    if plan.data_class != INSTANT:
-        words += f" ({plan.data_class}; the meters' clocks show {settings.gateway.zone})"
-    if left_out := len(passed_by(settings, plan, SystemClock(), profiles)):
-        words += f", passes by {left_out} of {len(settings.meters)} meters: their protocol has none"
-    return words
+        return error
+    return None
 
 
 @app.command()

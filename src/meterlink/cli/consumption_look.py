@@ -20,7 +20,7 @@ from meterlink.config import data_dir, load_settings
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.registers import check_register
-from meterlink.errors import BadRequest, UnknownItem
+from meterlink.errors import BadRequest, UnknownItem, with_chinese
 
 _SUSPECT: Final = {"en": "to be confirmed by a person", "zh": "须人工确认"}
 _ESTIMATE: Final = {
@@ -87,7 +87,7 @@ class ConsumptionLook:
             try:
                 check_register(item)
             except UnknownItem as error:
-                raise BadRequest(f"{error} / 没有该示数") from None
+                raise with_chinese(BadRequest(str(error)), error.said("zh")) from None
         settings = load_settings(self._config)
         path, zone = data_dir(settings) / JOURNAL_FILE, settings.gateway.plant_time
         with open_freezes(path, MeterProfiles(settings.gateway.profiles), zone) as freezes:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import spoken
 from meterlink.cli.saying import say
 from meterlink.errors import BadRequest, ConfigError, JournalError, Unknown
 
@@ -23,8 +24,8 @@ def explained() -> Iterator[None]:
     try:
         yield
     except (BadRequest, ConfigError, Unknown) as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except JournalError as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.JOURNAL) from None

@@ -13,6 +13,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.cli.console import stderr
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import spoken
 from meterlink.cli.own_line import own_line_url
 from meterlink.cli.saying import say
 from meterlink.drivers.probe import Found, Try, find_meter
@@ -143,7 +144,7 @@ def _settings(url: LineUrl) -> Iterator[LineUrl]:
 def _show_person(show: _Show, found: Found | None, failure: MeterlinkError | None) -> None:
     console = stderr()
     if failure is not None:
-        console.print(f"error: {failure}", markup=False)
+        console.print(f"error: {failure.said(spoken())}", markup=False)
     elif found is None:
         console.print(f"nobody answered 无表应答\n{_hint(show)}", markup=False)
     else:

@@ -18,6 +18,7 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.cli.console import stderr
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import spoken
 from meterlink.cli.own_line import own_line_url
 from meterlink.cli.read_show import (
     PLANT_TIME,
@@ -175,14 +176,20 @@ def _profile(question: Question) -> Profile:
     """
     known = MeterProfiles(question.profiles)
     if not question.profile and meter_protocol(question.protocol) is None:
-        raise ConfigError(f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(
+            f"protocol {question.protocol!r}: write one of {', '.join(PROTOCOLS)}",
+            f"规约 {question.protocol!r}:请写以下之一:{'、'.join(PROTOCOLS)}",
+        )
     found = (
         known.chosen(question.profile) if question.profile else known.find(question.protocol, question.model)
     )
     if question.password_file is None:
         return found
     if found.protocol != "dlt698.45":
-        raise ConfigError(f"--password-file: {found.protocol} reads without a password; leave it out")
+        raise ConfigError(
+            f"--password-file: {found.protocol} reads without a password; leave it out",
+            f"--password-file:{found.protocol} 抄读不用密码,请去掉该选项",
+        )
     return replace(found, association=replace(found.association, connect="password"))
 
 
@@ -194,7 +201,10 @@ def _password(question: Question) -> str:
 
     """
     if question.password_file is None:
-        raise ConfigError("the profile wants a password: name the file that holds it with --password-file")
+        raise ConfigError(
+            "the profile wants a password: name the file that holds it with --password-file",
+            "规约档案需要密码:请用 --password-file 指定存放密码的文件",
+        )
     return SecretRef(f"file:{question.password_file}").reveal()
 
 
@@ -222,7 +232,7 @@ def _show(
     if ring is not None:
         show_trace(ring)
     if failure is not None:
-        show_failure(type(failure).__name__, str(failure))
+        show_failure(type(failure).__name__, failure.said(spoken()))
 
 
 def _show_asides(summaries: Iterable[str]) -> None:

@@ -217,7 +217,9 @@ def _write_table(
     elif kind == ".xlsx":
         _write(out, write_xlsx(headers, rows, notes))
     else:
-        raise ConfigError(f"{out}: a roster is written as .csv, .xlsx or .json / 请用 .csv、.xlsx 或 .json")
+        raise ConfigError(
+            f"{out}: a roster is written as .csv, .xlsx or .json", f"{out}: 档案可导出为 .csv、.xlsx 或 .json"
+        )
 
 
 def _write(out: Path | None, octets: bytes) -> None:

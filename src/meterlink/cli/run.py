@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import spoken
 from meterlink.cli.options import FIRST_CONFIG, Config
 from meterlink.cli.saying import say
 
@@ -72,16 +73,16 @@ def _stay(config: Path, program: Callable[[Settings, Callable[[dict[str, Any]], 
         set_up_logs(settings.log.level, settings.log.format)
         program(settings, _tell_ready)
     except (ConfigError, UnknownItem) as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.USAGE) from None
     except JournalError as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.JOURNAL) from None
     except LineError as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.LINE) from None
     except MeterlinkError as error:
-        say(str(error), err=True)
+        say(error.said(spoken()), err=True)
         raise typer.Exit(ExitCode.FAILURE) from None
 
 

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.language import Lang, chosen
+from meterlink.cli.language import Lang, chosen, speaking
 from meterlink.cli.saying import say
 
 _ARGS: Final = "meterlink.args"
@@ -74,7 +74,8 @@ class Speaking(TyperGroup):
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """See the parser."""
-        with _spoken(ctx.meta[_ARGS]):
+        args = ctx.meta[_ARGS]
+        with speaking(_language(args)), _spoken(args):
             return super().invoke(ctx)
 
 

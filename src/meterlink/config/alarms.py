@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import Field, model_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import DayTime, Table
 
 DAYS_MAX: Final = 62
@@ -59,7 +60,10 @@ class AlarmSettings(Table):
     @model_validator(mode="after")
     def _in_order(self) -> AlarmSettings:
         if not self.silent_days <= self.silent_work_days <= self.silent_case_days:
-            raise ValueError("silent_days, silent_work_days and silent_case_days come in this order")
+            raise Fault(
+                "silent_days, silent_work_days and silent_case_days come in this order",
+                "silent_days、silent_work_days 和 silent_case_days 须依次不减",
+            )
         return self
 
     @property

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import DayTime, Table
 
 AREAS_MAX: Final = 10_000
@@ -17,7 +18,7 @@ FileFormat = Literal["csv", "json", "xlsx", "parquet"]
 
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
-        raise ValueError("each one once")
+        raise Fault("each one once", "每个值只能出现一次")
     return values
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Table
 from meterlink.model.host import is_host
@@ -29,8 +30,9 @@ class MqttSettings(Table):
         except ValueError:
             known = False
         if not known or parts.username or parts.path not in ("", "/"):
-            raise ValueError(
-                "write mqtt://HOST:1883 or mqtts://HOST:8883; account and password have own keys"
+            raise Fault(
+                "write mqtt://HOST:1883 or mqtts://HOST:8883; account and password have own keys",
+                "请写 mqtt://主机:1883 或 mqtts://主机:8883;用户名和密码另有专用的键",
             )
         return value
 

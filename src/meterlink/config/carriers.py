@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 from meterlink.errors import ConfigError
 from meterlink.model.address import meter_address
@@ -73,4 +74,4 @@ class CarrierSettings(Table):
         try:
             return meter_address(value)
         except ConfigError as error:
-            raise ValueError(str(error)) from None
+            raise Fault.of(error) from None

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 
 SEASONS_MAX = 12
@@ -19,8 +20,9 @@ SEASONS_MAX = 12
 
 def _operator_code(text: str) -> str:
     if not (text.isascii() and text.isdecimal() and len(text) == 8 and text != "00000000"):
-        raise ValueError(
-            'write 8 digits in quotes, not all 0, e.g. "20261122": meters keep 00000000 for themselves'
+        raise Fault(
+            'write 8 digits in quotes, not all 0, e.g. "20261122": meters keep 00000000 for themselves',
+            '操作者代码须为引号内的 8 位数字,不能全为 0,例如 "20261122":00000000 由电表自用',
         )
     return text
 
@@ -30,7 +32,7 @@ def _day_of_year(text: str) -> str:
     days = {"02": 29, "04": 30, "06": 30, "09": 30, "11": 30}
     known = len(text) == 5 and text.isascii() and month.isdecimal() and day.isdecimal()
     if not known or not 1 <= int(month) <= 12 or not 1 <= int(day) <= days.get(month, 31):
-        raise ValueError('write month and day, e.g. "11-15"')
+        raise Fault('write month and day, e.g. "11-15"', '请写月和日,例如 "11-15"')
     return text
 
 
@@ -124,7 +126,13 @@ class ControlSettings(Table):
     @model_validator(mode="after")
     def _hours(self) -> ControlSettings:
         if self.calm_until_hour >= self.calm_from_hour:
-            raise ValueError("calm_until_hour must be before calm_from_hour, or no hour is left for a trip")
+            raise Fault(
+                "calm_until_hour must be before calm_from_hour, or no hour is left for a trip",
+                "calm_until_hour 须早于 calm_from_hour,否则没有可以拉闸的时段",
+            )
         if self.notice_age_max_days < max(self.notice_days_residential, self.notice_days_other):
-            raise ValueError("notice_age_max_days must not be shorter than a notice")
+            raise Fault(
+                "notice_age_max_days must not be shorter than a notice",
+                "notice_age_max_days 不能短于停电通知的期限",
+            )
         return self

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Table
 from meterlink.model.host import is_host
@@ -30,7 +31,10 @@ class InfluxSettings(Table):
         except ValueError:
             known = False
         if not known or parts.username:
-            raise ValueError("write http://HOST:8086 or https://HOST:8086; the token has its own key")
+            raise Fault(
+                "write http://HOST:8086 or https://HOST:8086; the token has its own key",
+                "请写 http://主机:8086 或 https://主机:8086;令牌另有专用的键",
+            )
         return value.rstrip("/")
 
 

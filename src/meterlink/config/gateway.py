@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Name, Table
 from meterlink.errors import ConfigError
 from meterlink.model.zone import CHINA_ZONE, parse_zone
@@ -19,7 +20,7 @@ def _zone(text: str) -> str:
     try:
         parse_zone(text)
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise Fault.of(error) from None
     return text
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.secret_ref import Secret
 from meterlink.config.security import MeterSecurity
 from meterlink.config.table import Name
@@ -32,7 +33,9 @@ ProtectedKind = Literal["hospital", "life_support", "water", "heating", "school"
 
 def _twelve_digits(text: str) -> str:
     if text and not (text.isascii() and text.isdecimal() and len(text) == 12):
-        raise ValueError('write 12 digits in quotes, e.g. "000012345678"')
+        raise Fault(
+            'write 12 digits in quotes, e.g. "000012345678"', '请在引号内写 12 位数字,例如 "000012345678"'
+        )
     return text
 
 
@@ -48,7 +51,10 @@ def _plain(ratio: Decimal) -> Decimal:
 
 def _utc(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
-        raise ValueError("a time needs a zone, e.g. 2026-11-22T00:00:00+08:00")
+        raise Fault(
+            "a time needs a zone, e.g. 2026-11-22T00:00:00+08:00",
+            "时间须带时区,例如 2026-11-22T00:00:00+08:00",
+        )
     return moment.astimezone(UTC)
 
 
@@ -160,7 +166,10 @@ class MeterSettings(MeterSecurity):
     @classmethod
     def _quoted(cls, value: object) -> object:
         if isinstance(value, int):
-            raise ValueError('write the digits in quotes ("000000000161"): a number loses its leading zeros')
+            raise Fault(
+                'write the digits in quotes ("000000000161"): a number loses its leading zeros',
+                '请将数字写在引号内("000000000161"):不加引号会丢失前面的 0',
+            )
         return value
 
     @field_validator("address")
@@ -169,7 +178,7 @@ class MeterSettings(MeterSecurity):
         try:
             return meter_address(value)
         except ConfigError as error:
-            raise ValueError(str(error)) from None
+            raise Fault.of(error) from None
 
     def in_service(self, at: datetime) -> bool:
         """Whether it stands at the customer's at a time.

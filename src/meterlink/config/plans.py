@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Name, Table
 from meterlink.model.data_classes import (
     CURVE,
@@ -52,16 +53,25 @@ def window_of(text: str) -> tuple[time, time]:
     try:
         opens, closes = (time.fromisoformat(part) for part in text.split("-"))
     except ValueError:
-        raise ValueError('write two times of day, e.g. "01:00-06:00"') from None
+        raise Fault(
+            'write two times of day, e.g. "01:00-06:00"', '请写一天中的两个时刻,例如 "01:00-06:00"'
+        ) from None
     if opens == closes or opens.tzinfo or closes.tzinfo:
-        raise ValueError("a window lies between two times of day; leave the key out for the whole day")
+        raise Fault(
+            "a window lies between two times of day; leave the key out for the whole day",
+            "时段的两个时刻不能相同;全天抄读请省略该键",
+        )
     return opens, closes
 
 
 def _day(given: int | str) -> int | str:
     if given in WEEKDAYS or (isinstance(given, int) and 1 <= given <= 31):
         return given
-    raise ValueError(f"a day is one of {', '.join(WEEKDAYS)}, or a day of the month, 1 to 31")
+    names = ", ".join(WEEKDAYS)
+    raise Fault(
+        f"a day is one of {names}, or a day of the month, 1 to 31",
+        f"日期须为 {names} 之一(星期一至星期日),或每月的 1 至 31 日",
+    )
 
 
 class PlanSettings(Table):
@@ -146,11 +156,20 @@ class PlanSettings(Table):
     @model_validator(mode="after")
     def _of_its_class(self) -> PlanSettings:
         if self.data_class == CURVE and self.every_s not in CURVE_PERIODS_S:
-            raise ValueError("every_s of a curve is 900 or 3600: the intervals that meters keep")
+            raise Fault(
+                "every_s of a curve is 900 or 3600: the intervals that meters keep",
+                "负荷曲线的 every_s 须为 900 或 3600,即电表记录曲线的间隔",
+            )
         if self.data_class == EVENT and self.every_s < EVENTS_EVERY_S_MIN:
-            raise ValueError(f"every_s of a plan of events is {EVENTS_EVERY_S_MIN} or more")
+            raise Fault(
+                f"every_s of a plan of events is {EVENTS_EVERY_S_MIN} or more",
+                f"事件计划的 every_s 不能小于 {EVENTS_EVERY_S_MIN}",
+            )
         if self.data_class != CURVE and self.gather_s:
-            raise ValueError("gather_s is for curves: other slots do not wait for each other")
+            raise Fault(
+                "gather_s is for curves: other slots do not wait for each other",
+                "gather_s 仅用于负荷曲线:其他数据不必等齐再读",
+            )
         if self.since and self.until and self.until < self.since:
-            raise ValueError("until lies before from: no day is left")
+            raise Fault("until lies before from: no day is left", "until 早于 from:没有可抄读的日期")
         return self

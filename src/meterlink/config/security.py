@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.secret_ref import Secret
 from meterlink.config.table import Name, Table
 from meterlink.model.host import is_host
@@ -23,14 +24,16 @@ _PORT_MAX: Final = 65_535
 
 
 def _provider_url(text: str) -> str:
-    fault = "write tcp://HOST:PORT or unix:///path/of/a/socket"
+    fault = Fault(
+        "write tcp://HOST:PORT or unix:///path/of/a/socket", "请写 tcp://主机:端口 或 unix:///套接字路径"
+    )
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        raise ValueError(fault) from None
+        raise fault from None
     if parts.username is not None or parts.query or parts.fragment or not _is_place(parts, port):
-        raise ValueError(fault)
+        raise fault
     return text
 
 
@@ -59,11 +62,16 @@ class SecurityProviderSettings(Table):
     @model_validator(mode="after")
     def _one_way(self) -> SecurityProviderSettings:
         if self.name == PASSWORD:
-            raise ValueError("a provider cannot be called password: a meter without provider says that")
+            raise Fault(
+                "a provider cannot be called password: a meter without provider says that",
+                "安全认证不能取名 password:该词表示电表不用安全认证而用密码",
+            )
         if bool(self.command) == (self.url is not None):
-            raise ValueError("a provider has either a command or a url")
+            raise Fault(
+                "a provider has either a command or a url", "安全认证须写 command 或 url,二者必须且只能有一个"
+            )
         if self.command and not self.command[0].strip():
-            raise ValueError("the command begins with the name of a program")
+            raise Fault("the command begins with the name of a program", "command 的第一项须为程序名")
         return self
 
 
@@ -93,8 +101,9 @@ class MeterSecurity(Table):
     @model_validator(mode="after")
     def _fits(self) -> MeterSecurity:
         if (self.security == PASSWORD) != (self.control_password is not None):
-            raise ValueError(
-                'control_password goes with security = "password": give both, or leave the password out'
+            raise Fault(
+                'control_password goes with security = "password": give both, or leave the password out',
+                'control_password 须与 security = "password" 同时使用:请两者都写,或去掉密码',
             )
         return self
 
@@ -111,11 +120,15 @@ def check_providers(
     names = [provider.name for provider in providers]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"two [[security_providers]] have the same name {name!r}")
+            raise Fault(
+                f"two [[security_providers]] have the same name {name!r}",
+                f"两个 [[security_providers]] 的 name 相同:{name!r}",
+            )
     for number, meter in enumerate(meters, start=1):
         if meter.security not in {None, PASSWORD, *names}:
             known = ", ".join([PASSWORD, *names])
-            raise ValueError(
+            raise Fault(
                 f"[[meters]] number {number}: no security provider is named {meter.security!r} "
-                f"(there are: {known})"
+                f"(there are: {known})",
+                f"[[meters]] 第 {number} 项:没有名为 {meter.security!r} 的安全认证(已有:{known})",
             )

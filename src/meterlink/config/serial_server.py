@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 
 TEXT_OCTETS_MAX: Final = 256
@@ -32,16 +33,25 @@ def octets_of(text: str) -> bytes:
         try:
             octets = bytes.fromhex(text.removeprefix(_HEX))
         except ValueError:
-            raise ValueError(f"{text!r}: after hex: come pairs of hexadecimal digits") from None
+            raise Fault(
+                f"{text!r}: after hex: come pairs of hexadecimal digits",
+                f"{text!r}:hex: 之后须为成对的十六进制数字",
+            ) from None
     elif text.isascii():
         plain = text
         for written, meant in _ESCAPES.items():
             plain = plain.replace(written, meant)
         octets = plain.encode("ascii")
     else:
-        raise ValueError(f"{text!r} is not ASCII: write hex: and the digits of its octets")
+        raise Fault(
+            f"{text!r} is not ASCII: write hex: and the digits of its octets",
+            f"{text!r} 含有非 ASCII 字符:请写 hex: 和各字节的十六进制数字",
+        )
     if not 1 <= len(octets) <= TEXT_OCTETS_MAX:
-        raise ValueError(f"{text!r} has {len(octets)} octets; 1 to {TEXT_OCTETS_MAX} can be told apart")
+        raise Fault(
+            f"{text!r} has {len(octets)} octets; 1 to {TEXT_OCTETS_MAX} can be told apart",
+            f"{text!r} 有 {len(octets)} 个字节;须为 1 至 {TEXT_OCTETS_MAX} 个",
+        )
     return octets
 
 
@@ -57,9 +67,11 @@ def _registration(text: str) -> str:
 
 def _heartbeat(text: str) -> str:
     if not is_told_apart(octets_of(text.replace(DEVICE, "0000"))):
-        raise ValueError(
+        raise Fault(
             f"heartbeat {text!r} can stand in a frame of a meter, and would be taken out of it: set one of "
-            f"{HEARTBEAT_OCTETS_MIN} octets or more at the serial server, not all the same"
+            f"{HEARTBEAT_OCTETS_MIN} octets or more at the serial server, not all the same",
+            f"心跳 {text!r} 可能出现在电表的帧中并被误删:请在串口服务器上改用 {HEARTBEAT_OCTETS_MIN} 个字节"
+            "以上且不全相同的心跳",
         )
     return text
 

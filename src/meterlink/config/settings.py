@@ -18,15 +18,11 @@ from meterlink.config.billing import BillingSettings
 from meterlink.config.broker import EmbeddedBrokerSettings, MqttSettings
 from meterlink.config.control import ControlSettings
 from meterlink.config.database import FilesSettings, InfluxSettings, IngestSettings
+from meterlink.config.fault import Fault, Said, refusal
 from meterlink.config.gateway import GatewaySettings, LogSettings
-from meterlink.config.lines import (
-    LINES_MAX,
-    LineFinder,
-    LineSettings,
-    check_listeners,
-    check_places,
-    check_serial_servers,
-)
+from meterlink.config.line_checks import check_listeners, check_places, check_serial_servers
+from meterlink.config.line_finder import LineFinder
+from meterlink.config.lines import LINES_MAX, LineSettings
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.config.monitoring import MonitoringSettings
 from meterlink.config.plans import PLANS_MAX, PlanSettings
@@ -38,6 +34,9 @@ from meterlink.config.web import WebSettings
 from meterlink.errors import ConfigError
 from meterlink.model.line_url import ListenUrl
 
+_OF_FILE: Final = Said("[[meters]] number {number} ({id})", "[[meters]] 第 {number} 项({id})")
+_OF_ROSTER: Final = Said("meter {id!r} of the roster", "档案中的电表 {id!r}")
+"""How faults call a meter."""
 _NOBODY: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
 
 
@@ -85,8 +84,9 @@ class Settings(BaseSettings):
         self._check_meters()
         check_places([*self.lines, *(line for line, _ in self.meters_by_line())])
         if not self.ingest.in_daemon and self.mqtt is None:
-            raise ValueError(
-                "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon"
+            raise Fault(
+                "[ingest] in_daemon = false needs [mqtt]: the embedded broker lives inside the daemon",
+                "[ingest] in_daemon = false 须配置 [mqtt]:内置的 MQTT 服务器在守护进程内部运行",
             )
         return self
 
@@ -111,19 +111,20 @@ class Settings(BaseSettings):
         changed = self.model_copy(update={"meters": tuple(meters)})
         changed._predecessors = predecessors
         try:
-            changed._check_meters("meter {id!r} of the roster")
-        except ValueError as error:
-            raise ConfigError(f"the roster does not fit the configuration: {error}") from None
+            changed._check_meters(_OF_ROSTER)
+        except Fault as fault:
+            told = fault.behind("the roster does not fit the configuration: ", "档案与配置不符:")
+            raise refusal([Said(str(told), told.zh)]) from None
         return changed
 
-    def _check_meters(self, called: str = "[[meters]] number {number} ({id})") -> None:
+    def _check_meters(self, called: Said = _OF_FILE) -> None:
         """What meters say of each other, and of lines and providers.
 
         Args:
             called: how faults call a meter.
 
         Raises:
-            ValueError: the first fault.
+            Fault: the first one.
 
         """
         _unique("meters", "id", [meter.id for meter in self.meters])
@@ -131,17 +132,14 @@ class Settings(BaseSettings):
         lines = LineFinder(self.lines)
         places: dict[tuple[str, str], int] = {}
         for number, meter in enumerate(self.meters, start=1):
-            who = called.format(number=number, id=meter.id)
-            line = lines.find(meter.line, who)
-            if line.carrier is not None and meter.protocol.startswith("modbus"):
-                raise ValueError(f"{who}: a carrier module ({line.name}) carries no {meter.protocol}")
-            place = (line.url, meter.address)
-            if (other := places.setdefault(place, number)) != number:
-                twin = called.format(number=other, id=self.meters[other - 1].id)
-                raise ValueError(
-                    f"{who}: address {meter.address} stands on the same line as {twin}; "
-                    "two meters of one address cannot be told apart"
-                )
+            try:
+                line = lines.find(meter.line)
+                _check_carried(line, meter)
+                if (other := places.setdefault((line.url, meter.address), number)) != number:
+                    raise _two_of_one_address(meter, _named(called, other, self.meters[other - 1]))
+            except Fault as fault:
+                who = _named(called, number, meter)
+                raise fault.behind(f"{who.en}: ", f"{who.zh}:") from None
         check_providers(self.security_providers, self.meters)
         lines_used = [line for line, _ in self.meters_by_line()]
         check_listeners([line.parsed_url for line in lines_used])
@@ -171,14 +169,14 @@ class Settings(BaseSettings):
                 try:
                     SecretRef(reference).reveal()
                 except ConfigError as error:
-                    raise ConfigError(f"{key}: {error}") from None
+                    raise error.behind(f"{key}: ") from None
 
     def meters_by_line(self) -> list[tuple[LineSettings, tuple[MeterSettings, ...]]]:
         """Every line that a meter stands on, with its meters in the order of the file."""
         lines = LineFinder(self.lines)
         found: dict[str, tuple[LineSettings, list[MeterSettings]]] = {}
         for meter in self.meters:
-            line = lines.find(meter.line, meter.id)
+            line = lines.find(meter.line)
             found.setdefault(line.url, (line, []))[1].append(meter)
         return [(line, tuple(meters)) for line, meters in found.values()]
 
@@ -191,14 +189,36 @@ class Settings(BaseSettings):
         return found
 
 
+def _named(called: Said, number: int, meter: MeterSettings) -> Said:
+    return Said(*(words.format(number=number, id=meter.id) for words in called))
+
+
+def _check_carried(line: LineSettings, meter: MeterSettings) -> None:
+    if line.carrier is not None and meter.protocol.startswith("modbus"):
+        raise Fault(
+            f"a carrier module ({line.name}) carries no {meter.protocol}",
+            f"载波模块({line.name})不能传送 {meter.protocol}",
+        )
+
+
+def _two_of_one_address(meter: MeterSettings, twin: Said) -> Fault:
+    return Fault(
+        f"address {meter.address} stands on the same line as {twin.en}; "
+        "two meters of one address cannot be told apart",
+        f"通信地址 {meter.address} 与同一线路上的{twin.zh}相同;地址相同的两只电表无法区分",
+    )
+
+
 def _one_id_a_meter(meters: tuple[MeterSettings, ...]) -> None:
     """Limits, protections and locks are counted by id: under a second one they would count for nothing."""
     named: dict[str, str] = {}
     for meter in meters:
         if meter.meter_number and (other := named.setdefault(meter.meter_number, meter.id)) != meter.id:
-            raise ValueError(
+            raise Fault(
                 f"[[meters]] {other!r} and {meter.id!r} have the same meter_number {meter.meter_number!r}: "
-                "one meter has one id; remove one of them or correct its number"
+                "one meter has one id; remove one of them or correct its number",
+                f"[[meters]] {other!r} 与 {meter.id!r} 的 meter_number 相同,均为 {meter.meter_number!r}:"
+                "一只电表只能有一个 id,请删去其一或更正表号",
             )
 
 
@@ -206,5 +226,7 @@ def _unique(table: str, key: str, names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise ValueError(f"two [[{table}]] have the same {key} {name!r}")
+            raise Fault(
+                f"two [[{table}]] have the same {key} {name!r}", f"两个 [[{table}]] 的 {key} 相同:{name!r}"
+            )
         seen.add(name)

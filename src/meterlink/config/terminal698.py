@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 
 Way698 = Literal["store", "proxy", "forward"]
@@ -17,7 +18,10 @@ METER_TIMEOUT_MAX_S = 110
 
 def _once(ways: tuple[Way698, ...]) -> tuple[Way698, ...]:
     if not ways or len(set(ways)) < len(ways):
-        raise ValueError('name at least one of "store", "proxy", "forward", and each once')
+        raise Fault(
+            'name at least one of "store", "proxy", "forward", and each once',
+            '至少须写 "store"、"proxy"、"forward" 之一,且各不重复',
+        )
     return ways
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 import structlog
 from pydantic import ValidationError
 
+from meterlink.config.fault import first_of, refusal, too_deep, unreadable
 from meterlink.config.table import Table
 from meterlink.errors import ConfigError
 
@@ -36,12 +37,18 @@ def octets_of(path: Path, *, is_guarded: bool = False) -> bytes:
     try:
         with path.open("rb") as file:
             if is_guarded and stat.S_IMODE(path.stat().st_mode) & (stat.S_IWGRP | stat.S_IWOTH):
-                raise ConfigError(f"{path}: others than its owner may write it: run `chmod go-w {path}`")
+                raise ConfigError(
+                    f"{path}: others than its owner may write it: run `chmod go-w {path}`",
+                    f"{path}: 文件所有者以外的用户可以写入:请运行 `chmod go-w {path}`",
+                )
             octets = file.read(FILE_OCTETS_MAX + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     if len(octets) > FILE_OCTETS_MAX:
-        raise ConfigError(f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?")
+        raise ConfigError(
+            f"{path}: larger than {FILE_OCTETS_MAX} octets: is this the right file?",
+            f"{path}: 大于 {FILE_OCTETS_MAX} 字节:文件是否选错?",
+        )
     return octets
 
 
@@ -60,14 +67,12 @@ def table_of(model: type[_Model], path: Path, octets: bytes) -> _Model:
     try:
         return model.model_validate(tomllib.loads(octets.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
+        raise ConfigError(f"{path}: not TOML: {error}", f"{path}: 不是 TOML 格式:{error}") from None
     except RecursionError:
-        raise ConfigError(f"{path}: not TOML of ours: brackets stand too deep in each other") from None
+        raise too_deep(path) from None
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part + 1) if isinstance(part, int) else part for part in fault["loc"])
-        said = fault["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{path}: {place}: {said}" if place else f"{path}: {said}") from None
+        place, said = first_of(error)
+        raise refusal([said.behind(f"{path}: {place}: " if place else f"{path}: ")]) from None
 
 
 class WatchedFile(Generic[_T]):
@@ -86,6 +91,7 @@ class WatchedFile(Generic[_T]):
 
     Attributes:
         last: what the file said when it was right last; ``None``: it never was in this life of the program.
+        fault_zh: what was wrong with it at the last look, in Chinese; empty: nothing.
 
     """
 
@@ -99,6 +105,7 @@ class WatchedFile(Generic[_T]):
         is_guarded: bool = False,
     ) -> None:
         self.last: _T | None = None
+        self.fault_zh = ""
         self._path = path
         self._name = name
         self._read = read
@@ -120,8 +127,9 @@ class WatchedFile(Generic[_T]):
             if (fault := str(error)) != self._fault:
                 self._fault = fault
                 _log.error(f"{self._name}_wrong", reason=fault)
+            self.fault_zh = error.zh
             return fault
-        self._fault = ""
+        self._fault = self.fault_zh = ""
         return ""
 
     def _look(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 
 PORT_MAX: Final = 65_535
@@ -51,12 +52,18 @@ def endpoint_of(text: str) -> Endpoint:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not colon or not (port.isascii() and port.isdecimal()) or int(port) > PORT_MAX:
-        raise ValueError(f"{text[:64]!r}: write ADDRESS:PORT, e.g. 127.0.0.1:8645 or [::1]:8645")
+        raise Fault(
+            f"{text[:64]!r}: write ADDRESS:PORT, e.g. 127.0.0.1:8645 or [::1]:8645",
+            f"{text[:64]!r}:请写 地址:端口,例如 127.0.0.1:8645 或 [::1]:8645",
+        )
     if host != "localhost":
         try:
             ipaddress.ip_address(host)
         except ValueError:
-            raise ValueError(f"{host[:64]!r}: write an address of this machine, e.g. 127.0.0.1") from None
+            raise Fault(
+                f"{host[:64]!r}: write an address of this machine, e.g. 127.0.0.1",
+                f"{host[:64]!r}:请写本机的地址,例如 127.0.0.1",
+            ) from None
     return Endpoint(host, int(port))
 
 
@@ -92,10 +99,15 @@ class WebSettings(Table):
     @model_validator(mode="after")
     def _reachable(self) -> WebSettings:
         if not self.listen and self.socket is None:
-            raise ValueError("[web] listens nowhere: give listen or socket, or leave [web] out")
+            raise Fault(
+                "[web] listens nowhere: give listen or socket, or leave [web] out",
+                "[web] 没有监听任何地址:请写 listen 或 socket,或去掉 [web]",
+            )
         if self.listen and not endpoint_of(self.listen).is_loopback and self.tls is None:
-            raise ValueError(
+            raise Fault(
                 f"[web] listen = {self.listen!r} is open to other machines, and tokens and readings would go "
-                "there in clear: listen on 127.0.0.1 or a socket, or configure [web.tls]"
+                "there in clear: listen on 127.0.0.1 or a socket, or configure [web.tls]",
+                f"[web] listen = {self.listen!r} 对其他机器开放,令牌和数据会以明文传送:请监听 127.0.0.1 或 "
+                "socket,或配置 [web.tls]",
             )
         return self

@@ -19,7 +19,7 @@ from meterlink.billing.settling import OpenFreezes
 from meterlink.billing.standing import FreezeValid, freeze_valid
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
-from meterlink.config.lines import LineFinder
+from meterlink.config.line_finder import LineFinder
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterNames
 from meterlink.daemon.planned import plans_of
@@ -60,7 +60,7 @@ def places_of(settings: Settings, meters: Collection[MeterSettings]) -> dict[str
         if meter.line not in names:
             names[meter.line] = meter.line
             with contextlib.suppress(ValueError):
-                names[meter.line] = lines.find(meter.line, meter.id).name
+                names[meter.line] = lines.find(meter.line).name
     return {meter.id: Place(line=names[meter.line], area=meter.area) for meter in meters}
 
 

@@ -26,9 +26,11 @@ from meterlink.roster.faults import RosterRefused
 from meterlink.roster.lineage import predecessors
 from meterlink.roster.plan import Plan, plan
 
-NO_METERS: Final = (
+_NO_METERS: Final = (
     "there are no meters: write [[meters]] into the configuration, or bring them with "
-    "`meterlink roster apply FILE` (`meterlink roster template` prints a first file)"
+    "`meterlink roster apply FILE` (`meterlink roster template` prints a first file)",
+    "没有电表:请在配置中写 [[meters]],或用 `meterlink roster apply 文件` 导入档案"
+    "(`meterlink roster template` 给出一份模板)",
 )
 _NAMED_MAX: Final = 5
 """Meters that a line of the log names."""
@@ -76,14 +78,27 @@ def differences(settings: Settings, meters: Meters, at: datetime) -> Plan | None
     return None if found.is_empty else found
 
 
+def no_meters() -> ConfigError:
+    """A gateway has nothing to read."""
+    return ConfigError(*_NO_METERS)
+
+
+def _refused(refusal: RosterRefused) -> ConfigError:
+    """What is wrong with [[meters]], one fault a line."""
+    told = [(f"[[meters]] {one.meter!r}: {one.column}: ", one.words) for one in refusal.faults]
+    return ConfigError(
+        "\n".join(where + words.en for where, words in told),
+        "\n".join(where + words.zh for where, words in told),
+    )
+
+
 async def _taken_over(settings: Settings, book: RosterBook) -> Meters:
     if not settings.meters:
-        raise ConfigError(NO_METERS)
+        raise no_meters()
     try:
         applied = await book.apply(settings.meters, revision=0, actor=DAEMON, verb=IMPORT)
     except RosterRefused as refusal:
-        told = "\n".join(f"[[meters]] {one.meter!r}: {one.column}: {one.words.en}" for one in refusal.faults)
-        raise ConfigError(told) from None
+        raise _refused(refusal) from None
     _log.info(
         "roster_imported",
         meters=applied.added,

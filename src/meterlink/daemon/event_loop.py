@@ -28,7 +28,9 @@ def loop_maker(name: LoopName) -> LoopMaker:
     if importlib.util.find_spec("uvloop") is None:
         raise ConfigError(
             "[gateway] event_loop = \"uvloop\" needs the extra uvloop: pip install 'meterlink[uvloop]' "
-            "(a clone: make dev), or leave event_loop out"
+            "(a clone: make dev), or leave event_loop out",
+            "[gateway] event_loop = \"uvloop\" 需要附加组件 uvloop:pip install 'meterlink[uvloop]'"
+            "(克隆的仓库:make dev),或去掉 event_loop",
         )
     import uvloop  # noqa: PLC0415 (an extra brings it)
 

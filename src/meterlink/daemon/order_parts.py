@@ -38,7 +38,8 @@ from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.limits.calendar import CalendarOfFile
 from meterlink.orders.limits.caps import Limits
-from meterlink.orders.people import People, PeopleOfFile
+from meterlink.orders.people import People
+from meterlink.orders.people_file import PeopleOfFile
 from meterlink.orders.qualifying.left_open import LeftOpen
 from meterlink.orders.qualifying.models import Models
 from meterlink.orders.reconciliation.punctuality import Punctuality

@@ -98,7 +98,10 @@ def run_ingest(settings: Settings, tell_ready: Tell) -> None:
 
     """
     if settings.mqtt is None:
-        raise ConfigError("meterlink ingest needs [mqtt]: the embedded broker lives inside the daemon")
+        raise ConfigError(
+            "meterlink ingest needs [mqtt]: the embedded broker lives inside the daemon",
+            "meterlink ingest 须配置 [mqtt]:内置的 MQTT 服务器在守护进程内部运行",
+        )
     outside = _outside(settings)
     connector = outside.connector
     assert connector is not None, "a broker is configured"
@@ -131,7 +134,10 @@ def connector_of(mqtt: MqttSettings) -> MessageConnector:
         try:
             tls = ssl.create_default_context(cafile=mqtt.ca_file)
         except OSError as error:
-            raise ConfigError(f"[mqtt] ca_file {mqtt.ca_file}: {error}") from None
+            raise ConfigError(
+                f"[mqtt] ca_file {mqtt.ca_file}: {error}",
+                f"[mqtt] ca_file {mqtt.ca_file}:无法作为证书颁发机构使用:{error}",
+            ) from None
     password = SecretRef(mqtt.password).reveal() if mqtt.password else None
     return MqttConnector(
         mqtt.host,
@@ -156,7 +162,9 @@ def web_of(settings: Settings) -> WebOpener | None:
     if lacking:
         raise ConfigError(
             f"[web] needs the extra web ({', '.join(lacking)}): pip install 'meterlink[web]' "
-            "(a clone: make dev), or leave [web] out"
+            "(a clone: make dev), or leave [web] out",
+            f"[web] 需要附加组件 web(缺少 {', '.join(lacking)}):pip install 'meterlink[web]'"
+            "(克隆的仓库:make dev),或去掉 [web]",
         )
     from meterlink.web.opening import open_web  # noqa: PLC0415 (an extra brings what it is made of)
 

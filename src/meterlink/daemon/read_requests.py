@@ -24,7 +24,15 @@ from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.meter_finder import MeterFinder
 from meterlink.daemon.order_requests import number, text
 from meterlink.drivers.base import Window
-from meterlink.errors import BadRequest, JournalError, MeterlinkError, NotAllowed, Refused, UnknownItem
+from meterlink.errors import (
+    BadRequest,
+    JournalError,
+    MeterlinkError,
+    NotAllowed,
+    Refused,
+    UnknownItem,
+    with_chinese,
+)
 from meterlink.model.data_classes import INSTANT
 from meterlink.model.marks import Marks
 from meterlink.model.payload import time_in, time_out
@@ -103,7 +111,7 @@ class ReadDesk:
         try:
             read = self._on_demand.begin(wish)
         except UnknownItem as error:
-            raise BadRequest(str(error)) from None
+            raise with_chinese(BadRequest(str(error)), error.said("zh")) from None
         return self._view(read) | {"protocol": meter.protocol, "model": meter.model}
 
     async def _follow(self, user: str, args: Args) -> Answer:

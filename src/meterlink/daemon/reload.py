@@ -205,7 +205,7 @@ class Reloader:
 
     def _reread(self) -> Settings:
         if self._manager.reread is None:
-            raise ConfigError("there is no file to read the configuration from")
+            raise ConfigError("there is no file to read the configuration from", "没有可重新读取的配置文件")
         file = self._manager.reread()
         tell_differences(file, self._held.meters, self._clock.utc_now())
         return file
@@ -263,4 +263,7 @@ def _is_served_otherwise(meter: MeterSettings, before: MeterProfiles, after: Met
 
 def _refuse_fixed(found: Changes) -> None:
     if found.fixed:
-        raise ConfigError(f"cannot be changed while the daemon runs: {', '.join(found.fixed)}: start it anew")
+        raise ConfigError(
+            f"cannot be changed while the daemon runs: {', '.join(found.fixed)}: start it anew",
+            f"守护进程运行时不能更改:{'、'.join(found.fixed)}:请重新启动",
+        )

@@ -17,7 +17,7 @@ from meterlink.config.meters import MeterSettings
 from meterlink.daemon.control_socket import Handler
 from meterlink.daemon.live_roster import LiveRoster
 from meterlink.daemon.order_requests import number, text
-from meterlink.errors import BadRequest, BusFull, ConfigError, NotAllowed
+from meterlink.errors import BadRequest, BusFull, ConfigError, NotAllowed, with_chinese
 from meterlink.journal.roster_log import CHANGES_MAX
 from meterlink.model.payload import time_in
 from meterlink.orders.people import Deed, People
@@ -114,7 +114,7 @@ class RosterDesk:
             try:
                 meter = meter_of(entry)
             except ConfigError as error:
-                raise BadRequest(str(error)) from None
+                raise with_chinese(BadRequest(str(error)), error.zh) from None
             ticket.touched[meter.id] = meter
         if len(ticket.touched) > CHANGES_MAX:
             raise BadRequest(f"at most {CHANGES_MAX} entries change at once")
@@ -153,7 +153,7 @@ class RosterDesk:
         try:
             applied = await note()
         except ConfigError as error:
-            raise BadRequest(str(error)) from None
+            raise with_chinese(BadRequest(str(error)), error.zh) from None
         except RosterRefused as refusal:
             return {"refused": [one.as_json() for one in refusal.faults], "count": refusal.count}
         return applied.as_json()

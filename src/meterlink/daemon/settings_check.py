@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from meterlink.acquisition.plans import Plan, StoredPlan
@@ -35,7 +35,9 @@ def profiles_of(settings: Settings) -> MeterProfiles:
         try:
             profiles.find(meter.protocol, meter.model)
         except ConfigError as error:
-            raise ConfigError(f"[[meters]] number {number} ({meter.id}): {error}") from None
+            raise error.behind(
+                f"[[meters]] number {number} ({meter.id}): ", f"[[meters]] 第 {number} 项({meter.id}):"
+            ) from None
     return profiles
 
 
@@ -75,16 +77,23 @@ def check_items(settings: Settings, clock: Clock, profiles: MeterProfiles) -> No
     for plan in settings.plans:
         able = [driver for driver in drivers if _reads(driver, plan.data_class)]
         if drivers and not able:
-            raise UnknownItem(
-                f"[[plans]] {plan.name!r}: none of the meters keeps a {plan.data_class}; "
-                f"they speak {', '.join(sorted({_spoken(one.profile) for one in served}))}"
-            )
+            raise _kept_by_none(plan, served)
         for item in plan.items if able else ():
             if not any(has(driver, plan.data_class, item) for driver in able):
                 try:
                     _check_item(able[0], plan.data_class, item)
                 except UnknownItem as error:
-                    raise UnknownItem(f"[[plans]] {plan.name!r}: {error}") from None
+                    where = f"[[plans]] {plan.name!r}: "
+                    raise UnknownItem(f"{where}{error}", where + error.said("zh")) from None
+
+
+def _kept_by_none(plan: PlanSettings, served: Collection[_Served]) -> UnknownItem:
+    spoken = sorted({_spoken(one.profile) for one in served})
+    where = f"[[plans]] {plan.name!r}: "
+    return UnknownItem(
+        f"{where}none of the meters keeps a {plan.data_class}; they speak {', '.join(spoken)}",
+        f"{where}没有电表保存 {plan.data_class} 类数据;现有电表的规约为 {'、'.join(spoken)}",
+    )
 
 
 def _check_dial_in(settings: Settings) -> None:
@@ -100,7 +109,8 @@ def _check_passwords(settings: Settings, profiles: MeterProfiles) -> None:
 
 def _refuse(meter: MeterSettings, misfit: Misfit | None) -> None:
     if misfit is not None:
-        raise ConfigError(f"[[meters]] {meter.id!r}: {misfit.words.en}")
+        who = f"[[meters]] {meter.id!r}: "
+        raise ConfigError(who + misfit.words.en, who + misfit.words.zh)
 
 
 def passed_by(settings: Settings, plan: PlanSettings, clock: Clock, profiles: MeterProfiles) -> list[str]:

@@ -148,7 +148,8 @@ def kinds_of(item: str, known: Sequence[str], who: str) -> tuple[str, ...]:
     if not found:
         bases = ", ".join(dict.fromkeys(base_of(kind) for kind in known))
         has = f"it has {bases}" if known else "its meters record none"
-        raise UnknownItem(f"no kind of event {item!r} in {who}: {has}")
+        has_zh = f"可用的有 {bases}" if known else "其电表不记录事件"
+        raise UnknownItem(f"no kind of event {item!r} in {who}: {has}", f"{who} 没有事件 {item!r}:{has_zh}")
     return tuple(sorted(found, key=lambda kind: kind not in CLEARS))
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 _NAMES_MAX = 3
 
 
-def near(item: str, known: Iterable[str]) -> str:
-    """What to add to a message that there is no such item; empty where no name is like it.
+def near(item: str, known: Iterable[str]) -> tuple[str, str]:
+    """What to add to a message that there is no such item, and to the Chinese one; empty: no name is like it.
 
     Args:
         item: as it was written.
@@ -17,4 +17,4 @@ def near(item: str, known: Iterable[str]) -> str:
 
     """
     names = difflib.get_close_matches(item, known, n=_NAMES_MAX)
-    return f"; near it: {', '.join(names)}" if names else ""
+    return (f"; near it: {', '.join(names)}", f";相近的有:{'、'.join(names)}") if names else ("", "")

@@ -23,7 +23,7 @@ class MeterProfiles:
         try:
             self._profiles: Profiles = with_folder(folder.expanduser() if folder else None)
         except ProfileError as error:
-            raise ConfigError(str(error)) from None
+            raise ConfigError(str(error), error.zh) from None
         self._found: dict[tuple[str, str], Profile] = {}
 
     def find(self, protocol: str, model: str = "") -> Profile:
@@ -37,7 +37,7 @@ class MeterProfiles:
             try:
                 self._found[protocol, model] = self._profiles.find(protocol, model)
             except ProfileError as error:
-                raise ConfigError(str(error)) from None
+                raise ConfigError(str(error), error.zh) from None
         return self._found[protocol, model]
 
     def chosen(self, text: str) -> Profile:
@@ -50,4 +50,4 @@ class MeterProfiles:
         try:
             return chosen(text, self._profiles)
         except ProfileError as error:
-            raise ConfigError(str(error)) from None
+            raise ConfigError(str(error), error.zh) from None

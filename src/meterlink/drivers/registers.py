@@ -44,7 +44,8 @@ def check_register(item: str) -> None:
     """
     if not re.fullmatch(pattern(), item):
         name = item.partition(".")[0]
-        raise UnknownItem(f"{item[:64]!r} is no register{near(name, _registers())}")
+        en, zh = near(name, _registers())
+        raise UnknownItem(f"{item[:64]!r} is no register{en}", f"{item[:64]!r} 不是示数{zh}")
 
 
 @functools.cache

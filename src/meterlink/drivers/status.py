@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final
 
 from meterlink.drivers.base import Brought, Measured, MeterAnswer
-from meterlink.errors import BadAnswer, Refused, UnknownItem
+from meterlink.errors import BadAnswer, Refused
 from meterlink.model.marks import NO_MARKS
 from meterwire.primitives.bits import Bit
 
@@ -46,18 +46,6 @@ def each_with_bits(found: Brought, bits_of: Mapping[str, tuple[Bit, ...]]) -> Br
         except BadAnswer as error:
             told[item] = error
     return told
-
-
-def no_status(item: str) -> UnknownItem:
-    """The error for an item that is neither word nor number.
-
-    Args:
-        item: as it was asked for.
-
-    """
-    return UnknownItem(
-        f"{item!r} is text or a time, holds one, or is of another time: a status plan keeps words and numbers"
-    )
 
 
 def _each(values: Sequence[Measured], bits_of: Mapping[str, tuple[Bit, ...]]) -> Iterator[Measured]:

@@ -28,10 +28,14 @@ def meter_address(text: str) -> str:
     """
     if not text.isascii() or not text.isdecimal() or len(text) > DIGITS:
         raise ConfigError(
-            f"address {text!r}: a meter's address is up to {DIGITS} decimal digits, as on its nameplate"
+            f"address {text!r}: a meter's address is up to {DIGITS} decimal digits, as on its nameplate",
+            f"通信地址 {text!r}:电表的通信地址至多 {DIGITS} 位十进制数字,与铭牌一致",
         )
     if text == BROADCAST:
-        raise ConfigError(f"address {text!r} is the broadcast address: no meter answers to it")
+        raise ConfigError(
+            f"address {text!r} is the broadcast address: no meter answers to it",
+            f"{text!r} 是广播地址,没有电表会应答",
+        )
     return text.zfill(DIGITS)
 
 
@@ -56,15 +60,20 @@ def terminal_address(text: str) -> str:
     is_area = area.isascii() and area.isdecimal() and len(area) in (_AREA_DIGITS, _WIDE_AREA_DIGITS)
     if not (is_area and is_number):
         raise ConfigError(
-            f"address {text!r}: a terminal of Q/GDW 1376.1 is written 0171-2082: area, dash, number"
+            f"address {text!r}: a terminal of Q/GDW 1376.1 is written 0171-2082: area, dash, number",
+            f"地址 {text!r}:Q/GDW 1376.1 终端写作 0171-2082,即区划码、短横、终端地址",
         )
     if not 1 <= int(number) <= _WIDE_NUMBER_MAX:
         raise ConfigError(
             f"address {text!r}: a terminal's number is 1 to {_NUMBER_MAX}, of one whose addresses have seven "
-            f"octets 1 to {_WIDE_NUMBER_MAX}"
+            f"octets 1 to {_WIDE_NUMBER_MAX}",
+            f"地址 {text!r}:终端地址须为 1 至 {_NUMBER_MAX},七字节地址的终端为 1 至 {_WIDE_NUMBER_MAX}",
         )
     if area != (short := short_area(area)):
-        raise ConfigError(f"address {text!r}: write {short}-{int(number)}, without the zeros of the area")
+        raise ConfigError(
+            f"address {text!r}: write {short}-{int(number)}, without the zeros of the area",
+            f"地址 {text!r}:请写 {short}-{int(number)},去掉区划码前面的 0",
+        )
     return f"{area}-{int(number)}"
 
 

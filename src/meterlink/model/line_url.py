@@ -6,26 +6,15 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from posixpath import normpath
-from typing import Final, Literal, get_args
-from urllib.parse import parse_qsl, quote, urlsplit
-
-from meterlink.errors import ConfigError
-from meterlink.model.address import terminal_address
-from meterlink.model.host import is_host
+from typing import Literal
+from urllib.parse import quote
 
 Parity = Literal["none", "even", "odd"]
 
 BAUD_RATES = (600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 """Bit rates a serial line may have; 645 knows those up to 19200. Source: spec dlt645, 1.1."""
-URLS_KEPT: Final = 4_096
-"""URLs kept taken apart: thousands of meters stand on few lines."""
-
-
-DEVICE_CHARACTERS_MAX: Final = 64
-"""Of the text with which a serial server registers."""
 
 Caller = Literal["dlt698.45", "gdw1376.1", "serial server"]
 """What speaks first on a connection, and is known by it: a concentrator or a serial server."""
@@ -171,113 +160,8 @@ class SerialUrl:
 LineUrl = TcpUrl | Rfc2217Url | SerialUrl | ListenUrl
 
 
-@lru_cache(maxsize=URLS_KEPT)
-def parse_line_url(text: str) -> LineUrl:
-    """Read a line's URL.
-
-    Raises:
-        ConfigError: another scheme, a missing part, an unknown option or a value out of range.
-
-    """
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError(f"line {text!r}: {error}") from None
-    if parts.hostname and parts.scheme in ("tcp", "rfc2217", "listen") and not is_host(parts.hostname):
-        raise ConfigError(
-            f"line {text!r}: no host can be called {parts.hostname!r}; "
-            "between two dots stand 1 to 63 characters"
-        )
-    if parts.scheme == "tcp":
-        return _tcp(text, parts.hostname, port, parts.query, rest=parts.path)
-    if parts.scheme == "rfc2217":
-        return _rfc2217(text, parts.hostname, port, parts.query, rest=parts.path)
-    if parts.scheme == "serial":
-        return _serial(text, parts.netloc + parts.path, parts.query)
-    if parts.scheme == "listen":
-        return _listen(text, parts.hostname, port, parts.query, rest=parts.path)
-    raise ConfigError(
-        f"line {text!r}: a line is tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=2400&parity=even, "
-        "rfc2217://HOST:PORT?baud=2400&parity=even or listen://0.0.0.0:PORT?terminal=ADDRESS"
-    )
-
-
-def _tcp(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> TcpUrl:
-    if not host or not port or rest.strip("/"):
-        raise ConfigError(
-            f"line {text!r}: write tcp://HOST:PORT, with a port of 1 to 65535 and nothing behind, or "
-            "?terminal=ADDRESS of a concentrator that is dialled"
-        )
-    options = _options(text, query, known=("terminal",), example="?terminal=111111111111")
-    return TcpUrl(host=host, port=port, terminal=_terminal(text, options) if options else "")
-
-
-def _rfc2217(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> Rfc2217Url:
-    if not host or not port or rest.strip("/"):
-        raise ConfigError(
-            f"line {text!r}: write rfc2217://HOST:PORT?baud=2400&parity=even, with a port of 1 to 65535"
-        )
-    options = _options(text, query, known=("baud", "parity"), example="?baud=2400&parity=even")
-    return Rfc2217Url(host=host, port=port, baud=_baud(text, options), parity=_parity(text, options))
-
-
-def _listen(text: str, host: str | None, port: int | None, query: str, *, rest: str) -> ListenUrl:
-    if not host or port is None or rest.strip("/"):
-        raise ConfigError(
-            f"line {text!r}: write listen://0.0.0.0:PORT?terminal=ADDRESS, with a port of 0 to 65535"
-        )
-    options = _options(text, query, known=("terminal", "device"), example="?terminal=111111111111")
-    if len([value for value in options.values() if value]) != 1:
-        raise ConfigError(
-            f"line {text!r}: who calls? One port serves many, each is a line of its own: add ?terminal= and "
-            "the address that a concentrator logs in with, or ?device= and the text with which a serial "
-            "server registers"
-        )
-    if options.get("terminal"):
-        return ListenUrl(host=host, port=port, terminal=_terminal(text, options))
-    return ListenUrl(host=host, port=port, device=_device(text, options["device"]))
-
-
-def _terminal(text: str, options: dict[str, str]) -> str:
-    try:
-        return terminal_address(options["terminal"])
-    except ConfigError as error:
-        raise ConfigError(f"line {text!r}: {error}") from None
-
-
-def _device(text: str, device: str) -> str:
-    if len(device) > DEVICE_CHARACTERS_MAX or not device.isascii() or not device.isprintable():
-        raise ConfigError(
-            f"line {text!r}: device is 1 to {DEVICE_CHARACTERS_MAX} printable characters of ASCII"
-        )
-    return device
-
-
 def _kind_of(terminal: str) -> Caller:
     return "gdw1376.1" if "-" in terminal else "dlt698.45"
-
-
-def _serial(text: str, device: str, query: str) -> SerialUrl:
-    if not device.startswith("/"):
-        raise ConfigError(
-            f"line {text!r}: write the device's whole path: serial:///dev/ttyUSB0 (three slashes)"
-        )
-    options = _options(text, query, known=("baud", "parity"), example="?baud=2400&parity=even")
-    return SerialUrl(device=device, baud=_baud(text, options), parity=_parity(text, options))
-
-
-def _options(text: str, query: str, *, known: tuple[str, ...], example: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:
-        raise ConfigError(f"line {text!r}: options are written {example}") from None
-    options = dict(pairs)
-    if unknown := sorted(set(options) - set(known)):
-        raise ConfigError(f"line {text!r}: unknown option {unknown[0]!r}; known here: {' and '.join(known)}")
-    if len(options) < len(pairs):
-        raise ConfigError(f"line {text!r}: an option is given twice")
-    return options
 
 
 def _plain_host(host: str) -> str:
@@ -296,18 +180,3 @@ def _character_s(baud: int, parity: Parity) -> float:
 
 def _host_in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _baud(text: str, options: dict[str, str]) -> int:
-    baud = options.get("baud", "2400")
-    if baud not in {str(rate) for rate in BAUD_RATES}:
-        raise ConfigError(f"line {text!r}: baud must be one of {', '.join(map(str, BAUD_RATES))}")
-    return int(baud)
-
-
-def _parity(text: str, options: dict[str, str]) -> Parity:
-    wanted = options.get("parity", "even")
-    for parity in get_args(Parity):
-        if parity == wanted:
-            return parity  # type: ignore[no-any-return]
-    raise ConfigError(f"line {text!r}: parity must be even, none or odd")

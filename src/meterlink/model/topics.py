@@ -48,20 +48,26 @@ def check_name(name: str, what: str) -> str:
 
     """
     if not name:
-        raise ConfigError(f"{what}: the name is empty")
+        raise ConfigError(f"{what}: the name is empty", f"{what}:名称为空")
     if any(mark in name for mark in _FORBIDDEN):
         raise ConfigError(
-            f"{what}: {name!r} holds one of / + # \\, which others keep for themselves: choose another"
+            f"{what}: {name!r} holds one of / + # \\, which others keep for themselves: choose another",
+            f"{what}:{name!r} 含有保留字符 / + # \\ 之一:请换一个名称",
         )
     if not name.isprintable():
-        raise ConfigError(f"{what}: {name!r} holds a character that cannot be printed: choose another name")
+        raise ConfigError(
+            f"{what}: {name!r} holds a character that cannot be printed: choose another name",
+            f"{what}:{name!r} 含有不可见字符:请换一个名称",
+        )
     if name.startswith("$"):
         raise ConfigError(
-            f"{what}: {name!r} starts with $, which brokers keep for themselves: choose another name"
+            f"{what}: {name!r} starts with $, which brokers keep for themselves: choose another name",
+            f"{what}:{name!r} 以 MQTT 服务器保留的 $ 开头:请换一个名称",
         )
     if len(name.encode()) > NAME_OCTETS_MAX:
         raise ConfigError(
-            f"{what}: {name!r} is longer than {NAME_OCTETS_MAX} octets in UTF-8: choose a shorter one"
+            f"{what}: {name!r} is longer than {NAME_OCTETS_MAX} octets in UTF-8: choose a shorter one",
+            f"{what}:{name!r} 的 UTF-8 编码超过 {NAME_OCTETS_MAX} 字节:请缩短名称",
         )
     return name
 

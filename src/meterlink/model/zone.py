@@ -33,7 +33,8 @@ def parse_zone(text: str) -> timezone:
     if (found := _OFFSET(text)) is None:
         raise ConfigError(
             f"zone {text!r}: write {CHINA_ZONE} or an offset such as +08:00 "
-            "(meters know no daylight saving time)"
+            "(meters know no daylight saving time)",
+            f"时区 {text!r}:请写 {CHINA_ZONE} 或 +08:00 这样的时差(电表没有夏令时)",
         )
     sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours), minutes=int(minutes))

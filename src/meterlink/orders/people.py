@@ -1,4 +1,4 @@
-"""Who may do what: roles, the deeds they allow, and the file that gives people their roles.
+"""Who may do what: roles, the deeds they allow, and who has which.
 
 A role is a post, not a rank: no role contains another, and nobody may hold two that would let one person do
 alone what the posts divide. Source: AUD-01, AUD-02, CTRL-10; decision 27.
@@ -10,16 +10,12 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator
 
-from meterlink.config.meters import TwelveDigits
-from meterlink.config.table import Table
-from meterlink.config.watched_file import WatchedFile, octets_of, table_of
-from meterlink.errors import ConfigError, NotAllowed
+from meterlink.config.fault import Fault
 from meterlink.model.order import OrderKind
 
 SENDER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
@@ -28,8 +24,6 @@ DAEMON: Final = "meterlink"
 """The actor of what the daemon does by itself; no person has this name."""
 ROLES: Final = "roles"
 """Under which the act of a person keeps the roles that he held."""
-PEOPLE_MAX: Final = 1_000
-"""A file with more is refused."""
 
 
 class Role(enum.StrEnum):
@@ -118,17 +112,13 @@ DEEDS: Final[Mapping[Deed, frozenset[Role]]] = MappingProxyType(
 FIELD_KINDS: Final = frozenset({OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE})
 """What field staff may operate, with a one-time authorisation. Source: CTRL-17, AUD-01."""
 
-_CONTROL: Final = frozenset({Role.CLERK, Role.APPROVER, Role.DISPATCHER, Role.FIELD})
-_ALONE: Final[Mapping[Role, frozenset[Role]]] = MappingProxyType(
-    {Role.AUDITOR: frozenset(Role) - {Role.VIEWER}, Role.ADMIN: _CONTROL, Role.BILLING: _CONTROL}
-)
-"""A role, and those that nobody has beside it: an auditor changes nothing, an admin has no control, and whose
-records count from the time that they tell orders nothing."""
-
 
 def _sender(text: str) -> str:
     if not SENDER.fullmatch(text):
-        raise ValueError("write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
+        raise Fault(
+            "write 1 to 32 of A-Z a-z 0-9 . _ - beginning with a letter or digit",
+            "请写 1 至 32 个字符(A-Z a-z 0-9 . _ -),以字母或数字开头",
+        )
     return text.lower()
 
 
@@ -175,32 +165,6 @@ class Actor:
 THE_DAEMON: Final = Actor(name=DAEMON)
 
 
-class _Person(Table):
-    name: str = Field(min_length=1, max_length=64)
-    roles: frozenset[Role] = Field(min_length=1)
-    accounts: frozenset[TwelveDigits] = Field(frozenset(), max_length=16)
-    senders: frozenset[Sender] = Field(frozenset(), max_length=16)
-
-    @field_validator("name")
-    @classmethod
-    def _person(cls, value: str) -> str:
-        if value == DAEMON:
-            raise ValueError(f"{DAEMON!r} is the daemon's own name; give the person another")
-        return value
-
-    @field_validator("roles")
-    @classmethod
-    def _apart(cls, value: frozenset[Role]) -> frozenset[Role]:
-        for role, others in _ALONE.items():
-            if role in value and (both := (value - {role}) & others):
-                raise ValueError(f"{role.value} and {min(both).value} are posts of two people")
-        return value
-
-
-class _File(Table):
-    people: tuple[_Person, ...] = Field(max_length=PEOPLE_MAX)
-
-
 class People:
     """Everybody who has a role here.
 
@@ -211,16 +175,6 @@ class People:
 
     def __init__(self, actors: tuple[Actor, ...]) -> None:
         self._actors = {actor.name: actor for actor in actors}
-
-    @classmethod
-    def read(cls, path: Path) -> People:
-        """The people of a file (``[[people]]`` with ``name``, ``roles``, ``accounts`` and ``senders``).
-
-        Raises:
-            ConfigError: it cannot be read, is wrong, or others than its owner may write it.
-
-        """
-        return cls(_actors(path, octets_of(path, is_guarded=True)))
 
     def actor(self, name: str) -> Actor:
         """The person of a local user's name; somebody unknown has no role.
@@ -241,83 +195,11 @@ class People:
         return ""
 
     @property
+    def fault_zh(self) -> str:
+        """The same in Chinese, as of the last look."""
+        return ""
+
+    @property
     def were_known(self) -> bool:
         """Whether it could be said at some time in this life of the program."""
         return True
-
-
-class PeopleOfFile(People):
-    """Everybody who has a role in a file, as it stands at each look: whoever is taken out is out at once.
-
-    While the file is wrong nobody may do anything, because somebody may have been taken out of it; what only
-    keeps people from harm is done by the file as it was right last, and whoever asks for it asks for
-    ``last``. One that was never right in this life of the program hinders no start: until it is, nobody has
-    any role.
-
-    Args:
-        path: as of ``People.read``.
-
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(())
-        self._file = WatchedFile(path, "people", _by_name, _counted, is_guarded=True)
-        self._file.look()
-
-    def actor(self, name: str) -> Actor:
-        """The person of a local user's name, as the file says now; somebody unknown has no role.
-
-        Raises:
-            NotAllowed: the file cannot be read or is wrong; nobody has a role until it is right.
-
-        """
-        if fault := self._file.look():
-            raise _unknown(fault)
-        return self._known(name, fault)
-
-    def last(self, name: str) -> Actor:
-        """As the file says now; while it is wrong, as it said when it was right last.
-
-        Raises:
-            NotAllowed: it was never right since the program started.
-
-        """
-        return self._known(name, self._file.look())
-
-    @property
-    def fault(self) -> str:
-        """What is wrong with the file as it stands now; empty: nothing."""
-        return self._file.look()
-
-    @property
-    def were_known(self) -> bool:
-        """Whether the file was right at some time since the program started."""
-        return self._file.last is not None
-
-    def _known(self, name: str, fault: str) -> Actor:
-        if self._file.last is None:
-            raise _unknown(fault)
-        return self._file.last.get(name, Actor(name=name))
-
-
-def _unknown(fault: str) -> NotAllowed:
-    said = f"nobody may do anything until this is right: {fault} / 人员文件有误,更正之前任何人不得操作"
-    return NotAllowed(said, why="people")
-
-
-def _by_name(path: Path, octets: bytes) -> Mapping[str, Actor]:
-    return {actor.name: actor for actor in _actors(path, octets)}
-
-
-def _counted(actors: Mapping[str, Actor]) -> dict[str, int]:
-    return {"people": len(actors)}
-
-
-def _actors(path: Path, octets: bytes) -> tuple[Actor, ...]:
-    people = table_of(_File, path, octets).people
-    names = [person.name for person in people]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"{path}: two [[people]] have the name {twice[0]!r}: write one, with all the roles")
-    return tuple(
-        Actor(name=one.name, roles=one.roles, accounts=one.accounts, senders=one.senders) for one in people
-    )

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Final
 
 from meterlink.config import LineSettings, MeterSettings, Settings
-from meterlink.config.lines import LineFinder, check_listeners
+from meterlink.config.fault import Fault as WrongValue
+from meterlink.config.line_checks import check_listeners
+from meterlink.config.line_finder import LineFinder
 from meterlink.config.meters import METERS_MAX
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.drivers.registers import capacities
@@ -81,10 +83,9 @@ class Checks:
         places: dict[str, LineSettings] = {}
         for meter in there:
             try:
-                places[meter.id] = lines.find(meter.line, "")
-            except ValueError as error:
-                said = str(error).removeprefix(": ")
-                found.append(_fault(rows, meter, "line", Words(said, self._no_line_zh(meter.line))))
+                places[meter.id] = lines.find(meter.line)
+            except WrongValue as error:
+                found.append(_fault(rows, meter, "line", Words(str(error), error.zh)))
         others = [meter for meter in touched if meter.id in places]
         for meter in others:
             for misfit in self._fits.misfits(meter, places[meter.id]):
@@ -94,16 +95,6 @@ class Checks:
         found += _listeners(there, places, rows)
         found += _one_place(others, places, rows)
         return found
-
-    def _no_line_zh(self, wanted: str) -> str:
-        """Why a meter's line is none, in Chinese."""
-        if "://" in wanted:
-            return (
-                f"{wanted!r} 不是有效的线路地址:应为 tcp://主机:端口、"
-                "serial:///dev/ttyUSB0?baud=2400&parity=even 或 listen://0.0.0.0:端口?terminal=通信地址"
-            )
-        named = "、".join(sorted(line.name for line in self._lines)[:_NAMED_MAX]) or "无"
-        return f"没有名为 {wanted!r} 的线路(已有:{named});也可直接填写 tcp://主机:端口"
 
 
 def overwritten(
@@ -301,22 +292,18 @@ def _listeners(
     urls = [places[meter.id].parsed_url for meter in first.values()]
     try:
         check_listeners(urls)
-    except ValueError as error:
+    except WrongValue as error:
         low, high = 0, len(urls)
         while high - low > 1:  # the first so many are good, the first so many are not
             middle = (low + high) // 2
             try:
                 check_listeners(urls[:middle])
-            except ValueError:
+            except WrongValue:
                 high = middle
             else:
                 low = middle
         meter = list(first.values())[high - 1]
-        zh = (
-            f"线路 {places[meter.id].url} 与其他线路冲突:同一端口的线路须写同一个监听主机,"
-            "每个终端只能属于一条线路"
-        )
-        yield _fault(rows, meter, "line", Words(str(error), zh))
+        yield _fault(rows, meter, "line", Words(str(error), error.zh))
 
 
 def _one_place(

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from meterlink.config import MeterSettings
+from meterlink.config.fault import first_of
 from meterlink.errors import ConfigError
-from meterlink.roster.columns import BY_KEY
 from meterlink.roster.faults import Fault, Words
 from meterlink.roster.rows import ROWS_MAX
 from meterlink.roster.table import octets_of
@@ -72,15 +72,20 @@ def _entries(path: Path) -> Sequence[Any]:
     try:
         document = json.loads(octets_of(path))
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: no JSON ({error}) / 不是 JSON 文件") from None
+        raise ConfigError(f"{path}: no JSON ({error})", f"{path}: 不是 JSON 文件({error})") from None
     entries = document.get("meters") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise ConfigError(
             f'{path}: a roster as JSON is {{"meters": [...]}}, as `meterlink roster export -o FILE.json` '
-            "writes it / 请使用 `meterlink roster export -o FILE.json` 的格式"
+            "writes it",
+            f'{path}: JSON 档案的格式为 {{"meters": [...]}},与 `meterlink roster export -o FILE.json` '
+            "的输出相同",
         )
     if len(entries) > ROWS_MAX:
-        raise ConfigError(f"{path}: {len(entries)} meters, at most {ROWS_MAX} / 电能表过多")
+        raise ConfigError(
+            f"{path}: {len(entries)} meters, at most {ROWS_MAX}",
+            f"{path}: 有 {len(entries)} 只电表,最多 {ROWS_MAX} 只",
+        )
     return entries
 
 
@@ -107,11 +112,8 @@ def _checked(entry: Any) -> dict[str, Any]:
 
 def _wrong(error: ValidationError) -> Words:
     """What the rules of the configuration say of an entry."""
-    fault = error.errors(include_url=False, include_input=False)[0]
-    place, said = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
-    column = BY_KEY.get(str(fault["loc"][0])) if fault["loc"] else None
-    zh = f"{column.zh}应为{column.cell.rule.zh}" if column else f"不认识键 {place!r},或其值不符合要求"
-    return Words(f"{place}: {said}", zh)
+    place, said = first_of(error)
+    return Words(*said.behind(f"{place}: " if place else ""))
 
 
 def _fault(number: int, entry: Any, said: Words) -> Fault:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from meterlink.config.fault import first_of
 from meterlink.config.meters import MeterSettings
 from meterlink.errors import ConfigError
 from meterlink.model.roster_change import Entry
@@ -31,11 +32,11 @@ def meter_of(entry: Entry) -> MeterSettings:
     try:
         return MeterSettings.model_validate(dict(entry))
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        said = fault["msg"].removeprefix("Value error, ")
+        place, said = first_of(error)
+        who = entry.get("id")
         raise ConfigError(
-            f"meter {entry.get('id')!r} of the roster: {place}: {said}: mend it with `meterlink roster apply`"
+            f"meter {who!r} of the roster: {place}: {said.en}: mend it with `meterlink roster apply`",
+            f"档案中的电表 {who!r}:{place}:{said.zh}:请用 `meterlink roster apply` 更正",
         ) from None
 
 

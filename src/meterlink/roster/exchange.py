@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from meterlink.config.fault import first_of
 from meterlink.config.meters import MeterSettings
 from meterlink.drivers.registers import check_register
-from meterlink.errors import BadRequest, ConfigError, UnknownItem
+from meterlink.errors import BadRequest, ConfigError, UnknownItem, with_chinese
 from meterlink.model.payload import time_out
 from meterlink.model.roster_change import Entry
 from meterlink.roster.columns import BY_KEY
@@ -141,12 +142,16 @@ def _new_meter(entry: Entry) -> MeterSettings:
     try:
         return MeterSettings.model_validate(dict(entry))
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_input=False)[0]
-        key, said = str(fault["loc"][0]), fault["msg"].removeprefix("Value error, ")
+        place, said = first_of(error)
+        key = place.partition(".")[0]
         column, option = BY_KEY.get(key), _OPTIONS.get(key, "")
         zh = column.zh if column else key
         ask, ask_zh = (f": give another `{option}`", f",请用 `{option}` 重新给出") if option else ("", "")
-        raise ConfigError(f"the new meter: {key}: {said}{ask} / 新表的{zh}不符合要求{ask_zh}") from None
+        where = f"{key}: " if key else ""
+        raise ConfigError(
+            f"the new meter: {where}{said.en}{ask}",
+            f"新表的{zh}不符合要求:{said.zh}{ask_zh}",
+        ) from None
 
 
 def _check_times(old: MeterSettings, exchange: Exchange, now: datetime) -> None:
@@ -185,7 +190,7 @@ def check_registers(told: Mapping[str, Decimal]) -> None:
         try:
             check_register(item)
         except UnknownItem as error:
-            raise BadRequest(f"{error} / 没有该示数") from None
+            raise with_chinese(BadRequest(str(error)), error.said("zh")) from None
         if not (value.is_finite() and 0 <= value < REGISTER_MAX):
             raise BadRequest(f"{item}: {value} is nothing that a register shows / 示数不合理")
 

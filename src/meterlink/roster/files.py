@@ -72,14 +72,13 @@ def read_file(path: Path, before: Meters, *, at: datetime, zone: tzinfo, tell: T
         table = read_xlsx(path)
     else:
         raise ConfigError(
-            f"{path}: a roster is a .csv, .xlsx, .json or .toml; save it as one of them "
-            "/ 请另存为 .csv 或 .xlsx"
+            f"{path}: a roster is a .csv, .xlsx, .json or .toml; save it as one of them",
+            f"{path}: 档案须为 .csv、.xlsx、.json 或 .toml 文件:请另存为其中之一",
         )
     try:
         sheet = read_rows(table.headers, _told(table, tell), before, at=at, zone=zone)
     except ConfigError as error:
-        where = "" if str(error).startswith(str(path)) else f"{path}: "
-        raise ConfigError(f"{where}{error}") from None
+        raise error.behind("" if str(error).startswith(str(path)) else f"{path}: ") from None
     return Wanted(meters=sheet.meters, rows=sheet.rows, faults=sheet.faults, encoding=table.encoding)
 
 

@@ -248,5 +248,5 @@ def _meter(meter: MeterSettings, profile: Profile, line: str, line_is_ours: bool
 
 def _world(meter: MeterSettings, profile: Profile) -> World:
     if misfit := unit_misfit(meter, profile) or world_misfit(meter, profile):
-        raise ConfigError(f"meter {meter.id!r}: {misfit.words.en}")
+        raise ConfigError(f"meter {meter.id!r}: {misfit.words.en}", f"电表 {meter.id!r}:{misfit.words.zh}")
     return world_of(meter, profile)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from meterlink.config.fault import said_of
 from meterlink.config.meters import METERS_MAX, MeterSettings
 from meterlink.errors import ConfigError
 from meterlink.roster.columns import BY_KEY, COLUMNS, Column, column_of, near
@@ -55,17 +56,19 @@ def columns_of(headers: Sequence[str]) -> tuple[Column | None, ...]:
     for place, header in enumerate(headers, start=1):
         column = column_of(header)
         if column is None and header.strip():
-            raise ConfigError(_unknown(header, place))
+            raise _unknown(header, place)
         if column is not None and column in found:
             raise ConfigError(
-                f"column {place} ({header.strip()}): the table has {column.key} twice / 列“{column.zh}”重复"
+                f"column {place} ({header.strip()}): the table has {column.key} twice",
+                f"第 {place} 列({header.strip()}):列“{column.zh}”重复",
             )
         found.append(column)
     for column in COLUMNS:
         if column.is_needed and column not in found:
             raise ConfigError(
                 f"row 1: there is no column {column.key} ({column.zh}): the first row must name the columns, "
-                f"see `meterlink roster template` / 缺少列“{column.zh}”:首行须为列名,见模板"
+                "see `meterlink roster template`",
+                f"第 1 行:缺少列“{column.zh}”({column.key}):首行须为列名,见 `meterlink roster template`",
             )
     return tuple(found)
 
@@ -94,7 +97,8 @@ def read_rows(
             continue
         if (count := count + 1) > ROWS_MAX:
             raise ConfigError(
-                f"row {number}: a roster has at most {ROWS_MAX} meters / 档案最多 {ROWS_MAX} 只表"
+                f"row {number}: a roster has at most {ROWS_MAX} meters",
+                f"第 {number} 行:档案最多 {ROWS_MAX} 只电表",
             )
         _read_row(sheet, columns, number, cells, before, at, zone)
     return sheet
@@ -173,15 +177,19 @@ def _fault(number: int, meter_id: str, found: Any) -> Fault:
     """What the rules of the configuration say of a meter; the columns have their own words for most of it."""
     key = str(found["loc"][0]) if found["loc"] else ""
     column = BY_KEY.get(key)
-    said = found["msg"].removeprefix("Value error, ")
-    zh = f"该值不能使用:本列应为{column.cell.rule.zh}" if column else "本行各列之间相互矛盾,请逐列核对"
-    return Fault(row=number, column=key, meter=meter_id, words=Words(said, zh))
+    said = said_of(found)
+    zh = f"{said.zh}(本列应为{column.cell.rule.zh})" if column else said.zh
+    return Fault(row=number, column=key, meter=meter_id, words=Words(said.en, zh))
 
 
-def _unknown(header: str, place: int) -> str:
-    meant = near(header)
+def _unknown(header: str, place: int) -> ConfigError:
+    meant, said = near(header), header.strip()[:40]
     hint = f"did you mean {meant}?" if meant else "see `meterlink roster template`"
-    return f"column {place}: no column is called {header.strip()[:40]!r}: {hint} / 未知的列名"
+    hint_zh = f"是否为 {meant}?" if meant else "见 `meterlink roster template`"
+    return ConfigError(
+        f"column {place}: no column is called {said!r}: {hint}",
+        f"第 {place} 列:未知的列名 {said!r}:{hint_zh}",
+    )
 
 
 _SHORT: Final = Words("is missing: the row is shorter than the first one", "缺少该格:本行比首行短")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from meterlink.config.fault import unreadable
 from meterlink.errors import ConfigError
 
 TABLE_OCTETS_MAX: Final = 128 * 1024 * 1024
@@ -47,7 +48,9 @@ def read_csv(path: Path) -> Table:
     rows = _rows(path, text)
     _, headers = next(rows, (0, []))
     if not any(map(str.strip, headers)):
-        raise ConfigError(f"{path}: the first row is empty: it must name the columns / 首行须为列名")
+        raise ConfigError(
+            f"{path}: the first row is empty: it must name the columns", f"{path}: 首行为空:首行须为列名"
+        )
     return Table(headers=headers, rows=rows, encoding=encoding)
 
 
@@ -62,9 +65,12 @@ def octets_of(path: Path) -> bytes:
         with path.open("rb") as file:
             octets = file.read(TABLE_OCTETS_MAX + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
     if len(octets) > TABLE_OCTETS_MAX:
-        raise ConfigError(f"{path}: larger than {TABLE_OCTETS_MAX >> 20} MiB: is this the right file?")
+        raise ConfigError(
+            f"{path}: larger than {TABLE_OCTETS_MAX >> 20} MiB: is this the right file?",
+            f"{path}: 大于 {TABLE_OCTETS_MAX >> 20} MiB:文件是否选错?",
+        )
     return octets
 
 
@@ -100,7 +106,9 @@ def _decoded(path: Path, octets: bytes, encoding: str) -> str:
         line = octets.count(b"\n", 0, error.start) + 1
         raise ConfigError(
             f"{path}:{line}: octet {octets[error.start]:02X}H is neither UTF-8 nor GB18030: save it as "
-            "“CSV UTF-8” / 请另存为“CSV UTF-8”"
+            "“CSV UTF-8”",
+            f"{path}:{line}: 字节 {octets[error.start]:02X}H 既不是 UTF-8 也不是 GB18030 编码:"
+            "请另存为“CSV UTF-8”",
         ) from None
 
 
@@ -113,12 +121,15 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
             if len(cells) > CELLS_MAX or any(len(cell) > CELL_MAX for cell in cells):
                 raise ConfigError(
                     f"{path}:{number}: more than {CELLS_MAX} cells in a row, or {CELL_MAX} characters in a "
-                    "cell: is a quotation mark not closed? / 引号是否未闭合?"
+                    "cell: is a quotation mark not closed?",
+                    f"{path}:{number}: 一行超过 {CELLS_MAX} 格,或一格超过 {CELL_MAX} 个字符:引号是否未闭合?",
                 )
             yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
-        raise ConfigError(f"{path}:{number}: not CSV: {error} / 不是 CSV 格式") from None
+        raise ConfigError(
+            f"{path}:{number}: not CSV: {error}", f"{path}:{number}: 不是 CSV 格式:{error}"
+        ) from None
 
 
 def _delimiter(text: str) -> str:

@@ -40,7 +40,9 @@ def read_xlsx(path: Path) -> Table:
     rows = _rows(path, openpyxl, octets)
     _, headers = next(rows, (0, []))
     if not any(map(str.strip, headers)):
-        raise ConfigError(f"{path}: the first row is empty: it must name the columns / 首行须为列名")
+        raise ConfigError(
+            f"{path}: the first row is empty: it must name the columns", f"{path}: 首行为空:首行须为列名"
+        )
     return Table(headers=headers, rows=rows)
 
 
@@ -83,8 +85,8 @@ def needed(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise ConfigError(
-            f"workbooks need {module}: install meterlink[export], or use CSV "
-            "/ 读写 xlsx 需要安装 meterlink[export],也可以改用 CSV"
+            f"workbooks need {module}: install meterlink[export], or use CSV",
+            f"读写 xlsx 需要 {module}:请安装 meterlink[export],或改用 CSV",
         ) from None
 
 
@@ -100,10 +102,14 @@ def _check_size(path: Path, octets: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(octets)) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
     except zipfile.BadZipFile:
-        raise ConfigError(f"{path}: this is no workbook (.xlsx); save it as one, or as CSV") from None
+        raise ConfigError(
+            f"{path}: this is no workbook (.xlsx); save it as one, or as CSV",
+            f"{path}: 不是工作簿(.xlsx):请另存为 .xlsx 或 CSV",
+        ) from None
     if unpacked > UNPACKED_OCTETS_MAX:
         raise ConfigError(
-            f"{path}: it unpacks to more than {UNPACKED_OCTETS_MAX >> 20} MiB: is it the right file?"
+            f"{path}: it unpacks to more than {UNPACKED_OCTETS_MAX >> 20} MiB: is it the right file?",
+            f"{path}: 解压后超过 {UNPACKED_OCTETS_MAX >> 20} MiB:文件是否选错?",
         )
 
 
@@ -117,14 +123,18 @@ def _rows(path: Path, openpyxl: Any, octets: bytes) -> Iterator[tuple[int, list[
         written = _cells(_sheet(openpyxl, octets, data_only=False)) if is_written else _NO_FORMULAS
         for number, (row, formulas) in enumerate(zip(cells, written, strict=False), start=1):
             if number > ROW_MAX or len(row) > CELLS_MAX:
-                raise ConfigError(f"{path}:{number}: more than {ROW_MAX} rows, or {CELLS_MAX} cells in one")
+                raise ConfigError(
+                    f"{path}:{number}: more than {ROW_MAX} rows, or {CELLS_MAX} cells in one",
+                    f"{path}:{number}: 超过 {ROW_MAX} 行,或一行超过 {CELLS_MAX} 格",
+                )
             _check_formulas(path, number, row, formulas)
             yield number, [_text(path, number, value) for value in row]
     except (ConfigError, GeneratorExit):
         raise
     except Exception as error:  # noqa: BLE001 (what a foreign reader raises at a broken file, nobody lists)
         raise ConfigError(
-            f"{path}: this workbook cannot be read ({type(error).__name__}); save it anew"
+            f"{path}: this workbook cannot be read ({type(error).__name__}); save it anew",
+            f"{path}: 工作簿无法读取({type(error).__name__}):请重新保存",
         ) from None
 
 
@@ -181,8 +191,8 @@ def _check_formulas(path: Path, number: int, row: Sequence[Any], formulas: Seque
         if shown is None and formula is not None:
             raise ConfigError(
                 f"{path}:{number}: column {place} is a formula without a result: open the file in a "
-                "spreadsheet program and save it, or write the value / 公式单元格没有计算结果,请用表格软件"
-                "打开并保存,或直接填写数值"
+                "spreadsheet program and save it, or write the value",
+                f"{path}:{number}: 第 {place} 列是没有计算结果的公式:请用表格软件打开并保存,或直接填写数值",
             )
 
 
@@ -201,9 +211,13 @@ def _text(path: Path, number: int, value: Any) -> str:
             return value.isoformat()
     text = str(value)
     if len(text) > CELL_MAX:
-        raise ConfigError(f"{path}:{number}: more than {CELL_MAX} characters in a cell")
+        raise ConfigError(
+            f"{path}:{number}: more than {CELL_MAX} characters in a cell",
+            f"{path}:{number}: 单元格超过 {CELL_MAX} 个字符",
+        )
     if text in _ERRORS:
         raise ConfigError(
-            f"{path}:{number}: a cell shows the error {text}: mend its formula / 单元格公式出错"
+            f"{path}:{number}: a cell shows the error {text}: mend its formula",
+            f"{path}:{number}: 单元格显示错误 {text}:请更正公式",
         )
     return text

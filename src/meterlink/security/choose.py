@@ -89,7 +89,11 @@ def check_security(settings: Settings, profiles: MeterProfiles) -> None:
     """
     for number, meter in enumerate(settings.meters, start=1):
         if meter.security == PASSWORD and not _plaintext_allowed(meter, profiles):
-            raise ConfigError(f"[[meters]] number {number}: {_forbidden(meter)}")
+            raise ConfigError(
+                f"[[meters]] number {number}: {_forbidden(meter)}",
+                f'[[meters]] 第 {number} 项:电表 {meter.id!r} 的 security = "password" 可被线路上任何人读取:'
+                "试验表或分表请写 allow_plaintext_control = true,否则请指定安全认证",
+            )
 
 
 def opener(settings: SecurityProviderSettings) -> Opener:

@@ -14,6 +14,7 @@ from typing import Any, Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from meterlink.config.fault import unreadable
 from meterlink.config.web import WebSettings, WebTlsSettings, endpoint_of
 from meterlink.errors import ConfigError, LineBusy
 from meterlink.transports.accepting import AT_ONCE, QUEUED, queue
@@ -187,7 +188,10 @@ def _tls(settings: WebTlsSettings) -> ssl.SSLContext:
         context.load_cert_chain(settings.certificate, settings.key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or "no certificate and key in PEM"
-        raise ConfigError(f"[web.tls] {settings.certificate} and {settings.key}: {reason}") from None
+        raise ConfigError(
+            f"[web.tls] {settings.certificate} and {settings.key}: {reason}",
+            f"[web.tls] {settings.certificate} 和 {settings.key}:不是可用的 PEM 证书和密钥({reason})",
+        ) from None
     return context
 
 
@@ -200,4 +204,4 @@ def _readable(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise ConfigError(f"[web.tls] {path}: cannot be read: {error.strerror}") from None
+        raise unreadable(path, error).behind("[web.tls] ") from None

@@ -292,7 +292,8 @@ class BehindDriver:
             except _NEXT_WAY as error:
                 failed = error
         raise failed or UnknownItem(
-            f"terminal {self._behind.terminal} offers no way to that: ways = {list(self._behind.ways)}"
+            f"terminal {self._behind.terminal} offers no way to that: ways = {list(self._behind.ways)}",
+            f"终端 {self._behind.terminal} 无法读取该数据:ways = {list(self._behind.ways)}",
         )
 
     def _taken(self, way: Way, line: Exchanging) -> tuple[Driver, Exchanging]:

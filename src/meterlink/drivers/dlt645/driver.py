@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from functools import partial
+from typing import Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
@@ -17,8 +18,9 @@ from meterlink.drivers.dlt645.memory import Memory645
 from meterlink.drivers.dlt645.talk import Talk645
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.near import near
-from meterlink.drivers.status import each_with_bits, no_status, with_bits
+from meterlink.drivers.status import each_with_bits, with_bits
 from meterlink.drivers.together import Together
+from meterlink.drivers.unknown_items import no_moment, no_number, no_status
 from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, Refused, ReplyTimeout, UnknownItem
 from meterlink.model.data_classes import DataClass
@@ -30,6 +32,9 @@ from meterwire.dlt645.items import record_selector
 from meterwire.dlt645.items.bit_words import bit_words
 from meterwire.errors import LocalProtocolError
 
+_WRITTEN: Final = ("can only be written", "只能写入,不能读取")
+_OF_SECURITY: Final = ("belongs to security frames (03H)", "属于安全认证帧(03H)")
+"""Why an item that there is cannot be read."""
 _ONE_RECORD = b"\x01"
 
 
@@ -69,9 +74,9 @@ class Dlt645Driver:
         """See ``Driver.check_instant``."""
         entry = self._entry(item)
         if "@" in item:
-            raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
+            raise no_moment(item)
         if not all(isinstance(value.content, Decimal) for value in entry.decode(bytes(entry.octets))):
-            raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+            raise no_number(item)
 
     def check_status(self, item: str) -> tuple[str, ...]:
         """See ``Driver.check_status``."""
@@ -200,23 +205,29 @@ class Dlt645Driver:
                 raise LocalProtocolError(f"{self._profile.protocol} has no identifiers of records")
             return record_selector.selector(entry.di, count=window.count, since=since)
         except LocalProtocolError as error:
-            raise UnknownItem(f"{entry.item}: {error}") from None
+            raise UnknownItem(
+                f"{entry.item}: {error}", f"{entry.item} 不能按所给的时段读取:{error}"
+            ) from None
 
     def _entry(self, item: str) -> Entry:
         entry = self._dictionary.by_name(item)
         if entry is None:
-            raise UnknownItem(f"no item {item!r} in {self._profile.protocol}", partial(self._hint, item))
+            protocol = self._profile.protocol
+            said = (f"no item {item!r} in {protocol}", f"{protocol} 没有数据项 {item!r}")
+            raise UnknownItem(*said, partial(self._hint, item))
         if "r" not in entry.access:
-            why = "can only be written" if entry.access == "w" else "belongs to security frames (03H)"
-            raise UnknownItem(f"{item!r} {why}")
+            why, zh = _WRITTEN if entry.access == "w" else _OF_SECURITY
+            raise UnknownItem(f"{item!r} {why}", f"{item!r} {zh}")
         return entry
 
-    def _hint(self, item: str) -> str:
-        """Names near one that there is not, and where all are."""
+    def _hint(self, item: str) -> tuple[str, str]:
+        """Names near one that there is not, and where all are, in both languages."""
         # One name a family: comparing with each of several ten thousand takes seconds.
         names = [row.entry(row.first).item for row in self._dictionary.rows]
         protocol, spoken = self._profile.protocol, self._profile.spoken
-        return f"{near(item, names)} (`meterlink items --protocol {protocol} --dialect {spoken}` lists all)"
+        en, zh = near(item, names)
+        shows = f"`meterlink items --protocol {protocol} --dialect {spoken}`"
+        return f"{en} ({shows} lists all)", f"{zh}(全部见 {shows})"
 
 
 def _selector(entry: Entry) -> bytes:

@@ -15,7 +15,12 @@ from meterlink.drivers.dlt645.numbered import NumberedReader
 from meterlink.drivers.dlt645.settlements import SettlementReader, settlement_entries
 from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.stored import StoredFindings, depths
+<<<<<<< HEAD
 from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, UnknownItem
+=======
+from meterlink.drivers.unknown_items import kept_by_none
+from meterlink.errors import NoFreeze, UnknownItem
+>>>>>>> mend8b
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterprofiles import Profile
 from meterwire.dlt645 import Entry, ItemValue
@@ -55,7 +60,7 @@ class Memory645:
     def check(self, data_class: DataClass, item: str) -> None:
         """See ``MemoryReader.check_stored``."""
         if data_class not in self.stored:
-            raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}")
+            raise kept_by_none(self._profile.name, data_class)
         if data_class == DAILY_FREEZE:
             table = freeze_tables(self._dictionary)[data_class]
             holds, quantities = table.holding(item) is not None, table.quantities
@@ -70,7 +75,9 @@ class Memory645:
         if not holds:
             raise UnknownItem(
                 f"no {item!r} in a {data_class} of {self._profile.protocol}; there are "
-                f"{', '.join(quantities)}, with .* for tariffs or phases where there are some"
+                f"{', '.join(quantities)}, with .* for tariffs or phases where there are some",
+                f"{self._profile.protocol} 的 {data_class} 中没有 {item!r};可用的有 {'、'.join(quantities)},"
+                "分费率或分相的可加 .*",
             )
 
     async def read(

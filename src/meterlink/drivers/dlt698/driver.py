@@ -21,8 +21,9 @@ from meterlink.drivers.dlt698.tables import TableReader
 from meterlink.drivers.dlt698.talk import Asking, PasswordOf, Talk, no_password, refusal
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.reports import Report, nobody_keeps
-from meterlink.drivers.status import each_with_bits, no_status, with_bits
+from meterlink.drivers.status import each_with_bits, with_bits
 from meterlink.drivers.stored import StoredFindings, depths
+from meterlink.drivers.unknown_items import kept_by_none, no_moment, no_number, no_status
 from meterlink.drivers.values import each_once
 from meterlink.errors import BadAnswer, NoRecord, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
@@ -101,9 +102,9 @@ class Dlt698Driver:
         """See ``Driver.check_instant``."""
         found = asked(item)
         if found.table or any("@" in name for name in (item, *names(found.entry))):
-            raise UnknownItem(f"{item!r} is no value of the moment: an interval plan reads no others")
+            raise no_moment(item)
         if not all(numbers(found.entry.type)):
-            raise UnknownItem(f"{item!r} is text or a time, or holds one: an interval plan keeps numbers")
+            raise no_number(item)
 
     def check_status(self, item: str) -> tuple[str, ...]:
         """See ``Driver.check_status``."""
@@ -116,14 +117,21 @@ class Dlt698Driver:
     @staticmethod
     def _check_record(data_class: DataClass, item: str) -> None:
         if "@" in item:
-            raise UnknownItem(f"{item!r}: write an item of a {data_class} without a period")
+            raise UnknownItem(
+                f"{item!r}: write an item of a {data_class} without a period",
+                f"{item!r}:{data_class} 类的数据项不写 @ 时段",
+            )
         entry = asked(item).entry
         if periods := [name for name in names(entry) if "@" in name]:
             raise UnknownItem(
-                f"{item!r} holds several: {', '.join(periods)}; a {data_class} keeps one of each"
+                f"{item!r} holds several: {', '.join(periods)}; a {data_class} keeps one of each",
+                f"{item!r} 含有多个:{'、'.join(periods)};{data_class} 类每项只保存一个",
             )
         if not any(numbers(entry.type)):
-            raise UnknownItem(f"{item!r} is text or a time: a {data_class} keeps numbers")
+            raise UnknownItem(
+                f"{item!r} is text or a time: a {data_class} keeps numbers",
+                f"{item!r} 是文本或时间:{data_class} 类只保存数值",
+            )
 
     def check_window(self, item: str, window: Window) -> None:
         """See ``Driver.check_window``."""
@@ -170,7 +178,7 @@ class Dlt698Driver:
     def check_stored(self, data_class: DataClass, item: str) -> None:
         """See ``Driver.check_stored``."""
         if data_class not in self.stored:
-            raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}")
+            raise kept_by_none(self._profile.name, data_class)
         self._check_record(data_class, item)
 
     async def read_stored(
@@ -261,7 +269,10 @@ class Dlt698Driver:
 
     def _record_requests(self, item: str, found: Asked, window: Window | None) -> tuple[RecordRequest, ...]:
         if not found.table:
-            raise UnknownItem(f"{item!r} has no records: write {item}@daily_freeze or @curve")
+            raise UnknownItem(
+                f"{item!r} has no records: write {item}@daily_freeze or @curve",
+                f"{item!r} 没有记录:请写 {item}@daily_freeze 或 @curve",
+            )
         return found.records(window, self._zone)
 
     async def _read_records(

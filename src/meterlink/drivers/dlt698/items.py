@@ -96,7 +96,8 @@ class Asked:
         try:
             return self._read(self._which(window, zone)).records()
         except LocalProtocolError as error:
-            raise UnknownItem(f"{self.name}{self.freeze and '@'}{self.freeze}: {error}") from None
+            called = f"{self.name}{self.freeze and '@'}{self.freeze}"
+            raise UnknownItem(f"{called}: {error}", f"{called} 不能按所给的时段读取:{error}") from None
 
     def _read(self, which: Which) -> ReadFreezes | ReadCurve | ReadEvents:
         if self.freeze == _CURVE and isinstance(which, Between):
@@ -153,7 +154,11 @@ def asked(item: str) -> Asked:
     name, _, freeze = whole.partition("@")
     oad = known.by_name(name) if freeze in _freezes() else None
     if oad is None:
-        raise UnknownItem(f"no item {item!r} in {PROTOCOL}", partial(_hint, item.partition("@")[0]))
+        raise UnknownItem(
+            f"no item {item!r} in {PROTOCOL}",
+            f"{PROTOCOL} 没有数据项 {item!r}",
+            partial(_hint, item.partition("@")[0]),
+        )
     return Asked(entry=_readable(item, oad), freeze=freeze, last=last)
 
 
@@ -211,9 +216,12 @@ def _readable(item: str, oad: Oad) -> Entry:
     entry = dictionary().entry(oad)
     assert entry is not None, f"{oad} was found by name"
     if entry.row.access == "w":
-        raise UnknownItem(f"{item!r} can only be written")
+        raise UnknownItem(f"{item!r} can only be written", f"{item!r} 只能写入,不能读取")
     if entry.context.secret.intersection(_types(entry.type)):
-        raise UnknownItem(f"{item!r} holds what nobody may see, such as a key or a password")
+        raise UnknownItem(
+            f"{item!r} holds what nobody may see, such as a key or a password",
+            f"{item!r} 含有不得查看的内容,例如密钥或密码",
+        )
     return entry
 
 
@@ -222,8 +230,10 @@ def _freezes() -> frozenset[str]:
 
 
 @functools.lru_cache(HINTS_KEPT)
-def _hint(name: str) -> str:
-    return f"{near(name, _known())} (`meterlink items --protocol {PROTOCOL}` lists all)"
+def _hint(name: str) -> tuple[str, str]:
+    en, zh = near(name, _known())
+    shows = f"`meterlink items --protocol {PROTOCOL}`"
+    return f"{en} ({shows} lists all)", f"{zh}(全部见 {shows})"
 
 
 @functools.cache

@@ -66,7 +66,10 @@ def no_password(address: str) -> str:
         ConfigError: always.
 
     """
-    raise ConfigError(f"the profile of meter {address} wants a password: name it (`password`)")
+    raise ConfigError(
+        f"the profile of meter {address} wants a password: name it (`password`)",
+        f"电表 {address} 的规约档案需要密码:请写 `password`",
+    )
 
 
 class RequestRefused(Refused):
@@ -236,7 +239,8 @@ class Talk:
         password = self._password_of(address)
         if not (password.isascii() and password.isprintable() and 0 < len(password) <= PASSWORD_MAX):
             raise ConfigError(
-                f"the password of meter {address} cannot be sent: 1 to {PASSWORD_MAX} characters of ASCII"
+                f"the password of meter {address} cannot be sent: 1 to {PASSWORD_MAX} characters of ASCII",
+                f"电表 {address} 的密码无法发送:须为 1 至 {PASSWORD_MAX} 个 ASCII 字符",
             )
         return PasswordSecurity(password)
 
@@ -321,7 +325,7 @@ def _session_of(association: Association, mechanism: Mechanism) -> ClientSession
     try:
         return association.connect(mechanism)
     except LocalProtocolError:  # its words might hold the password
-        raise ConfigError("the password of a meter cannot be sent") from None
+        raise ConfigError("the password of a meter cannot be sent", "电表的密码无法发送") from None
 
 
 def _is_gone(session: ClientSession) -> bool:

@@ -116,5 +116,8 @@ def password_of(secret: str) -> bytes:
     except ValueError:
         octets = b""
     if len(octets) != PASSWORD_OCTETS:
-        raise ConfigError(f"the password of a terminal is {2 * PASSWORD_OCTETS} hexadecimal digits")
+        raise ConfigError(
+            f"the password of a terminal is {2 * PASSWORD_OCTETS} hexadecimal digits",
+            f"终端的密码须为 {2 * PASSWORD_OCTETS} 位十六进制数字",
+        )
     return octets

@@ -19,8 +19,8 @@ from meterlink.drivers.modbus.sunspec import HEAD_REGISTERS, Ask, Model, find_mo
 from meterlink.drivers.modbus.talk import TalkModbus
 from meterlink.drivers.modbus.values import Image, measured
 from meterlink.drivers.near import near
-from meterlink.drivers.status import no_status
 from meterlink.drivers.together import Together
+from meterlink.drivers.unknown_items import kept_by_none, no_number, no_status
 from meterlink.errors import BadAnswer, NoFreeze, Refused, UnknownItem
 from meterlink.model.data_classes import DataClass
 from meterprofiles import Profile
@@ -53,7 +53,7 @@ class ModbusDriver:
     def check_instant(self, item: str) -> None:
         """See ``Driver.check_instant``."""
         if any(row.type == "text" for row in self._rows(item)):
-            raise UnknownItem(f"{item!r} is text, or holds one: an interval plan keeps numbers")
+            raise no_number(item)
 
     def check_status(self, item: str) -> tuple[str, ...]:
         """See ``Driver.check_status``."""
@@ -66,7 +66,10 @@ class ModbusDriver:
         """See ``Driver.check_window``."""
         del window
         self._rows(item)
-        raise UnknownItem(f"{item}: a meter of {self._profile.protocol} keeps no records")
+        protocol = self._profile.protocol
+        raise UnknownItem(
+            f"{item}: a meter of {protocol} keeps no records", f"{item}:{protocol} 电表不保存记录"
+        )
 
     def association_lost(self, address: str) -> None:
         """See ``Driver.association_lost``: reads of Modbus agree on nothing."""
@@ -163,7 +166,8 @@ class ModbusDriver:
 
     def check_stored(self, data_class: DataClass, item: str) -> None:
         """See ``Driver.check_stored``."""
-        raise UnknownItem(f"meters of {self._profile.name} keep no {data_class}, so no {item!r} of one")
+        del item
+        raise kept_by_none(self._profile.name, data_class)
 
     async def read_stored(
         self, line: Exchanging, address: str, wanted: Wanted, *, priority: Priority
@@ -261,4 +265,8 @@ class ModbusDriver:
         if rows := self._map.wanted(item):
             return rows
         names = [row.item for row in self._map.rows]
-        raise UnknownItem(f"no item {item!r} in the map of {self._profile.name}{near(item, names)}")
+        en, zh = near(item, names)
+        raise UnknownItem(
+            f"no item {item!r} in the map of {self._profile.name}{en}",
+            f"{self._profile.name} 的寄存器表中没有数据项 {item!r}{zh}",
+        )

@@ -56,7 +56,8 @@ def unit_of(address: str, framing: Framing) -> int:
     low, high = (0, tcp.UNIT_MAX) if framing == "tcp" else (1, rtu.UNIT_MAX)
     if not low <= int(address) <= high:
         raise ConfigError(
-            f"address {address!r}: a meter of Modbus {framing.upper()} is a unit of {low} to {high}"
+            f"address {address!r}: a meter of Modbus {framing.upper()} is a unit of {low} to {high}",
+            f"地址 {address!r}:Modbus {framing.upper()} 电表的单元地址为 {low} 至 {high}",
         )
     return int(address)
 

@@ -196,6 +196,7 @@ class Gatherer:
             probing=probing,
             clock_from=self.wall.least(),
             people_fault=self.people.fault,
+            people_fault_zh=self.people.fault_zh,
             people_were_known=self.people.were_known,
             log_doubt=self.restored.doubt,
         )

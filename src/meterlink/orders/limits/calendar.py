@@ -15,6 +15,7 @@ from typing import Final
 from pydantic import Field, model_validator
 
 from meterlink.config.control import ControlSettings, SeasonSettings
+from meterlink.config.fault import Fault
 from meterlink.config.table import Table
 from meterlink.config.watched_file import WatchedFile, octets_of, table_of
 
@@ -42,7 +43,7 @@ class _Holiday(Table):
     @model_validator(mode="after")
     def _in_order(self) -> _Holiday:
         if self.last < self.first:
-            raise ValueError("last is before first")
+            raise Fault("last is before first", "last 早于 first")
         return self
 
 
@@ -54,10 +55,13 @@ class _File(Table):
     @model_validator(mode="after")
     def _in_order(self) -> _File:
         if self.last_day < self.first_day:
-            raise ValueError("last_day is before first_day")
+            raise Fault("last_day is before first_day", "last_day 早于 first_day")
         for holiday in self.holidays:
             if holiday.first < self.first_day or holiday.last > self.last_day:
-                raise ValueError(f"{holiday.name} is not between first_day and last_day")
+                raise Fault(
+                    f"{holiday.name} is not between first_day and last_day",
+                    f"{holiday.name} 不在 first_day 与 last_day 之间",
+                )
         return self
 
 

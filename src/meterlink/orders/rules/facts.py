@@ -163,6 +163,7 @@ class Facts:
         probing: who asked for it at the meter; only of an order of a probe.
         clock_from: a clock that shows less is not set, or behind what the log has written.
         people_fault: why it cannot be said who has which role; empty: it can.
+        people_fault_zh: the same in Chinese.
         people_were_known: whether it could be said since the program started.
         log_doubt: why the log may be an old copy of itself; empty: it is not.
 
@@ -188,6 +189,7 @@ class Facts:
     probing: Probing | None = None
     clock_from: datetime = SET_FROM
     people_fault: str = ""
+    people_fault_zh: str = ""
     people_were_known: bool = True
     log_doubt: str = ""
 

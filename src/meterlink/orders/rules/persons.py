@@ -85,9 +85,10 @@ def grant_still_holds(facts: Facts) -> Finding | None:
         return stops_with(
             OnStop.WAIT,
             "it cannot be said whether {actor} still is of the field staff: {fault}",
-            "无法确认{actor}是否仍为现场人员:{fault}",
+            "无法确认{actor}是否仍为现场人员:{fault_zh}",
             actor=name,
             fault=facts.people_fault,
+            fault_zh=facts.people_fault_zh,
         )
     if not facts.steps.is_field_still or grant is None or grant.person != name:
         return stops_with(

@@ -122,8 +122,9 @@ def posts_are_known(facts: Facts) -> Finding:
         return stops_with(
             OnStop.WAIT,
             "nobody is cut off while it cannot be said who has which role: {fault}",
-            "无法确认人员岗位期间不停电:{fault}",
+            "无法确认人员岗位期间不停电:{fault_zh}",
             fault=facts.people_fault,
+            fault_zh=facts.people_fault_zh,
         )
     return passes("it is known who has which role", "人员岗位可确认")
 
@@ -134,8 +135,9 @@ def posts_were_known(facts: Facts) -> Finding:
         return stops_with(
             OnStop.WAIT,
             "nothing goes before it can be said who has which role: {fault}",
-            "启动以来无法确认人员岗位,更正之前不执行任何工单:{fault}",
+            "启动以来无法确认人员岗位,更正之前不执行任何工单:{fault_zh}",
             fault=facts.people_fault,
+            fault_zh=facts.people_fault_zh,
         )
     return passes("it could be said who has which role", "人员岗位曾可确认")
 

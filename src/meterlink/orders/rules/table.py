@@ -375,7 +375,7 @@ _ALL: Final = (
             _check(queueing.posts_are_known, _AGREED, CUTS),
             _check(queueing.posts_were_known, _AGREED),
         ),
-        elsewhere="orders/people.py; daemon/requests.py",
+        elsewhere="orders/people_file.py; daemon/requests.py",
     ),
     Rule(
         id="LOG-01",
