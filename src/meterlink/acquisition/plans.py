@@ -167,14 +167,10 @@ def _joined(one: _Plan, other: _Plan) -> _Plan:
     if _when(one) != _when(other):
         raise ConfigError(
             f"[[plans]] {other.name!r} and {one.name!r} are of one class and interval, so they share "
-<<<<<<< HEAD
             "their slots: give both the same window, days and other times (without settlement_day each "
-            "meter has its own, the reading_day of the roster)"
-=======
-            "their slots: give both the same window, days and other times",
+            "meter has its own, the reading_day of the roster)",
             f"[[plans]] {other.name!r} 与 {one.name!r} 的类别和间隔相同,共用时点:请为两者写相同的 "
-            "window、days 和其他时间",
->>>>>>> mend8b
+            "window、days 和其他时间(不写 settlement_day 时各表用档案中的 reading_day)",
         )
     items = tuple(dict.fromkeys((*one.items, *other.items)))
     return replace(one, items=items, tries=max(one.tries, other.tries))

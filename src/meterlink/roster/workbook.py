@@ -162,9 +162,9 @@ def _check_merged(path: Path, octets: bytes, sheet: Any) -> None:
         named, more, more_zh = ", ".join(ranges), " and more" * are_more, " 等" * are_more
         raise ConfigError(
             f"{path}: cells are merged ({named}{more}): only the first of them has a value, and the others "
-            "would count as empty. Unmerge them and fill in each cell / "
-            f"有合并单元格({named}{more_zh}):只有左上角的单元格有值,其余会被当作空白。"
-            "请取消合并单元格,并逐格填写"
+            "would count as empty. Unmerge them and fill in each cell",
+            f"{path}: 有合并单元格({named}{more_zh}):只有左上角的单元格有值,其余会被当作空白。"
+            "请取消合并单元格,并逐格填写",
         )
 
 

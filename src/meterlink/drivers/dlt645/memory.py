@@ -15,12 +15,8 @@ from meterlink.drivers.dlt645.numbered import NumberedReader
 from meterlink.drivers.dlt645.settlements import SettlementReader, settlement_entries
 from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.stored import StoredFindings, depths
-<<<<<<< HEAD
-from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, UnknownItem
-=======
 from meterlink.drivers.unknown_items import kept_by_none
-from meterlink.errors import NoFreeze, UnknownItem
->>>>>>> mend8b
+from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, UnknownItem
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterprofiles import Profile
 from meterwire.dlt645 import Entry, ItemValue
