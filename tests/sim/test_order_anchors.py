@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from meterlink.errors import NotAllowed, OrderClash
-from meterlink.model.order import OrderKind
+from meterlink.model.order import Order, OrderKind
 from meterlink.orders.judging.judge import Stopped
-from meterlink.orders.life.switch_facts import SwitchFacts
-from meterlink.roster.roster import RosterMeter
+from meterlink.orders.life.look import Conclusion
+from meterlink.orders.life.proof import conclude
 from metersim import Faults, Station
 from tests.support.control_bench import ADDRESS, a_meter
-from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, kinds_of
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, kinds_of
 
 M = f"m{ADDRESS}"
 MOMENTS_MS = [*range(0, 700, 50), *range(725, 1600, 125)]
@@ -293,12 +293,19 @@ def test_f54_a_meter_whose_clock_is_ahead_of_the_deadline(tmp_path: Path) -> Non
 OTHER = "000000000162"
 
 
-def test_an_order_at_which_the_program_fails_does_not_stop_its_neighbours(tmp_path: Path) -> None:
+def test_an_order_at_which_the_program_fails_does_not_stop_its_neighbours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bug that one order meets would keep a whole line from being read and reconnected."""
+
+    def breaks(order: Order, *args: Any, **more: Any) -> Conclusion:
+        if order.meter == f"m{ADDRESS}":
+            raise ZeroDivisionError("a bug")
+        return conclude(order, *args, **more)
+
+    monkeypatch.setattr("meterlink.orders.dispatch.reading_back.conclude", breaks)
     meters = [a_meter(OPEN_TO_ALL), a_meter(OPEN_TO_ALL, address=OTHER, number="000000990162")]
-    gateway = OrderGateway(
-        tmp_path, [Station(meter=meter) for meter in meters], proved=_Broken(f"m{ADDRESS}")
-    )
+    gateway = OrderGateway(tmp_path, [Station(meter=meter) for meter in meters])
 
     async def script() -> None:
         await gateway.up()
@@ -312,19 +319,6 @@ def test_an_order_at_which_the_program_fails_does_not_stop_its_neighbours(tmp_pa
     gateway.run(seconds=300, meanwhile=script)
     assert ["alarm_on"] == gateway.obeyed(ADDRESS)
     assert ["alarm_on"] == gateway.obeyed(OTHER)
-
-
-class _Broken(Proved):
-    """A program that fails at one meter's proofs."""
-
-    def __init__(self, meter: str) -> None:
-        super().__init__()
-        self._meter = meter
-
-    async def switch_facts(self, meter: RosterMeter, firmware: str | None = None) -> SwitchFacts:
-        if meter.id == self._meter:
-            raise ZeroDivisionError("a bug")
-        return await super().switch_facts(meter, firmware)
 
 
 def moved_to_another_meter(tmp_path: Path, gateway: OrderGateway) -> OrderGateway:
