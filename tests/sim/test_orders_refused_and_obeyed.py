@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from tests.support.control_bench import ADDRESS
-from tests.support.order_gateway import one_meter
+from meterlink.cli.exit_codes import ExitCode
+from meterlink.cli.language import Lang
+from meterlink.cli.order_ask import OrderAsking
+from meterlink.orders.life.look import SwitchFacts
+from metersim import Station
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, one_meter
 from tests.support.simulated import Duplex
 
 METER: Final = f"m{ADDRESS}"
@@ -68,3 +74,45 @@ def test_a_no_is_believed_once_the_meter_shows_it(
 
     gateway.run(seconds=600, meanwhile=script)
     assert (["trip", "permit_close"] if meter_hears else []) == gateway.obeyed()
+
+
+@pytest.mark.parametrize(
+    ("command_at_once", "kind", "code"),
+    [
+        (True, "trip", ExitCode.REFUSED),
+        (False, "trip", ExitCode.UNKNOWN),
+        (False, "alarm_on", ExitCode.REFUSED),
+    ],
+)
+def test_a_no_that_nothing_proves_is_no_answer(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command_at_once: bool,
+    kind: str,
+    code: ExitCode,
+) -> None:
+    """A script would order a second trip beside one that may open the contact later."""
+    proved = Proved(SwitchFacts(command_at_once=command_at_once, waits_for_key=True, expiry_obeyed=True))
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], proved=proved)
+    serve = gateway.serve_stations
+    monkeypatch.setattr(gateway, "serve", lambda line: serve(_SaysNo(line, meter_hears=False)))
+    ended: list[Any] = []
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(METER)
+        await gateway.ask("clara", "order.create", order=gateway.order("o-1", kind, METER))
+        if kind == "trip":
+            await gateway.ask("anna", "order.approve", id="o-1")
+        await gateway.operated("o-1")
+        ended.append(await gateway.until("o-1"))
+
+    gateway.run(seconds=600, meanwhile=script)
+    (order,) = ended
+    asking = OrderAsking(tmp_path, as_json=False, lang=Lang.EN)
+    monkeypatch.setattr(asking, "_at_desk", contextlib.nullcontext)
+    monkeypatch.setattr(asking, "_of", lambda *_asked, **_args: order)
+    assert ("rejected", code) == (order["state"], asking.shown("order.operate", wait=True))
+    is_told = "look before anything else is done" in capsys.readouterr().out
+    assert is_told == (code is ExitCode.UNKNOWN)

@@ -12,7 +12,9 @@ from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, OrderKind, OrderState, Origin
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import needs_reconnection, order_id_of, work_of
+from meterlink.orders.paid.aftermath import needs_reconnection, work_of
+from meterlink.orders.paid.order_ids import order_id_of
+from meterlink.orders.paid.quieting import may_be_on
 from tests.support.orders import NOON, at_state
 
 
@@ -143,3 +145,22 @@ def test_one_payment_is_one_order() -> None:
     assert once == order_id_of("close", "m1", payment)
     others = {order_id_of("close", "m2", payment), order_id_of("top-up", "m1", payment), once}
     assert 3 == len(others)
+
+
+@pytest.mark.parametrize(
+    ("state", "found", "is_on"),
+    [
+        (OrderState.DONE, {}, True),
+        (OrderState.UNKNOWN, {}, True),
+        (OrderState.UNKNOWN, {"finding": "not_done", "confirmed_by": "bert"}, False),
+        (OrderState.UNKNOWN, {"finding": "not_done"}, True),
+        (OrderState.DONE, {"has_opened": True}, False),
+        (OrderState.NOT_DONE, {}, False),
+        (OrderState.RELAY_FAULT, {}, False),
+    ],
+)
+def test_an_alarm_that_may_be_on(state: OrderState, found: dict[str, Any], is_on: bool) -> None:
+    """Who has paid would be warned for ever, or an order go to a meter whose alarm moved its contact."""
+    life = dataclasses.replace(ended(state, OrderKind.ALARM_ON), **found)
+    assert is_on == may_be_on(life)
+    assert not may_be_on(dataclasses.replace(ended(state, OrderKind.TRIP), **found))

@@ -272,10 +272,14 @@ def test_a_payment_is_remembered_once(state: OrderState) -> None:
         assert "paid" == _why(history, Signal.PAYMENT)
 
 
-def test_payments_are_the_business_of_trips() -> None:
-    """A payment would cancel the very reconnection that it leads to."""
-    history = at_state(OrderState.AUTHORISED, OrderKind.PERMIT_CLOSE)
-    assert "kind" == _why(history, Signal.PAYMENT)
+@pytest.mark.parametrize("kind", OrderKind)
+def test_payments_are_the_business_of_what_is_for_want_of_money(kind: OrderKind) -> None:
+    """A payment would cancel the very reconnection that it leads to, or leave a warning on."""
+    history = at_state(OrderState.AUTHORISED, kind)
+    if kind in (OrderKind.TRIP, OrderKind.ALARM_ON):
+        assert OrderState.CANCELLED is history.take(Signal.PAYMENT).state
+    else:
+        assert "kind" == _why(history, Signal.PAYMENT)
 
 
 def test_only_a_permit_waits_for_a_key_and_only_relays_contradict() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.order_words import ABOUT, FINDINGS, STATES, VERBS
+from meterlink.cli.order_words import ABOUT, FINDINGS, STATES, UNCLEAR, VERBS
 from meterlink.cli.saying import say
 from meterlink.cli.usage import Wrong
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -103,6 +103,8 @@ class OrderAsking(Asking):
                     shown = self._timeline(order, shown)
         if self._as_json or not wait:
             self._show(order, self._tell)
+        elif order.get("is_unclear"):
+            say(_state(order, self._lang))  # its last step says no more than that the meter said no
         if op == "order.create" or wait:
             return _exit_code(order)
         return ExitCode.OK
@@ -148,13 +150,12 @@ class OrderAsking(Asking):
         if not result["orders"]:
             say("没有工单" if self._lang == "zh" else "no orders")
         for order in result["orders"]:
-            state = STATES[OrderState(order["state"])][self._lang]
+            state = _state(order, self._lang)
             say(f"{order['id']}  {order['kind']}  {order['meter']}  {state}  {order['created_at']}")
         tell_left_out(result, self._lang)
 
     def _heading(self, order: Mapping[str, Any]) -> None:
-        state = STATES[OrderState(order["state"])][self._lang]
-        say(f"{order['id']}  {order['kind']}  {order['meter']}  {state}")
+        say(f"{order['id']}  {order['kind']}  {order['meter']}  {_state(order, self._lang)}")
         for key, words in ABOUT.items():
             if (value := _about(order, key)) != "":
                 say(f"  {words[self._lang]}: {value}")
@@ -200,5 +201,13 @@ def _has_ended(order: Mapping[str, Any]) -> bool:
     return not order["is_open"] or order["state"] == OrderState.WAITING_FOR_KEY
 
 
+def _state(order: Mapping[str, Any], lang: Literal["en", "zh"]) -> str:
+    """Where an order stands, for people."""
+    return (UNCLEAR if order.get("is_unclear") else STATES[OrderState(order["state"])])[lang]
+
+
 def _exit_code(order: Mapping[str, Any]) -> int:
+    """What a command ends with; a no of which no look proves that nothing was done is none."""
+    if order.get("is_unclear"):
+        return ExitCode.UNKNOWN
     return _ENDS.get(OrderState(order["state"]), ExitCode.OK)

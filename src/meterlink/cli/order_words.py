@@ -43,6 +43,11 @@ STATES: Final[Mapping[OrderState, Mapping[str, str]]] = {
         (OrderState.EXPIRED, "expired", "已过期"),
     )
 }
+UNCLEAR: Final[Mapping[str, str]] = {
+    "en": "rejected by the meter, which may have done it all the same: look before anything else is done",
+    "zh": "电表拒绝，但仍可能已执行：先现场核实",
+}
+"""Of a rejected order of which no look proves that the meter did nothing."""
 
 VERBS: Final[Mapping[str, Mapping[str, str]]] = {
     verb: {"en": en, "zh": zh}

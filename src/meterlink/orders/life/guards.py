@@ -158,8 +158,9 @@ def _has_no_relay(life: Life, _step: Step) -> bool:
     return life.order.kind is OrderKind.TOP_UP
 
 
-def _is_no_trip(life: Life, _step: Step) -> bool:
-    return life.order.kind is not OrderKind.TRIP
+def _is_wanted_by_payers(life: Life, _step: Step) -> bool:
+    """A payment withdraws or undoes what was ordered for want of money, and nothing else."""
+    return life.order.kind not in (OrderKind.TRIP, OrderKind.ALARM_ON)
 
 
 def _looked_often(life: Life, _step: Step) -> bool:
@@ -227,7 +228,7 @@ GUARDS: Final[Mapping[Signal, tuple[Guard, ...]]] = {
         ("unread", _is_unread),
         ("not_refused", _was_not_refused),
     ),
-    Signal.PAYMENT: (("kind", _is_no_trip), ("paid", _is_paid)),
+    Signal.PAYMENT: (("kind", _is_wanted_by_payers), ("paid", _is_paid)),
     Signal.LOOK: (("left", _is_left), ("looked_often", _looked_often)),
     Signal.WAIT_FOR_KEY: (("kind", _is_no_permit),),
     Signal.PROVE_NOT: (("unproved", _has_no_proof),),

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from meterlink.drivers.control import Cause, Verdict
 from meterlink.model.act import Act, KeptAct, Topic
-from meterlink.model.order import TRANSMISSIONS_MAX, Order, OrderKind, OrderState
+from meterlink.model.order import BELIEVED_NO, TRANSMISSIONS_MAX, Order, OrderKind, OrderState
 from meterlink.orders.life.effects import EFFECTS
 from meterlink.orders.life.guards import GUARDS, Step
 from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, MAYBE, TRANSITIONS, Signal
@@ -216,7 +216,13 @@ class Life:
             return self.has_opened
         if self.finding_of_two == "not_done":
             return False
-        return self.state in MAYBE or (self.state is OrderState.REJECTED and not self.proof)
+        return self.state in MAYBE or self.is_unclear
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the meter said no, and no look proves that it did nothing: a contact may move later."""
+        is_proved = bool(self.proof) or self.order.kind in BELIEVED_NO or self.order.kind is OrderKind.TOP_UP
+        return self.state is OrderState.REJECTED and not is_proved
 
     @property
     def finding_of_two(self) -> str:

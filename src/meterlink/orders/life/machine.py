@@ -32,7 +32,7 @@ What does not fit into states and signals:
 
 - **Marks.** Signals that leave the state as it is, and are remembered: ``APPROVE`` (one person more agreed),
   ``ARM`` (for 60 s the one who armed may operate), ``LOOK`` (a read-back that decided nothing), ``PAYMENT``
-  after SENDING (the trip is finished first and then reversed), ``LEAVE``, ``FIND`` and ``CONFIRM``.
+  after SENDING (the trip or alarm is finished first and then reversed), ``LEAVE``, ``FIND``, ``CONFIRM``.
 - **Half ends.** NOT_DONE and REJECTED are ends, unless another transmission is allowed: after a proof, after
   an authentication that timed out. WAITING_FOR_KEY is none, but nobody may ever come. ``LEAVE`` says that
   nothing more will be tried; the key may still be seen pressed afterwards.

@@ -30,6 +30,7 @@ def summary(life: Life) -> dict[str, Any]:
         **life.order.body,
         "state": life.state.value,
         "is_open": life.is_open,
+        "is_unclear": life.is_unclear,
         "created_by": life.created_by,
         "created_at": time_out(life.created_at),
         "since": time_out(life.since),

@@ -6,7 +6,6 @@ here decides whether something may be done: an order that follows is judged like
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -23,6 +22,8 @@ from meterlink.orders.book import Book
 from meterlink.orders.life.history import last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.order_ids import order_id_of
+from meterlink.orders.paid.quieting import may_be_on, quieting
 from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.paid.standing import waits_for_key
 from meterlink.orders.people import DAEMON
@@ -33,7 +34,6 @@ RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 WITHOUT_CONSENT: Final = frozenset({"CTRL-15"})
 """What alone stops a direct close whose customer's consent has run out: then the key decides."""
 RELAY_FAULT: Final = "RELAY_FAULT"
-_DIGITS: Final = 24
 _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
     OrderState.UNKNOWN: (WorkKind.UNKNOWN_OUTCOME, WorkKind.MANUAL, WorkKind.UNKNOWN_OUTCOME),
     OrderState.RELAY_FAULT: (WorkKind.RELAY_FAULT, WorkKind.MANUAL, WorkKind.RELAY_FAULT),
@@ -95,7 +95,7 @@ class Aftermath:
         if payment and (name := await self._free_name(replace(after.order, meter=meter), payment)):
             close = await self.reconnection(meter, payment, act.at, name)
             acts.append(Life.begin(close, at=act.at, actor=DAEMON))
-        return acts
+        return [*acts, *await self._quieted(after, act.at)]
 
     def kept(self, acts: Iterable[Act]) -> None:
         """See ``Companion.kept``."""
@@ -146,6 +146,14 @@ class Aftermath:
         if await self._book.acts.last_of(Topic.ORDER, name) is not None:
             return None
         return Life.begin(replace(order, id=name, kind=OrderKind.PERMIT_CLOSE), at=act.at, actor=DAEMON)
+
+    async def _quieted(self, life: Life, at: datetime) -> list[Act]:
+        """The end of an alarm that was paid for after it was sent; its meter may have gone meanwhile."""
+        if not life.payment or not may_be_on(life) or self._roster.meter(life.order.meter) is None:
+            return []
+        off = quieting(life.order.meter, life.payment, at)
+        is_there = await self._book.acts.last_of(Topic.ORDER, off.id) is not None
+        return [] if is_there else [Life.begin(off, at=at, actor=DAEMON)]
 
     async def _orders_of(self, meter_id: str) -> list[Life]:
         meter = self._roster.meter(meter_id)
@@ -254,9 +262,3 @@ def needs_reconnection(lives: Sequence[Life]) -> bool:
 
     """
     return last_cut(lives) is not None
-
-
-def order_id_of(what: str, meter: str, payment: str) -> str:
-    """The id of the order that a payment leads to: the same for the same payment, whoever tells it."""
-    digest = hashlib.sha256(f"{what}\0{meter}\0{payment}".encode()).hexdigest()
-    return f"pay-{what}-{digest[:_DIGITS]}"

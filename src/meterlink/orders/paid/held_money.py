@@ -30,7 +30,7 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.held import Held, was_held
 from meterlink.orders.life.life import Life
-from meterlink.orders.paid.aftermath import order_id_of
+from meterlink.orders.paid.order_ids import order_id_of
 from meterlink.orders.paid.payments import TOPPED_UP_WITHIN
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster

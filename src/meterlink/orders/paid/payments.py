@@ -2,7 +2,8 @@
 
 There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
-see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on. Where the meter
+see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on (see ``quieting``) as
+it ends what was cut off: it cancels, marks or follows what was ordered before it. Where the meter
 keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
 there. See ``one_payment`` for records of several senders.
 
@@ -25,7 +26,7 @@ from typing import Final
 import structlog
 
 from meterlink.clock import Clock
-from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, NotAllowed, StepTaken, Unknown
+from meterlink.errors import BusFull, EvidenceRefused, MeterlinkError, StepTaken, Unknown
 from meterlink.model.act import KeptAct, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.orders.attention.alarms import Alarm, Alarms, Seen
@@ -35,10 +36,11 @@ from meterlink.orders.evidence.one_payment import first_told
 from meterlink.orders.evidence.records import Payment
 from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.history import cut_of
-from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import Aftermath, order_id_of
-from meterlink.orders.paid.standing import alarm_of, is_sent_before, stands_for
+from meterlink.orders.paid.aftermath import Aftermath
+from meterlink.orders.paid.order_ids import order_id_of
+from meterlink.orders.paid.quieting import alarm_of, quieting
+from meterlink.orders.paid.standing import is_sent_before, stands_for
+from meterlink.orders.paid.withdrawing import Withdrawing
 from meterlink.orders.people import DAEMON
 from meterlink.orders.waiting.wait import Wait
 from meterlink.roster.roster import Roster, RosterMeter
@@ -49,9 +51,6 @@ CAUGHT_UP_RECORDS: Final = 1_000
 payment and its order. Each caller at the socket has one record in hand, and there are far fewer callers."""
 TOPPED_UP_WITHIN: Final = timedelta(hours=24)
 """A top-up that did not get through for so long is a person's affair."""
-QUIETED_WITHIN: Final = timedelta(hours=24)
-"""An alarm that could not be switched off for so long is left to people."""
-TRIES_MAX: Final = 8
 MISSED_MAX: Final = 10_000
 """Payments without room for their orders that are kept in mind; more are refused, to be told again."""
 MISSED_ALARMS_MAX: Final = 1_000
@@ -94,6 +93,7 @@ class Payments:
         self._roster = roster
         self._alarms = alarms
         self._clock = clock
+        self._withdrawing = Withdrawing(book)
         self._missed: dict[str, tuple[Payment, int]] = {}
 
     async def run(self) -> None:
@@ -138,7 +138,7 @@ class Payments:
         if meter is None:
             _log.warning("payment_for_no_meter", payment=payment.full_id)
             return []
-        touched = [life.order.id for life in await self._withdrawn(payment, number)]
+        touched = await self._withdrawing.trips(payment, number)
         try:
             await self._follow(meter, payment, number, touched)
         except BusFull as error:
@@ -187,11 +187,13 @@ class Payments:
         if is_of_wallet:
             touched.append(await self._topped_up(meter, first))
         elif payment.settles:
+            touched += await self._withdrawing.alarms(payment, number)
             histories = await self._book.histories(meter.id, meter.predecessors)
             if is_sent_before(cut_of(histories), number):
                 standing = stands_for(histories, meter.id, number)
                 touched.append(await self._reconnected(meter, payment, standing))
-            if is_sent_before(alarm_of(histories), number):
+            alarm = alarm_of(histories)
+            if alarm is not None and alarm.ordered_at < number:
                 touched.append(await self._quieted(meter, payment))
 
     async def _was_for_an_account(self, payment: Payment) -> bool:
@@ -236,31 +238,6 @@ class Payments:
                 found += (await acts.of_subject(Topic.EVIDENCE, told.removeprefix(_EVIDENCE)))[:1]
         return found
 
-    async def _withdrawn(self, payment: Payment, number: int) -> list[Life]:
-        """Cancel the trips that were ordered before it and have not been sent, and mark those that have."""
-        return [
-            await self._told(life.order.id, payment)
-            for life in self._book.open_of(payment.meter)
-            if life.order.kind is OrderKind.TRIP
-            and (payment.settles or life.is_before_sending)
-            and (await self._book.acts_of(life.order.id))[0].number < number
-        ]
-
-    async def _told(self, order_id: str, payment: Payment) -> Life:
-        """Tell a trip, whose line may be taking a step of it at this moment."""
-        life = await self._book.read(order_id)
-        for _ in range(TRIES_MAX):
-            try:
-                return await self._book.step(
-                    life, Signal.PAYMENT, actor=DAEMON, body={"payment": payment.full_id}
-                )
-            except NotAllowed:
-                return life  # it was told before, or has ended without being sent
-            except StepTaken:
-                life = await self._book.read(order_id)
-        _log.error("payment_not_told", order=order_id, payment=payment.full_id)
-        return life
-
     async def _reconnected(self, meter: RosterMeter, payment: Payment, standing: str) -> str:
         """The closing that brings current back; one that is under way already is for this payment as well."""
         name = order_id_of("close", meter.id, payment.full_id)
@@ -272,20 +249,10 @@ class Payments:
         return name
 
     async def _quieted(self, meter: RosterMeter, payment: Payment) -> str:
-        """Switch off the alarm for want of money that we switched on. Source: ARR-06."""
-        name = order_id_of("alarm-off", meter.id, payment.full_id)
-        if not await self._is_there(name):
-            order = Order(
-                id=name,
-                kind=OrderKind.ALARM_OFF,
-                meter=meter.id,
-                reason=f"paid: {payment.full_id}",
-                deadline_at=self._clock.utc_now().replace(microsecond=0) + QUIETED_WITHIN,
-                origin=Origin.PAYMENT,
-                payment=payment.full_id,
-            )
+        order = quieting(meter.id, payment.full_id, self._clock.utc_now())
+        if not await self._is_there(order.id):
             await self._begun(order)
-        return name
+        return order.id
 
     async def _topped_up(self, meter: RosterMeter, payment: Payment) -> str:
         name = order_id_of("top-up", meter.id, payment.full_id)

@@ -1,4 +1,4 @@
-"""What stands at a meter when a payment is told: an alarm, a closing that is under way for it already.
+"""What stands at a meter when a payment is told: a closing that is under way for it already.
 
 Everything is ordered by the log, so it is the same whenever the payment is told again.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meterlink.model.order import CLOSES, OrderKind, OrderState, Origin
+from meterlink.model.order import CLOSES, OrderState, Origin
 from meterlink.orders.life.history import History
 from meterlink.orders.life.life import Life
 
@@ -38,15 +38,6 @@ def stands_for(histories: Sequence[History], meter: str, told_at: int) -> str:
 def waits_for_key(life: Life) -> bool:
     """Whether current comes back as soon as somebody presses the key, and that is looked for."""
     return life.state is OrderState.WAITING_FOR_KEY and life.is_open
-
-
-def alarm_of(histories: Sequence[History]) -> History | None:
-    """The newest thing that we did to the alarm of a meter, if it was to switch it on; else ``None``."""
-    kinds = (OrderKind.ALARM_ON, OrderKind.ALARM_OFF)
-    switched = [
-        one for one in histories if one.life.order.kind in kinds and one.life.state is OrderState.DONE
-    ]
-    return switched[-1] if switched and switched[-1].life.order.kind is OrderKind.ALARM_ON else None
 
 
 def is_sent_before(one: History | None, number: int) -> bool:

@@ -1,0 +1,88 @@
+"""What was ordered before a payment and is not over: it is cancelled, or told that it was paid for.
+
+What has not been sent is withdrawn; what has is read back first, and its end undoes it (``aftermath``).
+
+Source: CTRL-21; ARR-06; business-rules 2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from meterlink.errors import NotAllowed, StepTaken
+from meterlink.model.order import OrderKind, Origin
+from meterlink.orders.book import Book
+from meterlink.orders.evidence.records import Payment
+from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.people import DAEMON
+
+TRIES_MAX: Final = 8
+"""An order that takes a step of its own each time is left after so many."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Withdrawing:
+    """Tells open orders of payments.
+
+    Args:
+        book: the orders.
+
+    """
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    async def trips(self, payment: Payment, number: int) -> list[str]:
+        """Tell the trips; one that has been sent only of what settles the account. Their ids.
+
+        Args:
+            payment: with the meter that it was kept for.
+            number: its place in the log.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+
+        def concerns(life: Life) -> bool:
+            return life.order.kind is OrderKind.TRIP and (payment.settles or life.is_before_sending)
+
+        return await self._tell(payment, number, concerns)
+
+    async def alarms(self, payment: Payment, number: int) -> list[str]:
+        """The same of alarms that are to go on, of a payment that settles the account.
+
+        That of a probe is no matter of money, and whoever stands at the meter ends it.
+        """
+
+        def concerns(life: Life) -> bool:
+            return life.order.kind is OrderKind.ALARM_ON and life.order.origin is not Origin.PROBE
+
+        return await self._tell(payment, number, concerns)
+
+    async def _tell(self, payment: Payment, number: int, concerns: Callable[[Life], bool]) -> list[str]:
+        return [
+            await self._told(life.order.id, payment)
+            for life in self._book.open_of(payment.meter)
+            if concerns(life) and (await self._book.acts_of(life.order.id))[0].number < number
+        ]
+
+    async def _told(self, order_id: str, payment: Payment) -> str:
+        """Tell an order, whose line may be taking a step of it at this moment; its id."""
+        life = await self._book.read(order_id)
+        for _ in range(TRIES_MAX):
+            try:
+                await self._book.step(life, Signal.PAYMENT, actor=DAEMON, body={"payment": payment.full_id})
+            except NotAllowed:
+                return order_id  # it was told before, or has ended without being sent
+            except StepTaken:
+                life = await self._book.read(order_id)
+            else:
+                return order_id
+        _log.error("payment_not_told", order=order_id, payment=payment.full_id)
+        return order_id
