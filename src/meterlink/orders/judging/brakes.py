@@ -22,7 +22,7 @@ from meterlink.orders.judging.grants import Grants
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.limits.caps import ALL_AREAS, KILL_SWITCH, Freeze, Verb
-from meterlink.orders.limits.trips import Quarantine
+from meterlink.orders.limits.trips import Quarantine, held_subject
 from meterlink.orders.people import Actor, Deed
 from meterlink.orders.rules.verdict import OnStop, Verdict
 
@@ -144,7 +144,7 @@ class Brakes:
             return False
         stopping = [verdict for verdict in verdicts if not verdict.passed]
         rules = [verdict.body for verdict in stopping]
-        subject = f"quarantine:{life.order.id}"
+        subject = held_subject(life.order.id)
         body = {**trip.body, "rules": rules}
         await self._append(subject, Verb.QUARANTINE, actor, body, meter=trip.meter, is_open=True)
         by = next((one for one in stopping if one.on_stop is OnStop.HOLD), None)
@@ -226,7 +226,7 @@ class Brakes:
     async def _end_hold(
         self, life: Life, actor: Actor, verb: Verb, why: str, touched: Collection[str]
     ) -> None:
-        acts = await self._acts.of_subject(Topic.POLICY, f"quarantine:{life.order.id}")
+        acts = await self._acts.of_subject(Topic.POLICY, held_subject(life.order.id))
         stopped = {kept.act.actor for kept in acts if kept.act.verb == Verb.QUARANTINE}
         if actor.name in {life.created_by, life.armed_by, *life.approvals, *stopped, *touched}:
             raise NotEntitled(f"{actor.name} had a hand in order {life.order.id}: another person decides")
@@ -236,7 +236,7 @@ class Brakes:
             error = NotAllowed(f"order {life.order.id} is not held", why="not_held")
             raise with_chinese(error, f"工单{life.order.id}未被隔离")
         body = {**trip.body, "why": _reason(why)}
-        await self._append(f"quarantine:{life.order.id}", verb, actor, body, meter=trip.meter)
+        await self._append(held_subject(life.order.id), verb, actor, body, meter=trip.meter)
 
     async def _append(
         self,
