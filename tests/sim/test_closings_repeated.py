@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from meterlink.model.payload import time_out
-from meterlink.orders.judging.brakes import Brakes
+from meterlink.orders.judging.grants import Grants
+from meterlink.orders.life.life import Life
 from meterlink.orders.limits.caps import Verb
 from tests.support.control_bench import ADDRESS
 from tests.support.order_gateway import OrderGateway, one_meter
@@ -31,7 +32,7 @@ async def _created(gateway: OrderGateway) -> None:
     await gateway.ask("clara", "order.create", order=order)
 
 
-async def _ordered(gateway: OrderGateway, user: str) -> None:
+async def operated_by(gateway: OrderGateway, user: str) -> None:
     """The same, and somebody operates it."""
     await _created(gateway)
     if user == "fred":
@@ -43,7 +44,7 @@ async def _ordered(gateway: OrderGateway, user: str) -> None:
 async def _lost(gateway: OrderGateway, user: str) -> None:
     """Its first frame is lost, and the line goes before that is proved."""
     gateway.strikes.then(lambda: gateway.strikes.add("loss"))  # the trip is not the one
-    await _ordered(gateway, user)
+    await operated_by(gateway, user)
     await gateway.until("c-1", "readback", "unconfirmed")
     gateway.unplug()
 
@@ -137,23 +138,25 @@ def test_who_takes_it_back_learns_of_a_frame_that_leaves_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after_ms: int
 ) -> None:
     """Somebody would be told that nothing has left, and let people work at wires that are closed."""
-    real = Brakes._append
+    real, slowed = Grants._append, []
 
-    async def slow(brakes: Brakes, subject: str, verb: Verb, *args: Any, **more: Any) -> None:
+    async def slow(grants: Grants, life: Life, verb: Verb, *args: Any) -> None:
         if verb is Verb.REVOKE:
+            slowed.append(life.order.id)
             await asyncio.sleep(0.1)  # the disk takes its time
-        await real(brakes, subject, verb, *args, **more)
+        await real(grants, life, verb, *args)
 
-    monkeypatch.setattr(Brakes, "_append", slow)
+    monkeypatch.setattr(Grants, "_append", slow)
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await _ordered(gateway, "fred")
+        await operated_by(gateway, "fred")
         await asyncio.sleep(after_ms / 1000)
         told = await gateway.ask("david", "control.revoke", id="c-1", reason="not on duty")
         await asyncio.sleep(60)
         order = await gateway.ask("clara", "order.show", id="c-1")
         assert order["transmissions"] == told["transmissions"]
+        assert ["c-1"] == slowed
 
     gateway.run(seconds=400, meanwhile=script)
 

@@ -177,12 +177,18 @@ def grant(
 ) -> None:
     """Let one person operate one reconnection once, for four hours. 现场复电一次性授权。
 
+    It takes a closing that a person has created and nobody has operated. The order that a field order names
+    has ended, and what a payment began goes by itself: nobody operates those, so a clerk creates a new one.
+
     \b
-    Example:
+    Examples:
+      meterlink order create r-1 --kind permit_close --meter m7 --payment billing:p1 \\
+          --reason "field order" --within 60
       meterlink control grant r-1 fred
 
     \b
-    Exit codes: 0 granted; 2 no such order; 7 journal; 8 you may not; 10 no daemon.
+    Exit codes: 0 granted; 2 no such order; 7 journal; 8 you may not, or nobody operates that order;
+    10 no daemon.
     """
     _do("grant", config, as_json, lang, id=order, person=person)
 

@@ -35,6 +35,7 @@ from meterlink.model.order import Order, OrderKind
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.worker import LineOrders
+from meterlink.orders.judging.unheld import Unheld
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.held_money import HeldMoney
@@ -121,6 +122,7 @@ class Ordering:
         aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
         self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
+        self.book.companions.append(Unheld(ground.acts))
         attention = self._aftercare.attention
         alarms = attention.alarms
         self._payments = Payments(

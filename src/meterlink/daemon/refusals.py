@@ -24,7 +24,7 @@ _CODES: Final[dict[type[Exception], tuple[str, str]]] = {
     BadRequest: ("bad_request", "请求有误"),
     Unknown: ("unknown", "没有该对象"),
     OrderClash: ("clash", "编号已被另一内容使用"),
-    NotAllowed: ("not_allowed", "当前状态不允许该操作"),
+    NotAllowed: ("not_allowed", "不能执行该操作"),
     StepTaken: ("taken", "他人已先一步操作，请重新查看"),
     BusFull: ("busy", "排队已满，请稍后再试"),
     EvidenceRefused: ("evidence_refused", "记录无法受理"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import BusFull, StepTaken
+from meterlink.errors import BusFull, NotAllowed, StepTaken, with_chinese
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.zone import CHINA_TIME
@@ -16,6 +16,18 @@ TRIES_MAX: Final = 8
 """Others may write a row of the same day at the same time."""
 ASKED_MAX: Final = 64
 """Characters of an id, which may be anything here."""
+
+
+def no_role(name: str, deed: str) -> NotAllowed:
+    """What somebody is told who holds no role for what he wants.
+
+    Args:
+        name: who.
+        deed: what, as it stands in the log.
+
+    """
+    error = NotAllowed(f"{name} holds no role that may {deed}", why="role")
+    return with_chinese(error, f"{name}没有可执行该操作({deed})的角色")
 
 
 class Accesses:

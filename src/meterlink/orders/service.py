@@ -26,7 +26,7 @@ from meterlink.errors import (
 )
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import CLOSES, Order, OrderKind
-from meterlink.orders.access import Accesses
+from meterlink.orders.access import Accesses, no_role
 from meterlink.orders.book import Book, Step
 from meterlink.orders.dispatch.starting import first_steps
 from meterlink.orders.judging.judge import Holder, Judge, Stopped, basis_of, written
@@ -119,8 +119,8 @@ class OrderService:
         """Create the trip that a case ends with, in one transaction with the case's last step.
 
         The rules of creating, and those of the step that follows at once, are asked of this moment, each for
-        the person who did it in the case. What a person began is armed and operated by a third one; what a
-        policy began goes on by itself.
+        the person who did it in the case. What a person began is armed and operated by another than who
+        approved it; what a policy began goes on by itself.
 
         Args:
             creator: who began the case.
@@ -384,7 +384,7 @@ class OrderService:
     async def _admit(self, actor: Actor, deed: Deed, order_id: str, meter: str) -> None:
         if not may(actor, deed):
             await self._accesses.refused(actor, order_id, meter, deed.value, ())
-            raise NotAllowed(f"{actor.name} holds no role that may {deed.value}", why="role")
+            raise no_role(actor.name, deed.value)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol, TypeVar
 
-from meterlink.errors import BadRequest, NotAllowed, Overtaken, StepTaken
+from meterlink.errors import BadRequest, NotAllowed, Overtaken, StepTaken, with_chinese
 
 WORDS_MAX: Final = 500
 """Characters of a reason, a note, a cause."""
@@ -60,9 +60,10 @@ def check_role(person: Person, roles: Collection[str], deed: str) -> None:
 
     """
     if not set(person.roles) & set(roles):
-        raise NotAllowed(
+        error = NotAllowed(
             f"{person.name} may not {deed}: it takes the role of {' or '.join(roles)}", why="role"
         )
+        raise with_chinese(error, f"{person.name}没有可执行该操作的角色,须为{'、'.join(roles)}之一")
 
 
 def noted(person: Person) -> dict[str, list[str]]:

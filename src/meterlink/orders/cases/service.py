@@ -23,7 +23,7 @@ from meterlink.clock import Clock
 from meterlink.errors import BadRequest, EvidenceRefused, NotAllowed, OrderClash, StepTaken, Unknown
 from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, REASON_MAX, Order
-from meterlink.orders.access import Accesses
+from meterlink.orders.access import Accesses, no_role
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
@@ -423,7 +423,7 @@ class CaseService:
     async def _admit(self, actor: Actor, deed: Deed, case_id: str, meter: str) -> None:
         if not actor.may(deed):
             await self._accesses.refused(actor, case_id, meter, f"case.{deed.value}", ())
-            raise NotAllowed(f"{actor.name} holds no role that may {deed.value} a case", why="role")
+            raise no_role(actor.name, f"{deed.value} a case")
 
 
 def _begun(facts: Facts, verdicts: Sequence[Verdict], seen: int) -> dict[str, Any]:

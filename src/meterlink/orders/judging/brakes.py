@@ -13,16 +13,17 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from meterlink.clock import Clock
-from meterlink.errors import NotAllowed, NotEntitled
+from meterlink.errors import NotAllowed, NotEntitled, with_chinese
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.payload import time_out
 from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.judging.grants import Grants
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
 from meterlink.orders.limits.caps import ALL_AREAS, KILL_SWITCH, Freeze, Verb
-from meterlink.orders.limits.trips import Quarantine
-from meterlink.orders.people import FIELD_KINDS, Actor, Deed, Role
+from meterlink.orders.limits.trips import Quarantine, held_subject
+from meterlink.orders.people import Actor, Deed
 from meterlink.orders.rules.verdict import OnStop, Verdict
 
 TRIPS_HELD: Final = "TRIPS_HELD"
@@ -50,6 +51,7 @@ class Brakes:
         self._watch = watch
         self._clock = clock
         self._alarms = Alarms(acts, clock, zone=watch.zone)
+        self._grants = Grants(acts, watch.timeline)
 
     @property
     def frozen(self) -> tuple[Freeze, ...]:
@@ -85,7 +87,7 @@ class Brakes:
         _entitled(actor, Deed.RESUME)
         await self._watch.refresh()
         if not self._watch.limits.stopped_by:
-            raise NotAllowed("trips are not stopped", why="not_stopped")
+            raise with_chinese(NotAllowed("trips are not stopped", why="not_stopped"), "停电未被停止")
         acts = [kept.act for kept in await self._acts.of_subject(Topic.POLICY, KILL_SWITCH)]
         last = acts[-1]
         is_second = last.verb == Verb.ASK and last.actor != actor.name
@@ -142,7 +144,7 @@ class Brakes:
             return False
         stopping = [verdict for verdict in verdicts if not verdict.passed]
         rules = [verdict.body for verdict in stopping]
-        subject = f"quarantine:{life.order.id}"
+        subject = held_subject(life.order.id)
         body = {**trip.body, "rules": rules}
         await self._append(subject, Verb.QUARANTINE, actor, body, meter=trip.meter, is_open=True)
         by = next((one for one in stopping if one.on_stop is OnStop.HOLD), None)
@@ -209,59 +211,32 @@ class Brakes:
         await self._append(f"batch:{batch}", Verb.RELEASE, actor, {"why": _reason(why)})
 
     async def grant(self, life: Life, person: Actor, actor: Actor) -> None:
-        """Give field staff the one-time authorisation of a reconnection. Source: CTRL-17, AUD-01.
-
-        Raises:
-            NotEntitled: the actor may not give it, or the person is no field staff.
-            NotAllowed: it is no reconnection (``kind``).
-            StepTaken, JournalError: it was not kept.
-
-        """
-        _entitled(actor, Deed.AUTHORISE_FIELD)
-        if Role.FIELD not in person.roles or person.name == actor.name:
-            raise NotEntitled(f"{person.name} is no field staff whom {actor.name} could send")
-        if life.order.kind not in FIELD_KINDS:
-            raise NotAllowed(f"field staff close, they do not {life.order.kind.value}", why="kind")
-        body = {"person": person.name}
-        await self._append(f"grant:{life.order.id}", Verb.GRANT, actor, body, meter=life.order.meter)
+        """See ``Grants.grant``."""
+        await self._grants.grant(life, person, actor)
 
     async def revoke(self, life: Life, actor: Actor, why: str) -> str:
-        """Take the authorisation of a reconnection back; who had it.
-
-        Whoever has it operates the order no more, and what it let him operate is not sent and not sent again;
-        a frame that has left stays where it is.
+        """See ``Grants.revoke``.
 
         Raises:
-            NotEntitled: the actor may not.
-            NotAllowed: nobody has it (``not_granted``).
             ValueError: no reason, or a long one.
-            StepTaken: somebody else gave or took it at the same moment; look again.
-            JournalError: it was not kept.
 
         """
-        _entitled(actor, Deed.AUTHORISE_FIELD)
-        subject = f"grant:{life.order.id}"
-        last = await self._acts.last_of(Topic.POLICY, subject)
-        if last is None or last.act.verb != Verb.GRANT:
-            raise NotAllowed(f"nobody of the field staff was given order {life.order.id}", why="not_granted")
-        person = str(last.act.body["person"])
-        body = {"person": person, "why": _reason(why)}
-        await self._append(subject, Verb.REVOKE, actor, body, meter=life.order.meter)
-        return person
+        return await self._grants.revoke(life, actor, _reason(why))
 
     async def _end_hold(
         self, life: Life, actor: Actor, verb: Verb, why: str, touched: Collection[str]
     ) -> None:
-        acts = await self._acts.of_subject(Topic.POLICY, f"quarantine:{life.order.id}")
+        acts = await self._acts.of_subject(Topic.POLICY, held_subject(life.order.id))
         stopped = {kept.act.actor for kept in acts if kept.act.verb == Verb.QUARANTINE}
         if actor.name in {life.created_by, life.armed_by, *life.approvals, *stopped, *touched}:
             raise NotEntitled(f"{actor.name} had a hand in order {life.order.id}: another person decides")
         await self._watch.refresh()
         trip = self._watch.limits.trip(life.order.id)
         if trip is None or trip.quarantine is not Quarantine.HELD:
-            raise NotAllowed(f"order {life.order.id} is not held", why="not_held")
+            error = NotAllowed(f"order {life.order.id} is not held", why="not_held")
+            raise with_chinese(error, f"工单{life.order.id}未被隔离")
         body = {**trip.body, "why": _reason(why)}
-        await self._append(f"quarantine:{life.order.id}", verb, actor, body, meter=trip.meter)
+        await self._append(held_subject(life.order.id), verb, actor, body, meter=trip.meter)
 
     async def _append(
         self,

@@ -101,13 +101,20 @@ class Watch:
 
     async def _saw(self, act: Act) -> None:
         if act.topic is Topic.POLICY:
-            self._saw_policy(act)
+            await self._saw_policy(act)
         elif act.topic is Topic.ORDER and (trip := await self._trip_of(act)) is not None:
             self.limits.saw_step(trip, replace(act, at=self.timeline.lived(act.at)))
 
-    def _saw_policy(self, act: Act) -> None:
+    async def _saw_policy(self, act: Act) -> None:
+        """Count an act of ``policy``; nothing is held of an order that has ended since."""
+        if act.verb == Verb.QUARANTINE and await self._has_ended(act.subject.partition(":")[2]):
+            return
         lived_at = self.timeline.lived(act.at)
         self.limits.saw_policy(replace(act, at=lived_at), act.at - lived_at)
+
+    async def _has_ended(self, order_id: str) -> bool:
+        last = await self._acts.last_of(Topic.ORDER, order_id)
+        return last is not None and not last.act.is_open
 
     async def _trip_of(self, act: Act) -> Trip | None:
         """The order of a step, if it may cut somebody off; kept while it is open."""
@@ -140,12 +147,12 @@ class Watch:
 
     async def _start_policy(self, now: datetime) -> None:
         for kept in await self._acts.of_subject(Topic.POLICY, KILL_SWITCH):
-            self._saw_policy(kept.act)
+            await self._saw_policy(kept.act)
         async for subject in self._open_policies():
             for kept in await self._acts.of_subject(Topic.POLICY, subject):
-                self._saw_policy(kept.act)
+                await self._saw_policy(kept.act)
         for kept in await self._acts.of_verb(Topic.POLICY, Verb.RELEASE, since=now - DAY):
-            self._saw_policy(kept.act)
+            await self._saw_policy(kept.act)
 
     async def _open_policies(self) -> AsyncIterator[str]:
         last = ""

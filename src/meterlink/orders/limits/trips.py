@@ -147,7 +147,18 @@ class Trip:
                 return replace(self, sent_at=act.at, has_left=True, outcome=None)
         if act.is_open or self.outcome is not None:
             return self
-        return replace(self, outcome=OUTCOMES.get(OrderState(act.body["to"])), ended_at=act.at)
+        is_held = self.quarantine is Quarantine.HELD  # and there is nothing to release any more
+        return replace(
+            self,
+            outcome=OUTCOMES.get(OrderState(act.body["to"])),
+            ended_at=act.at,
+            quarantine=Quarantine.NONE if is_held else self.quarantine,
+        )
+
+
+def held_subject(order_id: str) -> str:
+    """What the acts about the quarantine of an order are about."""
+    return f"quarantine:{order_id}"
 
 
 def is_counted(order: Order) -> bool:

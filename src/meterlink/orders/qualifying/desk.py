@@ -26,6 +26,7 @@ from meterlink.errors import BadAnswer, BadRequest, NotAllowed, Refused, ReplyTi
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act
 from meterlink.model.order import OrderState
+from meterlink.orders.access import no_role
 from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.judging.judge import Judge, Stopped
@@ -338,7 +339,7 @@ class Qualifier:
 
 def _admit(actor: Actor) -> None:
     if not actor.may(Deed.QUALIFY):
-        raise NotAllowed(f"{actor.name} holds no role that may {Deed.QUALIFY.value}", why="role")
+        raise no_role(actor.name, Deed.QUALIFY.value)
 
 
 def _check(meter: RosterMeter, work_order: str) -> None:
