@@ -154,7 +154,7 @@ def test_after_a_long_absence_what_is_overwritten_next_is_read_first(tmp_path: P
         for row in gateway.rows()
         if row.readings and row.record.data_class == "daily_freeze"
     ]
-    last_week = [night for night in range(39, 33, -1)]
+    last_week = list(range(39, 33, -1))
     assert [0, 40, 20, *last_week] == nights[:9]
     turns = [sorted(nights[at : at + 4]) for at in range(9, len(nights), 4)]
     old = [night for night in range(1, 34) if night != 20]

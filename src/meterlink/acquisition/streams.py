@@ -74,6 +74,8 @@ class Stream:
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
         turn: number of its last turn.
+        silent_since: monotonic time of its first turn without any answer since one that had some; ``inf``:
+            the last one had.
         told: what the log last said of its missing records.
 
     """
@@ -91,6 +93,7 @@ class Stream:
     vain_rest_s: float = 0.0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0
+    silent_since: float = math.inf
     told: str = ""
 
     def __post_init__(self) -> None:

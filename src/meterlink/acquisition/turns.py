@@ -6,12 +6,14 @@ asked for a record beside the others that cannot be there: whoever has it shows 
 such an answer is kept.
 
 A meter that is silent rests after its budget of tries, and so does one whose answers cannot be used: a little
-at first, then for longer, at most as long as its plan says. One that answered some of a turn's questions is
-not silent: what it left unanswered is its stream's trouble, and all else that is due of it goes on.
+at first, then for longer, at most as long as its plan says. One that answered some of a turn's questions, or
+those of its other streams, is not silent: what it left unanswered is its stream's trouble, and all else that
+is due of it goes on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -56,6 +58,8 @@ and when there is room again they are to go on within a minute."""
 FIRST_REST_S: Final = 300.0
 """How long a meter rests at first, then twice as long each time: a line that was bad for a moment is good
 again soon, and a dead meter costs its neighbours four more pairs of tries than if it rested long at once."""
+HEARD_S: Final = 86_400.0
+"""Who answered other questions since one that it did not answer, and within this time, is not silent."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -146,10 +150,12 @@ class Turn:
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:
+            stream.silent_since = math.inf if heard.answers else stream.silent_since
             await self._harvest.failed(stream, job.slots, error)
             return await self._note_trouble(job, error, was_heard=heard.answers > 0)
         if vouches:
             stream.meter.vouched_until = self._clock.monotonic_s() + VOUCHED_S
+        stream.silent_since = math.inf
         rests_until = await self._note_answer(job, _without(answer, probe))
         if answer.cut_short is None:
             return rests_until
@@ -229,10 +235,11 @@ class Turn:
         match error:
             case ReplyTimeout() if was_heard:
                 self._line_rest_s = LINE_REST_S
-                await self._note_broken_off(job)
+                self._note_heard(stream.meter)
+                await self._note_left_open(job)
             case ReplyTimeout():
                 self._line_rest_s = LINE_REST_S
-                await self._note_silent(stream)
+                await self._note_unheard(job)
             case BusFull():
                 return self._clock.monotonic_s() + LINE_REST_S
             case LineError():
@@ -279,11 +286,19 @@ class Turn:
         meter.rest_until = self._clock.monotonic_s() + rest_s
         await self._blame(self._series_of(meter), Reason.SILENT, tries=1)
 
-    async def _note_broken_off(self, job: Job) -> None:
+    async def _note_unheard(self, job: Job) -> None:
+        """A turn had no answer at all: the meter is silent, or about all that this stream asks."""
+        stream, now_s = job.stream, self._clock.monotonic_s()
+        heard_at = self._looks.heard_at(stream.meter.point.meter)
+        if heard_at > max(stream.silent_since, now_s - HEARD_S):
+            await self._note_left_open(job)
+            return
+        stream.silent_since = min(stream.silent_since, now_s)
+        await self._note_silent(stream)
+
+    async def _note_left_open(self, job: Job) -> None:
         """The meter answers, and left a question of the turn unanswered, or its answer did not come."""
-        meter = job.stream.meter
-        self._note_heard(meter)
-        meter.rest_until = self._clock.monotonic_s() + LATE_ANSWER_S
+        job.stream.meter.rest_until = self._clock.monotonic_s() + LATE_ANSWER_S
         self._vain(job)
         await self._blame([job.stream.series], Reason.SILENT)
 
