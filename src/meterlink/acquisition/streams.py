@@ -189,6 +189,24 @@ class Stream:
         return datetime.fromtimestamp(oldest, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One turn.
+
+    Args:
+        stream: whose.
+        slots: 1 to ``turns.SLOTS_A_TURN``, the most urgent first.
+        priority: whose time of the line it takes.
+        checks_depth: it asks whether the meter still holds what it should have overwritten.
+
+    """
+
+    stream: Stream
+    slots: tuple[datetime, ...]
+    priority: Priority
+    checks_depth: bool = False
+
+
 def depth_s(depth: Depth) -> float:
     """How far back a memory reaches, in seconds."""
     return depth.records * (depth.every_s or MONTH_DAYS_S)
