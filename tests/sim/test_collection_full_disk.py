@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from meterlink.acquisition.turns import ROOM_REST_S
+from meterlink.acquisition.troubles import ROOM_REST_S
 from meterlink.daemon.audited import JOURNAL_FILE
 from meterlink.journal.ledger_looks import standings
 from meterlink.journal.reader import JournalReader

@@ -22,6 +22,7 @@ _FREEZE = {"class": "daily_freeze", "every_s": 3_600, "items": ["forward_active_
 _CURVE = {"class": "curve", "every_s": 900, "gather_s": 900, "items": ["forward_active_energy"]}
 _ADDRESS = "000000000161"
 _FREEZE_VALUE = "05060101"
+_ALL_OF_FREEZES = "0506*"
 
 
 def _gateway(folder: Path) -> SimulatedGateway:
@@ -64,6 +65,49 @@ def test_a_meter_that_leaves_one_question_unanswered_gives_all_else(tmp_path: Pa
     assert ("due", "silent") == (freeze.state, freeze.reason)
     tries = 2 * (5 + 4)  # an hour each at last, with four shorter rests before, and two tries each time
     assert 8 <= _asked(gateway) <= tries
+
+
+def test_a_meter_that_answers_nothing_about_freezes_gives_all_else(tmp_path: Path) -> None:
+    """All of it would be put aside for its freezes, and its curves come hours late and be called silent."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 86_400, item=_ALL_OF_FREEZES)
+    gateway.run(seconds=6 * 3_600)
+    now = gateway.sim.clock.utc_now()
+    curve = {slot: row for slot, row in _rows(tmp_path, "curve").items() if slot >= _NOON}
+    late = [
+        (slot, row)
+        for slot, row in curve.items()
+        if slot <= now - timedelta(minutes=30)
+        and (row.state != "kept" or row.changed_at is None or row.changed_at > slot + timedelta(minutes=25))
+    ]
+    assert not late
+    assert {"waiting"} == {row.reason for row in curve.values()}
+    [freeze] = _rows(tmp_path, "daily_freeze").values()
+    assert ("due", "silent") == (freeze.state, freeze.reason)
+    bouts = 5 + 4  # an hour each at last, with four shorter rests before
+    assert 8 <= _asked(gateway) <= 2 * bouts + 1
+
+
+def test_a_meter_that_falls_silent_about_all_is_put_aside(tmp_path: Path) -> None:
+    """One that is known to say nothing of its freezes would never be called dead, and be asked all day."""
+    gateway = _gateway(tmp_path)
+    _strike(gateway, 2 * 86_400, item=_ALL_OF_FREEZES)
+    asked: list[int] = []
+
+    async def die() -> None:
+        await asyncio.sleep(3 * 3_600)
+        asked.append(_asked(gateway))
+        _strike(gateway, 86_400)
+
+    gateway.run(seconds=9 * 3_600, meanwhile=die)
+    since = _NOON + timedelta(hours=3)
+    assert {"silent"} == {
+        row.reason
+        for slot, row in _rows(tmp_path, "curve").items()
+        if since <= slot <= since + timedelta(hours=4)
+    }
+    rests, first, freezes = 6 * 4, 2, 6  # a quarter of an hour of curves at last, an hour of freezes
+    assert rests <= _asked(gateway) - asked[0] <= 2 * (rests + first + freezes)
 
 
 def test_a_meter_that_is_back_soon_is_read_soon(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -91,6 +92,25 @@ def test_who_was_silent_comes_behind_the_others() -> None:
     streams[0].meter.rest_until = 10_003.0
     assert ["fresh"] == _order(streams)[0]
     assert ["fresh", "silent"] == _order(streams, 10_003.0)[0]
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_behind_a_silence_another_stream_shows_whether_the_meter_is_there(is_current: bool) -> None:
+    """A meter that says nothing of one thing would be asked for it again, and all of it be put aside."""
+    current_s, behind = (5, None) if is_current else (None, (_DAY, _DAY))
+    streams = [_stream(name, current_s=current_s, behind=behind) for name in "abc"]
+    silent, other, _ = streams
+    other.meter = silent.meter
+    silent.turn, silent.silent_since = 7, 9_990.0
+    first = Ranking(streams)
+    first.renew(_NOW, 10_000.0)
+    assert first.take(is_current=is_current) is other
+    other.turn = 8
+    assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1])
+    other.turn, other.silent_since = 6, 9_000.0
+    assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1]), "that one was silent too"
+    other.silent_since, other.meter.is_busy = math.inf, True
+    assert ["c"] == _order(streams)[0 if is_current else 1]
 
 
 def test_nobody_is_asked_twice_at_once_or_while_he_rests() -> None:

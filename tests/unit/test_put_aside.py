@@ -11,7 +11,7 @@ from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.put_aside import FIRST_REST_S, REST_MAX_S, PutAside
 from meterlink.acquisition.rounds import Task
-from meterlink.acquisition.turns import LINE_REST_MAX_S, LINE_REST_S
+from meterlink.acquisition.troubles import LINE_REST_MAX_S, LINE_REST_S
 from meterlink.model.slot import Reason
 from metersim.loop import SimClock
 from tests.support.records import EPOCH

@@ -30,15 +30,15 @@ from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
-from meterlink.acquisition.streams import NOTHING_OPEN, Meter, Stream
-from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN, Job, Turn, TurnLedger
+from meterlink.acquisition.slow_line import SlowLine
+from meterlink.acquisition.streams import NOTHING_OPEN, Job, Meter, Stream
+from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN, Turn, TurnLedger
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import MemoryReader
 from meterlink.journal.ledger import Front, Series
 from meterlink.model.data_classes import CURVE
-from meterlink.model.slot import Reason
 
 WORKERS: Final = 2
 """Meters of a line that are asked at once; one of them waits for the line, or the disk."""
@@ -46,8 +46,6 @@ LONGEST_NAP_S: Final = 300.0
 """So soon after its beginning a day is planned, before anything of it is due (``FREEZE_SETTLE``)."""
 RANK_AGAIN_S: Final = 5.0
 """A ranking holds for so long, or until it is used up: a line of hundreds is not sorted at each turn."""
-SLOW_LOOK_S: Final = 900.0
-"""How often it is looked for slots that became backfill without anybody having come to them."""
 BACKFILL_FREEZES: Final = 4
 """Freezes in one turn of backfill: each costs several exchanges of DL/T 645."""
 BACKFILL_POINTS: Final = 24
@@ -125,7 +123,7 @@ class Collector:
         self._back: list[Stream] = []
         self._look_at = -math.inf
         self._line_rests_until = 0.0
-        self._slow_look_at = 0.0
+        self._slow = SlowLine(line.name, self._streams, ledger, clock)
         self._turns = 0
         self._fills = False
 
@@ -171,7 +169,7 @@ class Collector:
         if self._clock.monotonic_s() < self._line_rests_until:
             return None
         await self._look()
-        await self._blame_slow()
+        await self._slow.blame()
         while (found := self._next()) is not None:
             is_current, stream = found
             job = await self._current_job(stream) if is_current else await self._behind_job(stream)
@@ -267,23 +265,6 @@ class Collector:
             limit=SLOTS_A_TURN if is_current or stream.plan.data_class == CURVE else OVERWRITTEN_MAX,
         )
         return await self._patience.until_done(look)
-
-    async def _blame_slow(self) -> None:
-        """Say of slots that became backfill before anybody came to them that the line is too slow."""
-        monotonic_s, now = self._clock.monotonic_s(), self._clock.utc_now()
-        if monotonic_s < self._slow_look_at:
-            return
-        self._slow_look_at = monotonic_s + RANK_AGAIN_S
-        if not any(stream.front.newest is not None for stream in self._streams):
-            return
-        self._slow_look_at = monotonic_s + SLOW_LOOK_S
-        for current_for in {stream.plan.current_for for stream in self._streams}:
-            series = [one.series for one in self._streams if one.plan.current_for == current_for]
-            await self._blame(series, Reason.LINE_SLOW, until=now - current_for)
-
-    async def _blame(self, series: Sequence[Series], reason: Reason, *, until: datetime) -> None:
-        work = partial(self._ledger.blame, series, reason, since=LONG_AGO, until=until)
-        await self._patience.until_done(work)
 
     async def _carry_out(self, job: Job) -> None:
         is_backfill = job.priority is Priority.BACKFILL

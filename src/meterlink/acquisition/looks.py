@@ -10,6 +10,7 @@ its state tells its clock all the same. It is taken once more behind the others,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta, tzinfo
@@ -145,6 +146,7 @@ class Looks:
         self._sights = sights
         self._known: dict[str, _Known] = {}
         self._silent: set[str] = set()
+        self._heard_at: dict[str, float] = {}
         self._shown = shown
         self._tell_mixed = tell_mixed
         self._tell_settles_else = tell_settles_else
@@ -168,7 +170,12 @@ class Looks:
         """Note that a meter answers; whether it was silent, for whichever plan."""
         was_silent = meter in self._silent
         self._silent.discard(meter)
+        self._heard_at[meter] = self._clock.monotonic_s()
         return was_silent
+
+    def heard_at(self, meter: str) -> float:
+        """Monotonic time at which a meter last answered, for whichever plan; ``-inf``: never yet."""
+        return self._heard_at.get(meter, -math.inf)
 
     def was_silent(self, meter: str) -> None:
         """A meter answers that did not: it may be another one."""

@@ -14,7 +14,7 @@ from meterlink.acquisition.collector import NAP_MIN_S
 from meterlink.acquisition.plans import Plan
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.rounds import NO_TRY, Task
-from meterlink.acquisition.turns import LINE_REST_MAX_S, LINE_REST_S
+from meterlink.acquisition.troubles import LINE_REST_MAX_S, LINE_REST_S
 from meterlink.clock import Clock
 
 FIRST_REST_S: Final = 30.0

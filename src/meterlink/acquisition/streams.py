@@ -74,6 +74,8 @@ class Stream:
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
         turn: number of its last turn.
+        silent_since: monotonic time of its first turn without any answer since one that had some; ``inf``:
+            the last one had.
         told: what the log last said of its missing records.
 
     """
@@ -91,6 +93,7 @@ class Stream:
     vain_rest_s: float = 0.0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0
+    silent_since: float = math.inf
     told: str = ""
 
     def __post_init__(self) -> None:
@@ -184,6 +187,24 @@ class Stream:
         if oldest is None or oldest >= self.overwritten_before(now).timestamp():
             return None
         return datetime.fromtimestamp(oldest, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One turn.
+
+    Args:
+        stream: whose.
+        slots: 1 to ``turns.SLOTS_A_TURN``, the most urgent first.
+        priority: whose time of the line it takes.
+        checks_depth: it asks whether the meter still holds what it should have overwritten.
+
+    """
+
+    stream: Stream
+    slots: tuple[datetime, ...]
+    priority: Priority
+    checks_depth: bool = False
 
 
 def depth_s(depth: Depth) -> float:

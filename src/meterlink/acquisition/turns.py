@@ -4,16 +4,13 @@ A meter whose clock is far ahead holds records of days to come under times that 
 the record that it calls yesterday's forty days ago. So a meter that nobody knows yet, or not for a week, is
 asked for a record beside the others that cannot be there: whoever has it shows a wrong clock, and nothing of
 such an answer is kept.
-
-A meter that is silent rests after its budget of tries, and so does one whose answers cannot be used: a little
-at first, then for longer, at most as long as its plan says. One that answered some of a turn's questions is
-not silent: what it left unanswered is its stream's trouble, and all else that is due of it goes on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -25,37 +22,16 @@ from meterlink.acquisition.heard import HeardLine
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
-from meterlink.acquisition.plans import StoredPlan
-from meterlink.acquisition.poller import LATE_ANSWER_S
-from meterlink.acquisition.streams import NOT_TAKEN, Meter, Stream, depth_s
+from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
+from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
-from meterlink.errors import (
-    BusFull,
-    ClockFarAhead,
-    ConfigError,
-    FreezeRefused,
-    LineError,
-    MeterlinkError,
-    NoFreeze,
-    ReplyTimeout,
-)
+from meterlink.errors import ClockFarAhead, MeterlinkError
 from meterlink.journal.ledger import Series
-from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
-LINE_REST_S: Final = 5.0
-"""A line that could not be used is left alone for so long, and for twice as long each time that follows."""
-LINE_REST_MAX_S: Final = 60.0
-"""The longest: each try writes into the journal, and a line may be gone for weeks."""
-ROOM_REST_S: Final = 30.0
-"""So long no curve of a line is read after one found no room on the disk: each costs the line a turn in vain,
-and when there is room again they are to go on within a minute."""
-FIRST_REST_S: Final = 300.0
-"""How long a meter rests at first, then twice as long each time: a line that was bad for a moment is good
-again soon, and a dead meter costs its neighbours four more pairs of tries than if it rested long at once."""
 VOUCHED_S: Final = 7 * 86_400.0
 """So long a meter's clock is believed to be about right."""
 AHEAD_MAX: Final = timedelta(days=1)
@@ -78,24 +54,6 @@ class TurnLedger(SlotLedger, BlameLedger, Protocol):
 
     async def reopen(self, series: Series, *, since: datetime) -> int:
         """See ``Ledger.reopen``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One turn.
-
-    Args:
-        stream: whose.
-        slots: 1 to ``SLOTS_A_TURN``, the most urgent first.
-        priority: whose time of the line it takes.
-        checks_depth: it asks whether the meter still holds what it should have overwritten.
-
-    """
-
-    stream: Stream
-    slots: tuple[datetime, ...]
-    priority: Priority
-    checks_depth: bool = False
 
 
 class Turn:
@@ -121,13 +79,12 @@ class Turn:
         clock: Clock,
     ) -> None:
         self._line = line
-        self._streams = streams
         self._harvest = harvest
         self._looks = looks
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line.name)
-        self._line_rest_s = LINE_REST_S
+        self._troubles = Troubles(line.name, streams, looks, ledger, clock)
 
     async def take(self, job: Job) -> float:
         """Ask; returns the monotonic time until which the line is to be left alone."""
@@ -146,14 +103,16 @@ class Turn:
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:
+            stream.silent_since = math.inf if heard.answers else stream.silent_since
             await self._harvest.failed(stream, job.slots, error)
-            return await self._note_trouble(job, error, was_heard=heard.answers > 0)
+            return await self._troubles.note(job, error, was_heard=heard.answers > 0)
         if vouches:
             stream.meter.vouched_until = self._clock.monotonic_s() + VOUCHED_S
+        stream.silent_since = math.inf
         rests_until = await self._note_answer(job, _without(answer, probe))
         if answer.cut_short is None:
             return rests_until
-        return await self._note_trouble(job, answer.cut_short, was_heard=heard.answers > 0)
+        return await self._troubles.note(job, answer.cut_short, was_heard=heard.answers > 0)
 
     # --- the clock of the meter --------------------------------------------------------------
 
@@ -188,13 +147,13 @@ class Turn:
 
     async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
         stream, meter = job.stream, job.stream.meter
-        self._line_rest_s = LINE_REST_S
-        self._note_heard(meter)
+        self._troubles.note_heard(meter)
         if answer.records:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
         if not await self._harvest.take(stream, job.slots, answer):
-            self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
-            await self._wait_for_room()
+            why = "the journal's disk is almost full: free some space"
+            self._troubles.tell(stream, "no_room_for_curves", why)
+            await self._troubles.wait_for_room()
             return 0.0
         if _settles(job, answer):
             stream.tries, stream.vain_rest_s = 0, 0.0
@@ -204,88 +163,16 @@ class Turn:
         if job.checks_depth:
             await self._note_depth(job, answer)
         if answer.unfit or answer.unfit_slots:
-            self._vain(job)
+            self._troubles.vain(job)
         elif answer.not_yet:
             why = next(iter(answer.not_yet.values()))
-            self._tell(stream, NOT_TAKEN, why)
-            self._rest(job)
+            self._troubles.tell(stream, NOT_TAKEN, why)
+            self._troubles.rest(job)
             if job.priority is Priority.BACKFILL:  # then it has not taken any later one either
-                await self._blame([stream.series], Reason.NOT_TAKEN, note=why)
+                await self._troubles.blame([stream.series], Reason.NOT_TAKEN, note=why)
         elif answer.cut_short is None:
             stream.tries, stream.told = 0, ""
         return 0.0
-
-    def _note_heard(self, meter: Meter) -> None:
-        """It answers."""
-        if meter.silent:
-            self._looks.was_silent(meter.point.meter)
-        if self._looks.answers(meter.point.meter):
-            _log.info("meter_answers", line=self._line.name, meter=meter.point.meter)
-        meter.silent, meter.tries, meter.rest_s = False, 0, 0.0
-
-    async def _note_trouble(self, job: Job, error: MeterlinkError, *, was_heard: bool) -> float:
-        """Something went wrong; until when the line is to be left alone."""
-        stream = job.stream
-        match error:
-            case ReplyTimeout() if was_heard:
-                self._line_rest_s = LINE_REST_S
-                await self._note_broken_off(job)
-            case ReplyTimeout():
-                self._line_rest_s = LINE_REST_S
-                await self._note_silent(stream)
-            case BusFull():
-                return self._clock.monotonic_s() + LINE_REST_S
-            case LineError():
-                rest_s, self._line_rest_s = self._line_rest_s, min(2 * self._line_rest_s, LINE_REST_MAX_S)
-                series = [one.series for one in self._streams]
-                await self._blame(series, Reason.LINE_DOWN, note=str(error))
-                return self._clock.monotonic_s() + rest_s
-            case ClockFarAhead():
-                self._tell(stream, "no_freeze", str(error))
-                self._rest(job)
-                await self._blame(self._series_of(stream.meter), Reason.CLOCK_WRONG, note=str(error))
-            case FreezeRefused():
-                self._tell(stream, "refused_for_now", str(error))
-                self._vain(job)
-            case NoFreeze():
-                self._tell(stream, "no_freeze", str(error))
-                self._rest(job)
-            case _:
-                self._note_useless(job, error)
-        return 0.0
-
-    def _note_useless(self, job: Job, error: MeterlinkError) -> None:
-        """An answer that helps nobody, of a meter that is there."""
-        event = "config_error" if isinstance(error, ConfigError) else "bad_answer"
-        meter = job.stream.meter.point.meter
-        _log.warning(event, line=self._line.name, meter=meter, reason=str(error))
-        self._vain(job)
-
-    def _series_of(self, meter: Meter) -> list[Series]:
-        return [one.series for one in self._streams if one.meter is meter]
-
-    async def _note_silent(self, stream: Stream) -> None:
-        """Put the meter aside, for a moment or for longer; all that is due of it waits for it."""
-        meter = stream.meter
-        point = meter.point
-        if not meter.silent and self._looks.falls_silent(point.meter):
-            _log.warning("meter_silent", line=self._line.name, meter=point.meter, address=point.address)
-        meter.silent = True
-        meter.tries += 1
-        rest_s = LATE_ANSWER_S
-        if meter.tries >= stream.plan.tries:
-            meter.tries, meter.rest_s = 0, _longer(meter.rest_s, stream.plan)
-            rest_s = max(meter.rest_s, LATE_ANSWER_S)
-        meter.rest_until = self._clock.monotonic_s() + rest_s
-        await self._blame(self._series_of(meter), Reason.SILENT, tries=1)
-
-    async def _note_broken_off(self, job: Job) -> None:
-        """The meter answers, and left a question of the turn unanswered, or its answer did not come."""
-        meter = job.stream.meter
-        self._note_heard(meter)
-        meter.rest_until = self._clock.monotonic_s() + LATE_ANSWER_S
-        self._vain(job)
-        await self._blame([job.stream.series], Reason.SILENT)
 
     def _note_refused(self, stream: Stream, refused: Mapping[str, str]) -> None:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter
@@ -307,34 +194,6 @@ class Turn:
             _log.info("refused_slots_reopened", line=self._line.name, meter=meter, slots=slots)
         stream.may_reopen = False
 
-    def _vain(self, job: Job) -> None:
-        """What came could not be used; another try behind the others, or a rest."""
-        stream = job.stream
-        stream.tries += 1
-        if stream.tries >= stream.plan.tries:
-            stream.vain_rest_s = _longer(stream.vain_rest_s, stream.plan)
-            self._rest(job, stream.vain_rest_s)
-
-    def _rest(self, job: Job, rest_s: float | None = None) -> None:
-        """Leave the stream alone, for as long as its plan says where nothing else is said."""
-        stream, is_current = job.stream, job.priority is not Priority.BACKFILL
-        stream.tries = 0
-        stream.rests[is_current] = self._clock.monotonic_s() + (rest_s or stream.plan.retry_s)
-
-    async def _wait_for_room(self) -> None:
-        """Ask nobody on the line for curves for a moment: there is no room for any of them."""
-        curves = [one for one in self._streams if one.plan.data_class == CURVE]
-        rested_s = self._clock.monotonic_s() + ROOM_REST_S
-        for stream in curves:
-            stream.rests = {kind: max(until_s, rested_s) for kind, until_s in stream.rests.items()}
-        await self._blame([one.series for one in curves], Reason.NO_ROOM)
-
-    def _tell(self, stream: Stream, event: str, reason: str) -> None:
-        """Say why a meter's records are missing, once until it brings some."""
-        if stream.told != event:
-            stream.told = event
-            _log.warning(event, line=self._line.name, meter=stream.meter.point.meter, reason=reason)
-
     async def _note_depth(self, job: Job, answer: StoredAnswer) -> None:
         """The oldest slot has shown whether the meter holds what it should have overwritten."""
         stream, now, [oldest] = job.stream, self._clock.utc_now(), job.slots
@@ -355,21 +214,6 @@ class Turn:
         slots = [slot for slot in await self._patience.until_done(look) if slot < border]
         note = f"it holds {stream.depth.records} records, and no longer that of {oldest:%Y-%m-%d %H:%M} UTC"
         await self._harvest.gone(stream, slots, note)
-
-    async def _blame(
-        self, series: Sequence[Series], reason: Reason, *, note: str = "", tries: int = 0
-    ) -> None:
-        """Say of all that is due by now of series, and that nobody has come to, why that is."""
-        until = self._clock.utc_now()
-        work = partial(
-            self._ledger.blame, series, reason, since=LONG_AGO, until=until, note=note, tries=tries
-        )
-        await self._patience.until_done(work)
-
-
-def _longer(rest_s: float, plan: StoredPlan) -> float:
-    """The rest after one of so many seconds; 0: there was none."""
-    return min(max(2 * rest_s, FIRST_REST_S), float(plan.retry_s))
 
 
 def _settles(job: Job, answer: StoredAnswer) -> bool:
