@@ -23,6 +23,7 @@ import structlog
 from meterlink.acquisition.harvest import Harvest, SlotLedger, slot_of
 from meterlink.acquisition.heard import HeardLine
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.lacking import Lacking, LackLedger
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.plans import StoredPlan
@@ -68,7 +69,7 @@ OVERWRITTEN_MAX: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
-class TurnLedger(SlotLedger, BlameLedger, Protocol):
+class TurnLedger(SlotLedger, BlameLedger, LackLedger, Protocol):
     """What a turn needs of the ledger; each raises ``JournalError``."""
 
     async def open_slots(
@@ -127,6 +128,7 @@ class Turn:
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line.name)
+        self._lacking = Lacking(line.name, ledger, clock)
         self._line_rest_s = LINE_REST_S
 
     async def take(self, job: Job) -> float:
@@ -196,6 +198,7 @@ class Turn:
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             await self._wait_for_room()
             return 0.0
+        await self._lacking.look(stream, job.slots, answer)
         if _settles(job, answer):
             stream.tries, stream.vain_rest_s = 0, 0.0
         if stream.may_reopen and any(record.values for record in answer.records):
