@@ -198,6 +198,8 @@ class Turn:
             self._tell(stream, "no_room_for_curves", "the journal's disk is almost full: free some space")
             await self._wait_for_room()
             return 0.0
+        slots = [record.slot for record in answer.records if record.values]
+        self._looks.kept(meter.point.meter, stream.plan.data_class, slots)
         await self._lacking.look(stream, job.slots, answer)
         if _settles(job, answer):
             stream.tries, stream.vain_rest_s = 0, 0.0
