@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from meterlink.daemon.audited import JOURNAL_FILE
-from metersim import FaultRule, Meter, Station
+from meterlink.journal.journal import Journal
+from meterlink.model.slot import Standing, State, lacking
+from metersim import FaultRule, Meter, SimClock, Station
 from metersim.works.moments import PLANT_TIME
 from tests.support.collection_truth import Book, Row
 from tests.support.simulated import SimulatedGateway
@@ -21,7 +24,7 @@ _POWER, _ENERGY = "active_power", "forward_active_energy"
 _CURVE = {"class": "curve", "every_s": 900, "gather_s": 900, "items": [_ENERGY, _POWER]}
 
 
-def _gateway(folder: Path, plan: dict[str, object], *, start: datetime = _NOON) -> SimulatedGateway:
+def _gateway(folder: Path, plan: Mapping[str, object], *, start: datetime = _NOON) -> SimulatedGateway:
     return SimulatedGateway(folder, [Station(meter=Meter(_ADDRESS, seed=1))], plans=[plan], start=start)
 
 
@@ -67,3 +70,53 @@ def test_a_class_of_load_records_that_is_refused_for_now_comes_later(
     assert kept <= _slots_of(gateway, _ENERGY)
     struck = sum(report.struck for report in gateway.strikes.rules.reports())
     assert 1 <= struck <= 2 * 3 * 2 * 4, "current and backfill; two tries at once, and after 5, 15 and 35 min"
+
+
+_NIGHTLY = {"class": "daily_freeze", "items": ["forward_active_energy.*", "reverse_active_energy.*"]}
+_REVERSE = "reverse_active_energy"
+_REVERSE_DI = "05060201"
+_MIDNIGHT = datetime(2026, 11, 22, tzinfo=PLANT_TIME)
+_NO_SUCH = 2
+
+
+def _why(folder: Path, slot: datetime) -> Standing:
+    async def told() -> Standing:
+        async with Journal.open(folder / JOURNAL_FILE, clock=SimClock(slot), is_start=False) as journal:
+            [found] = await journal.ledger.standings(f"m{_ADDRESS}", slot)
+            return found
+
+    return asyncio.run(told())
+
+
+@pytest.mark.parametrize("starts", [1, 2])
+def test_an_item_that_was_refused_for_a_while_is_made_up_for(tmp_path: Path, starts: int) -> None:
+    """The reverse register of a night was never read, and nobody was told: 'kept', 100 % complete."""
+    gateway = _gateway(tmp_path, _NIGHTLY, start=_MIDNIGHT)
+    _refuse(gateway, _REVERSE_DI, word=_NO_SUCH, minutes=20)
+    gateway.run(seconds=3_600)
+    told = _why(tmp_path, _MIDNIGHT)
+    assert State.KEPT is told.state
+    assert {f"{_REVERSE}.*"} == lacking(told.note)
+    assert f", without {_REVERSE}.*: " in told.sentence("en")
+    assert f",缺少 {_REVERSE}.*: " in told.sentence("zh")
+    assert _MIDNIGHT not in _slots_of(gateway, _REVERSE)
+    for _ in range(starts):
+        gateway.run(seconds=86_400 / starts)
+    told = _why(tmp_path, _MIDNIGHT)
+    assert (State.KEPT, "") == (told.state, told.note)
+    assert _MIDNIGHT in _slots_of(gateway, _REVERSE)
+    keys = [(one.item, one.slot) for row in gateway.rows() for one in row.readings]
+    assert len(set(keys)) == len(keys), "what was there is not kept again"
+
+
+def test_an_item_that_a_meter_never_has_is_asked_for_once_a_day(tmp_path: Path) -> None:
+    """Each of its nights would be read again each night, or stay open, for a register that it has not."""
+    gateway = _gateway(tmp_path, _NIGHTLY, start=_MIDNIGHT)
+    _refuse(gateway, "0506020*", word=_NO_SUCH, minutes=4 * 1_440)
+    gateway.run(seconds=3 * 86_400)
+    nights = [_why(tmp_path, _MIDNIGHT + timedelta(days=day)) for day in range(3)]
+    assert [(State.KEPT, frozenset({f"{_REVERSE}.*"}), 1)] * 3 == [
+        (one.state, lacking(one.note), one.tries) for one in nights
+    ]
+    [struck] = [report.struck for report in gateway.strikes.rules.reports()]
+    assert 3 <= struck <= 2 * 4, "twice a day, as a refusal is believed when it comes again"

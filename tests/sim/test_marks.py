@@ -234,6 +234,35 @@ def test_a_clock_that_is_off_is_marked_whatever_else_is_not_answered(tmp_path: P
     assert {1: Marks.CLOCK_DEV, 2: Marks.CLOCK_DEV} == plant.marks(0)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_freeze_that_was_kept_before_its_clock_was_told_is_marked_after_all(
+    tmp_path: Path, number: int
+) -> None:
+    """VEE-13: the freeze of a night in which the meter's answers were lost would go to the bill as sound."""
+    meters: list[Meter | Meter698] = [_household(0), _household698(1)]
+    plant = _Nights(tmp_path, meters)
+    for item in ("meter_date", "meter_clock"):
+        midnight = _NIGHT + _DAY - START
+        between = (midnight, midnight + timedelta(minutes=90))  # the meter takes it at 00:20
+        rule = FaultRule(what="silence", meter=meters[number].address, item=item, between=between)
+        plant.gateway.strikes.rules.add(rule, at=START)
+    plant.happens(number, 0.6, "clock_jump", by=timedelta(minutes=-20))
+    plant.happens(number, 1.6, "clock_jump", by=timedelta(minutes=20))
+    plant.gateway.run(seconds=(1.1 * _DAY - (START - _NIGHT)).total_seconds(), meanwhile=plant._carry_out)
+    assert sum(one.struck for one in plant.gateway.strikes.rules.reports()) > 0
+    assert {1: Marks.CLOCK_DEV | Marks.RESTATED} == plant.marks(number)
+    kept = [one.marks for one in plant.kept() if one.meter.endswith(f"{number}") and one.slot > _NIGHT]
+    assert [NO_MARKS] * len(_ITEMS) == kept[: len(_ITEMS)], "kept at once, and marked an hour later"
+    assert [Marks.CLOCK_DEV | Marks.RESTATED] * len(_ITEMS) == kept[len(_ITEMS) :]
+    [stored] = {
+        fields["marks"]
+        for (measurement, tags, at), fields in plant.gateway.sink.points.items()
+        if (measurement, at) == (DAILY_FREEZE, int((_NIGHT + _DAY).timestamp()))
+        and f"m{meters[number].address}" in str(tags)
+    }
+    assert int(Marks.CLOCK_DEV | Marks.RESTATED) == stored
+
+
 def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:
     """A roll-over taken for a fault stops a bill; a reset or another meter unseen makes a false one."""
     meters = [_household698(n) if n == 1 else _household(n) for n in range(7)]

@@ -27,7 +27,7 @@ _MINUTE = timedelta(minutes=1)
 _KINDS = ("event_clear", "cover_open", "power_down")
 
 
-async def _nobody(found: object) -> None:
+async def _nobody(*found: object) -> None:
     raise AssertionError(f"no meter is looked at beside its events: {found}")
 
 
@@ -113,6 +113,7 @@ class _Bench:
                         shown={},
                         tell_mixed=_nobody,
                         tell_settles_else=_nobody,
+                        judge_anew=_nobody,
                         clock=self.sim.clock,
                         zone=CHINA_TIME,
                     ),

@@ -20,7 +20,7 @@ from meterlink.journal.ledger import Due, Planned
 from meterlink.journal.reserve import Reserve
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS
-from meterlink.model.slot import DAY_S, Reason, Standing, State
+from meterlink.model.slot import DAY_S, Reason, Standing, State, lacking_note
 from metersim import SimClock
 from tests.support.records import EPOCH
 
@@ -172,3 +172,28 @@ async def test_what_was_refused_is_due_again_once_the_class_brings_something(tmp
         states = [(await _standing(journal, slot)).state for slot in slots]
         assert [State.REFUSED, State.DUE, State.DUE, State.KEPT] == states
         assert 0 == await journal.ledger.reopen(stream.series, since=slots[1])
+
+
+@pytest.mark.asyncio
+async def test_what_was_kept_without_an_item_is_due_again_once_that_comes(tmp_path: Path) -> None:
+    """A register that was refused for a while would be missing in those slots for good."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream = _stream(CURVE)
+        slots = await _open(journal, stream, 6)
+        ledger, keys = journal.ledger, [stream.series.key(slot) for slot in slots]
+        await ledger.kept(keys[:5])
+        note = lacking_note(["b", "c.*"], "has none: says so")
+        await ledger.lack([*keys[:3], keys[5]], note=note)
+        await ledger.lack(keys[3:4], note=lacking_note(["c.*"], "has none"))
+        standing = await _standing(journal, slots[1])
+        assert (State.KEPT, note) == (standing.state, standing.note)
+        assert standing.sentence("en").endswith(", without b, c.*: has none: says so")
+        assert "" == (await _standing(journal, slots[5])).note, "it is not kept: other things are said of it"
+        assert 0 == await ledger.reopen_lacking(stream.series, {"a"}, since=slots[0])
+        assert 2 == await ledger.reopen_lacking(stream.series, {"a", "b"}, since=slots[1])
+        states = [(await _standing(journal, slot)).state for slot in slots]
+        assert [State.KEPT, State.DUE, State.DUE, State.KEPT, State.KEPT, State.DUE] == states
+        open_again = await _standing(journal, slots[1])
+        assert (Reason.REFUSED, note) == (open_again.reason, open_again.note)
+        await ledger.kept(keys[1:2])
+        assert "" == (await _standing(journal, slots[1])).note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, SettlesElse, Sight
+from meterlink.acquisition.unseen import LOOKS_MAX, Freeze
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
@@ -92,6 +94,7 @@ class _Bench:
         self.settles_else: list[SettlesElse] = []
         self.shown: dict[str, Look] = {}
         self.mixed: list[Mixed] = []
+        self.judged_anew: list[tuple[str, list[Freeze]]] = []
         sights = {
             name: Sight(
                 address=_ADDRESS,
@@ -106,6 +109,7 @@ class _Bench:
             shown=self.shown,
             tell_mixed=self._tell_mixed,
             tell_settles_else=self._tell_settles_else,
+            judge_anew=self._judge_anew,
             clock=self.clock,
             zone=CHINA_TIME,
         )
@@ -115,6 +119,9 @@ class _Bench:
 
     async def _tell_settles_else(self, found: SettlesElse) -> None:
         self.settles_else.append(found)
+
+    async def _judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        self.judged_anew.append((meter, list(freezes)))
 
     async def asked(self, data_class: DataClass = DAILY_FREEZE, meter: str = "m1") -> list[str]:
         self.looker.asked.clear()
@@ -251,6 +258,50 @@ async def test_one_lost_answer_leaves_nothing_unseen(silent: str) -> None:
     assert ["clock", "word", "number", silent] == await bench.asked()
     look = Look(meter_number=_ADDRESS, clock_ahead=timedelta(seconds=7), clock_at=_NOON, status_word=4)
     assert {"m1": look} == bench.shown
+
+
+@pytest.mark.parametrize("silent", ["clock", "word"])
+@pytest.mark.asyncio
+async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked_at(silent: str) -> None:
+    """VEE-13, VEE-18: no freeze of that day comes any more behind which to look: it stayed unmarked."""
+    bench, freeze = _Bench(), (DAILY_FREEZE, _NOON - timedelta(hours=12))
+    bench.looker.fails, bench.looker.fails_at, bench.looker.fails_times = ReplyTimeout("lost"), silent, 2
+    assert {"clock", "word", "number"} == set(await bench.asked())
+    assert math.inf == bench.looks.again_at
+    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1], _NOON - timedelta(days=2)])
+    assert AGAIN_S == bench.looks.again_at
+    await bench.looks.again()
+    assert [] == await bench.asked(INSTANT)
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    bench.looker.asked.clear()
+    await bench.looks.again()
+    assert [silent] == bench.looker.asked
+    assert [("m1", [freeze])] == bench.judged_anew
+    assert math.inf == bench.looks.again_at
+    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1]])
+    assert math.inf == bench.looks.again_at, "nothing is missing"
+
+
+@pytest.mark.asyncio
+async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
+    """A timeout an hour of each such meter would take a line's time for nothing."""
+    bench = _Bench()
+    bench.looker.fails, bench.looker.fails_at = ReplyTimeout("silent"), "word"
+    await bench.asked()
+    bench.looks.kept("m1", DAILY_FREEZE, [_NOON])
+    asked = 0
+    for hour in range(1, 12):
+        bench.clock.passed = timedelta(seconds=hour * AGAIN_S)
+        bench.looker.asked.clear()
+        await bench.looks.again()
+        asked += len(bench.looker.asked)
+    assert asked == LOOKS_MAX
+    assert math.inf == bench.looks.again_at
+    assert [] == bench.judged_anew
+    bench.looks.kept("m2", DAILY_FREEZE, [bench.clock.utc_now()])
+    bench.clock.passed += timedelta(days=2)
+    await bench.looks.again()
+    assert math.inf == bench.looks.again_at, "the day of that freeze is over"
 
 
 @pytest.mark.asyncio

@@ -104,6 +104,7 @@ class Collector:
         meters = {entry.point.meter: Meter(entry.point) for entry in entries}
         self._streams = [Stream(meters[entry.point.meter], entry.plan, entry.driver) for entry in entries]
         self._line = line
+        self._looks = looks
         self._ledger = ledger
         self._clock = clock
         self._wall = Wall(line.name, clock)
@@ -153,6 +154,9 @@ class Collector:
                 self._woken.clear()
                 if (job := await self._choose()) is not None:
                     return job
+                if self._clock.monotonic_s() >= max(self._looks.again_at, self._line_rests_until):
+                    await self._looks.again()
+                    continue
                 await wait_for(self._woken, self._nap_s())
         return None
 
@@ -286,7 +290,7 @@ class Collector:
     def _nap_s(self) -> float:
         """Until something may have become due."""
         now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
-        naps = [LONGEST_NAP_S]
+        naps = [LONGEST_NAP_S, self._looks.again_at - monotonic_s]
         if self._line_rests_until > monotonic_s:
             return min(LONGEST_NAP_S, self._line_rests_until - monotonic_s)
         for stream in self._streams:

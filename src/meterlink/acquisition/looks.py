@@ -13,15 +13,16 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any, Final, Literal, Protocol
 
 import structlog
 
+from meterlink.acquisition.unseen import JudgeAnew, Unseen
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
-from meterlink.model.data_classes import FREEZES, DataClass
+from meterlink.model.data_classes import DAILY_FREEZE, FREEZES, DataClass
 from meterlink.model.look import NOT_LOOKED, Look, SettlementDay
 
 NUMBER_EVERY: Final = timedelta(days=7)
@@ -33,7 +34,8 @@ AGAIN_S: Final = 3_600.0
 
 _Kind = Literal["clock", "word", "number", "settlement"]
 _KINDS: Final[tuple[_Kind, ...]] = ("clock", "word", "number", "settlement")
-"""What is looked at, what belongs to the day of a freeze first: it cannot be made up for later."""
+"""What is looked at, what belongs to the day of a freeze first."""
+_OF_DAY: Final[frozenset[_Kind]] = frozenset({"clock", "word"})
 
 _log = structlog.get_logger(__name__)
 
@@ -128,6 +130,7 @@ class Looks:
         shown: what they showed is written here, by our id, for whoever judges.
         tell_mixed: is told when one has another number than it should.
         tell_settles_else: is told when one settles on another day than its reading day.
+        judge_anew: judges freezes that were kept before the looks of their day.
         clock: wall and monotonic time.
         zone: whose days count.
 
@@ -140,9 +143,11 @@ class Looks:
         shown: dict[str, Look],
         tell_mixed: Callable[[Mixed], Awaitable[None]],
         tell_settles_else: Callable[[SettlesElse], Awaitable[None]],
+        judge_anew: JudgeAnew,
         clock: Clock,
         zone: tzinfo,
     ) -> None:
+        self._unseen = Unseen(judge_anew, clock)
         self._sights = sights
         self._known: dict[str, _Known] = {}
         self._silent: set[str] = set()
@@ -159,6 +164,7 @@ class Looks:
         self._known.clear()
         for meter in self._sights:
             self._shown.pop(meter, None)
+            self._unseen.forget(meter)
 
     def falls_silent(self, meter: str) -> bool:
         """Note that a meter does not answer; whether that is new to all plans of the line."""
@@ -195,10 +201,50 @@ class Looks:
         try:
             answered, silent = await self._look_at(_KINDS, known, meter, data_class)
             if answered:  # else it is silent, and would be so again
-                _, silent = await self._look_at(silent, known, meter, data_class)
+                more, silent = await self._look_at(silent, known, meter, data_class)
+                answered += more
+            is_carried = True
         except (LineError, BusFull):
-            silent = list(_KINDS)
+            answered, silent, is_carried = [], list(_KINDS), False
         known.rests |= dict.fromkeys(silent, self._clock.monotonic_s() + AGAIN_S)
+        if is_carried and (answered or silent):
+            lacks = bool(self._lacks(meter))
+            await self._unseen.looked(meter, has_new=not _OF_DAY.isdisjoint(answered), is_whole=not lacks)
+
+    def kept(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> None:
+        """Records were kept behind ``renew``; freezes among them that lack a look of their day are noted.
+
+        Args:
+            meter: one of the line.
+            data_class: of the records.
+            slots: their times.
+
+        """
+        if self._lacks(meter):
+            self._unseen.note(meter, data_class, slots)
+
+    @property
+    def again_at(self) -> float:
+        """Monotonic time from which ``again`` has something to do; infinite: nothing."""
+        return min(map(self._rests_until, self._unseen.meters), default=math.inf)
+
+    async def again(self) -> None:
+        """Look at one meter whose freezes lack a look of their day, if its time has come."""
+        self._unseen.age()
+        now_s = self._clock.monotonic_s()
+        due = (meter for meter in self._unseen.meters if self._rests_until(meter) <= now_s)
+        if (meter := next(due, None)) is not None:
+            await self.renew(meter, DAILY_FREEZE)
+
+    def _lacks(self, meter: str) -> set[_Kind]:
+        """The looks of today that were not taken, or not answered."""
+        known, today = self._known.get(meter, _Known()), self._today()
+        return {kind for kind in _OF_DAY if known.on.get(kind) != today}
+
+    def _rests_until(self, meter: str) -> float:
+        """When a look that its freezes lack may be taken; infinite: somebody takes it now."""
+        known = self._known.get(meter, _Known())
+        return min((known.rests.get(kind, 0.0) for kind in self._lacks(meter)), default=math.inf)
 
     async def _look_at(
         self, kinds: Iterable[_Kind], known: _Known, meter: str, data_class: DataClass
@@ -238,7 +284,7 @@ class Looks:
                 is_told = sight.reading_day is not None
                 return is_told and data_class in FREEZES and _is_due(on, today, SETTLEMENT_EVERY)
             case _:
-                return data_class in FREEZES and on != today
+                return (data_class in FREEZES or meter in self._unseen) and on != today
 
     async def _take(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass) -> None:
         """Take one look, and show what it brought."""

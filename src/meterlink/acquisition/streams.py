@@ -68,6 +68,7 @@ class Stream:
         behind: of freezes, all open slots that are backfill.
         is_stale: ``front`` may be no longer true.
         refused: items that the meter has not, by the day on which it said so, with its words.
+        lacked: items without which slots may stand kept: refused since they came last, or nobody knows.
         may_reopen: a refusal was believed since it last brought something, or nobody knows.
         tries: vain answers since it last brought something or was put aside.
         vain_rest_s: how long it rested last for them; 0: it has brought something since.
@@ -88,6 +89,7 @@ class Stream:
     behind: tuple[datetime, ...] = ()
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
+    lacked: set[str] = field(default_factory=set)
     may_reopen: bool = True
     tries: int = 0
     vain_rest_s: float = 0.0
@@ -97,8 +99,9 @@ class Stream:
     told: str = ""
 
     def __post_init__(self) -> None:
-        """Take the depth that the driver knows."""
+        """Take the depth that the driver knows; a start knows nothing of what was refused before it."""
         self.depth_s = depth_s(self.depth)
+        self.lacked.update(self.plan.items)
 
     @property
     def series(self) -> Series:

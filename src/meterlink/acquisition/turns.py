@@ -20,6 +20,7 @@ import structlog
 from meterlink.acquisition.harvest import Harvest, SlotLedger, slot_of
 from meterlink.acquisition.heard import HeardLine
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.lacking import Lacking, LackLedger
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
@@ -44,7 +45,7 @@ OVERWRITTEN_MAX: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
-class TurnLedger(SlotLedger, BlameLedger, Protocol):
+class TurnLedger(SlotLedger, BlameLedger, LackLedger, Protocol):
     """What a turn needs of the ledger; each raises ``JournalError``."""
 
     async def open_slots(
@@ -85,6 +86,7 @@ class Turn:
         self._clock = clock
         self._patience = Patience(line.name)
         self._troubles = Troubles(line.name, streams, looks, ledger, clock)
+        self._lacking = Lacking(line.name, ledger, clock)
 
     async def take(self, job: Job) -> float:
         """Ask; returns the monotonic time until which the line is to be left alone."""
@@ -155,6 +157,9 @@ class Turn:
             self._troubles.tell(stream, "no_room_for_curves", why)
             await self._troubles.wait_for_room()
             return 0.0
+        slots = [record.slot for record in answer.records if record.values]
+        self._looks.kept(meter.point.meter, stream.plan.data_class, slots)
+        await self._lacking.look(stream, job.slots, answer)
         if _settles(job, answer):
             stream.tries, stream.vain_rest_s = 0, 0.0
         if stream.may_reopen and any(record.values for record in answer.records):

@@ -13,9 +13,11 @@ import structlog
 from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
+from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks, Sight
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.acquisition.poller import Poller
+from meterlink.acquisition.unseen import Freeze
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, PlanSettings
@@ -143,11 +145,17 @@ class LineReaders:
                     number=self._numbers[point.meter],
                     reading_day=point.reading_day,
                 )
+        patience = Patience(self._name)
+
+        async def judge_anew(meter: str, freezes: Sequence[Freeze]) -> None:
+            await patience.until_done(partial(self._journal.judge_anew, meter, freezes))
+
         return Looks(
             sights,
             shown=self._judging.shown,
             tell_mixed=self._judging.tell_mixed,
             tell_settles_else=self._judging.tell_settles_else,
+            judge_anew=judge_anew,
             clock=self._clock,
             zone=self._zone,
         )

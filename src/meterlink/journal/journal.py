@@ -258,6 +258,24 @@ class Journal:
             lambda store: store.look(partial(judged.marked, record=record, judge=judge))
         )
 
+    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]]) -> None:
+        """Judge what was kept of some freezes by what their meter shows now; other marks are kept with them.
+
+        Args:
+            meter: our id of it.
+            freezes: class of data and time of each, as in the readings.
+
+        Raises:
+            JournalError: nothing was changed.
+
+        """
+        judge = self.judge
+        if judge is None or not freezes:
+            return
+        anew = partial(judged.anew, boot=self.boot, meter=meter, freezes=freezes, judge=judge)
+        at = self._clock.utc_now()
+        await self._writer.change(Rank.READING, lambda db: max(anew(db, at=at), default=0))
+
     async def marks_of(self, meter: str, slot: datetime) -> dict[str, Marks]:
         """The marks that hold of what was kept of a meter for a slot, by class of data.
 

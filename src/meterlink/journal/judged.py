@@ -7,7 +7,8 @@ other's, and a correction of a later reading is there exactly when what it comes
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -17,7 +18,8 @@ import structlog
 from meterlink.journal import history_rows, rows
 from meterlink.journal.rows import Encoded
 from meterlink.model.event import Event
-from meterlink.model.history import Judged, Past
+from meterlink.model.history import History, Judged, Past, Wanted
+from meterlink.model.marks import OF_LOOKS, Marks
 from meterlink.model.reading import Record
 
 Judge = Callable[[Sequence[Record], Past], Judged]
@@ -63,6 +65,58 @@ def insert(
 def marked(db: sqlite3.Connection, record: Record, judge: Judge) -> Record:
     """A record that is not kept, with the marks that it would be kept with."""
     return judge([record], partial(history_rows.select, db)).records[0]
+
+
+def anew(
+    db: sqlite3.Connection,
+    *,
+    boot: int,
+    meter: str,
+    freezes: Iterable[tuple[str, datetime]],
+    judge: Judge,
+    at: datetime,
+) -> list[int]:
+    """Judge kept freezes by what their meter shows by now, and keep those again that get a mark of that.
+
+    Args:
+        db: the writer's.
+        boot: number of the start.
+        meter: our id of it.
+        freezes: class of data and slot of each.
+        judge: marks them.
+        at: now.
+
+    Returns:
+        The ids of what was appended.
+
+    """
+    found: list[int] = []
+    for data_class, slot in freezes:
+        kept = history_rows.select(db, data_class, meter, {slot: Wanted([], [])})[slot]
+        readings = [one.same for one in kept.items.values() if one.same is not None]
+        if not readings:
+            continue
+        record = Record(meter=meter, data_class=data_class, readings=tuple(readings))
+        again = judge([record], partial(_as_if_new, db)).records[0]
+        changed = tuple(
+            replace(old, marks=old.marks | new.marks & OF_LOOKS | Marks.RESTATED)
+            for old, new in zip(readings, again.readings, strict=True)
+            if new.marks & OF_LOOKS & ~old.marks
+        )
+        if changed:
+            found.append(rows.insert(db, boot, rows.encode(replace(record, readings=changed), at)))
+    return found
+
+
+def _as_if_new(
+    db: sqlite3.Connection, data_class: str, meter: str, wanted: Mapping[datetime, Wanted]
+) -> dict[datetime, History]:
+    """What was kept around some slots, without what was kept of them: what is judged anew is no duplicate."""
+    found = history_rows.select(db, data_class, meter, wanted)
+    return {
+        slot: replace(history, items={item: replace(one, same=None) for item, one in history.items.items()})
+        for slot, history in found.items()
+    }
 
 
 def _marked(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -128,6 +128,31 @@ class Ledger:
         if not await self._look(is_needed):
             return 0
         return await self._count(lambda db: ledger_rows.reopen(db, ledger_rows.series_of(db, *series), at))
+
+    async def lack(self, keys: Sequence[SlotKey], *, note: str) -> None:
+        """Slots that are kept lack some items; see ``lacking_note``."""
+        await self._write(partial(ledger_rows.lack, keys=keys, note=note))
+
+    async def reopen_lacking(self, series: Series, items: Set[str], *, since: datetime) -> int:
+        """Slots of a series from a time on that are kept without an item are due again. How many.
+
+        Args:
+            series: whose.
+            items: which the meter gives now.
+            since: aware.
+
+        """
+
+        def look(db: sqlite3.Connection) -> tuple[int, list[int]]:
+            number = ledger_rows.series_of(db, *series)
+            if number is None:
+                return 0, []
+            return number, ledger_rows.lacking_slots(db, number, seconds(since), items)
+
+        number, slots = await self._look(look)
+        if not slots:
+            return 0
+        return await self._count(partial(ledger_rows.reopen_lacking, number=number, slots=slots))
 
     async def expired(
         self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from meterlink.model.data_classes import CURVE, DataClass
-from meterlink.model.slot import NOTE_MAX, ON_TIME_ELSE_S, PASSING, Reason, SlotKey, State, on_time_s
+from meterlink.model.slot import (
+    NOTE_MAX,
+    ON_TIME_ELSE_S,
+    PASSING,
+    Reason,
+    SlotKey,
+    State,
+    lacking,
+    on_time_s,
+)
 
 _KEEP: Final = """
     UPDATE slot SET state = 1, reason = 0, tries = tries + 1, changed_at = ?, note = NULL
@@ -178,6 +187,28 @@ def ended(db: sqlite3.Connection, whose: Iterable[tuple[str, str]], now: int) ->
 def end(db: sqlite3.Connection, ended: Iterable[tuple[int, int]]) -> None:
     """Open slots of series are lost, up to one; what was said of them stays."""
     db.executemany("UPDATE slot SET state = 3 WHERE series = ? AND at <= ? AND state = 0", ended)
+
+
+def lack(db: sqlite3.Connection, keys: Iterable[SlotKey], note: str) -> None:
+    """Slots are kept, and some items of them are not there."""
+    for key in keys:
+        if (number := _series_for(db, key)) is not None:
+            row = (_note(note), number, seconds(key.slot))
+            db.execute("UPDATE slot SET note = ? WHERE series = ? AND at = ? AND state = 1", row)
+
+
+def lacking_slots(db: sqlite3.Connection, number: int, since: int, items: Set[str]) -> list[int]:
+    """The slots of a series from a time on that are kept without some of these items."""
+    query = "SELECT at, note FROM slot WHERE series = ? AND at >= ? AND state = 1 AND note IS NOT NULL"
+    return [int(at) for at, note in db.execute(query, (number, since)) if lacking(note) & items]
+
+
+def reopen_lacking(db: sqlite3.Connection, number: int, slots: Iterable[int]) -> int:
+    """Slots that are kept without an item are due again; what was said of them stays. How many."""
+    return db.executemany(
+        "UPDATE slot SET state = 0, reason = ? WHERE series = ? AND at = ? AND state = 1",
+        ((int(Reason.REFUSED), number, at) for at in slots),
+    ).rowcount
 
 
 def has_refused(db: sqlite3.Connection, number: int, since: int) -> bool:

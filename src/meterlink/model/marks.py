@@ -194,3 +194,5 @@ UNUSABLE: Final = Marks(
     sum(mark for mark, words in MARK_WORDS.items() if words.standing is Standing.REJECTED)
 )
 """The marks of readings that nothing is measured against."""
+OF_LOOKS: Final = Marks.CLOCK_DEV | Marks.CLOCK_FAR | Marks.METER_FAULT
+"""What a freeze is marked for by what its meter shows on that day. Source: VEE-13, VEE-18."""

@@ -7,7 +7,7 @@ slot that is still due and one that is lost for the same cause are told apart.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
@@ -27,6 +27,9 @@ ON_TIME_ELSE_S: Final = DAY_S
 """A freeze is on time until the next one; of the others, what is kept at all was on time."""
 NOTE_MAX: Final = 200
 """Characters that the ledger keeps of a meter's own words."""
+
+_BETWEEN: Final = ", "
+_BEHIND: Final = ": "
 
 Lang = Literal["en", "zh"]
 
@@ -166,7 +169,7 @@ class Standing:
         tries: how often the meter was asked for it.
         due_at: when it was to be read first.
         changed_at: the last try, or when it was settled; ``None``: nothing has happened yet.
-        note: the meter's own words, or other particulars.
+        note: the meter's own words, or other particulars; of one that is kept ``lacking_note``.
 
     """
 
@@ -189,7 +192,8 @@ class Standing:
         times = shown or {}
         at = "" if self.changed_at is None else times.get(self.changed_at, self.changed_at.isoformat())
         if self.state is State.KEPT:
-            return f"已采集,{at}" if lang == "zh" else f"kept, at {at}"
+            kept, without = (f"已采集,{at}", ",缺少 ") if lang == "zh" else (f"kept, at {at}", ", without ")
+            return kept + without + self.note if self.note else kept
         words = REASON_SENTENCES[self.reason][lang].format(
             tries=self.tries,
             at=at or "-",
@@ -221,6 +225,22 @@ class Tally:
     reason: Reason
     slots: int
     on_time: int
+
+
+def lacking_note(items: Iterable[str], words: str) -> str:
+    """What is noted of a slot that is kept without some items.
+
+    Args:
+        items: of the plan, that did not come.
+        words: the meter's.
+
+    """
+    return f"{_BETWEEN.join(items)}{_BEHIND}{words}"
+
+
+def lacking(note: str) -> frozenset[str]:
+    """Undo ``lacking_note``: the items."""
+    return frozenset(note.partition(_BEHIND)[0].split(_BETWEEN))
 
 
 def on_time_s(data_class: str) -> int:
