@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from meterlink.acquisition.troubles import ROOM_REST_S
 from meterlink.daemon.audited import JOURNAL_FILE
+from meterlink.journal.journal import Journal
 from meterlink.journal.ledger_looks import standings
 from meterlink.journal.reader import JournalReader
 from meterlink.journal.reserve import Rank, Reserve
@@ -87,3 +88,27 @@ def test_curves_go_on_within_a_minute_of_room_and_cost_the_line_little_before(
     assert all(one.taken_at - since < timedelta(minutes=1) for one in kept)
     turns = 2 + 300 / ROOM_REST_S
     assert answers <= turns * _ANSWERS_A_TURN, "not each meter again and again"
+
+
+def test_curves_that_made_room_before_the_broker_had_them_are_fetched_again(tmp_path: Path) -> None:
+    """A day of which nothing stands anywhere would be complete, and the meters' memory of it pass away."""
+    gateway = SimulatedGateway(
+        tmp_path, [Station(meter=Meter(_ADDRESS, seed=1))], plans=[_CURVE], start=_NOON
+    )
+    gateway.run(seconds=2 * 3600)
+    quarters = [_NOON + timedelta(minutes=15 * n) for n in range(-8, 0)]
+    assert [[(State.KEPT, Reason.WAITING)]] * 8 == [_reason(tmp_path, slot) for slot in quarters]
+
+    async def shed() -> None:
+        path = tmp_path / JOURNAL_FILE
+        async with Journal.open(path, clock=gateway.sim.clock, is_start=False) as journal:
+            await journal.sinks.rewind("mqtt", 0)
+            while (await journal.room.remove_oldest()).rows:
+                pass
+
+    gateway.sim.run(shed())
+    assert [[(State.DUE, Reason.NO_ROOM)]] * 8 == [_reason(tmp_path, slot) for slot in quarters]
+    gateway.run(seconds=3600)
+    assert [[(State.KEPT, Reason.WAITING)]] * 8 == [_reason(tmp_path, slot) for slot in quarters]
+    held = {one.slot for row in gateway.rows() for one in row.readings}
+    assert held >= {*quarters}

@@ -39,6 +39,11 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def seconds_of(microseconds: int) -> int:
+    """A time of the log as the ledger has it: whole seconds."""
+    return microseconds // 1_000_000
+
+
 @lru_cache(maxsize=_TIMES_KEPT)
 def marks_of(bits: int) -> Marks:
     """The marks of a column."""

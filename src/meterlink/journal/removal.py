@@ -2,6 +2,7 @@
 
 Which rows may go at all is said by the schema (``0006_retention.sql``), which aborts whatever asks for more.
 The steps here ask for no more, because an abort would take the whole group of changes along.
+What makes room before every sink has it is not kept any more: the ledger says so (``shed_slots``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from meterlink.journal.cells import instant, micros
+from meterlink.journal import shed_slots
+from meterlink.journal.cells import instant, micros, seconds_of
 
 ROWS_AT_ONCE: Final = 50
 """Rows of the log in one transaction, each with its readings: nobody waits longer than for those."""
@@ -121,7 +123,11 @@ def remove_oldest(db: sqlite3.Connection, swath: Swath, *, at: datetime) -> None
     going: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for slot, log_id, data_class in oldest[:ROWS_AT_ONCE]:
         going[data_class].append((log_id, slot))
+    (behind_all,) = _one(db, _BEHIND_ALL)
+    ids = [log_id for rows in going.values() for log_id, _ in rows]
+    slots = shed_slots.slots_of(db, [log_id for log_id in ids if log_id > behind_all], ids)
     swath.rows = _remove(db, going, "room", at)
+    shed_slots.settle(db, slots, seconds_of(micros(at)))
 
 
 def removed(db: sqlite3.Connection) -> tuple[Removed, ...]:

@@ -1,0 +1,152 @@
+"""What made room before a sink had it is not kept: the ledger says so, and curves are fetched again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from meterlink.journal.journal import Journal
+from meterlink.journal.ledger import KEPT_DAYS, Due, Planned, Series
+from meterlink.model.data_classes import CURVE, INSTANT
+from meterlink.model.reading import Record
+from meterlink.model.slot import Reason, Standing, State
+from metersim import SimClock
+from tests.support.records import EPOCH, reading, record
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_HOURS = Series("m1", CURVE, 3600)
+_MOMENT = Series("m1", INSTANT, 3600)
+_FAR = EPOCH + timedelta(days=4000)
+_KEPT = (State.KEPT, Reason.WAITING)
+_AGAIN = (State.DUE, Reason.NO_ROOM)
+_LOST = (State.EXPIRED, Reason.NO_ROOM)
+_COUNT = 30
+
+
+def _slot(n: int) -> datetime:
+    return EPOCH + n * _HOUR
+
+
+def _record(series: Series, n: int, item: str = "forward_active_energy") -> Record:
+    return Record(meter="m1", data_class=series.data_class, readings=(reading("m1", item, slot=_slot(n)),))
+
+
+@asynccontextmanager
+async def _kept(folder: Path, series: Series) -> AsyncIterator[Journal]:
+    """Thirty hours of a series in a row, which is no newest row's: behind them stands a freeze."""
+    clock = SimClock(EPOCH + 2 * _DAY)
+    async with Journal.open(folder / "j", clock=clock) as journal:
+        if series.data_class == CURVE:
+            at = int(EPOCH.timestamp())
+            slots = tuple(Due(at + n * 3600, at + (n + 1) * 3600) for n in range(_COUNT))
+            planned = Planned(meter="m1", data_class=CURVE, every_s=3600, slots=slots)
+            await journal.ledger.plan([planned])
+        for n in range(_COUNT):
+            await journal.keep(_record(series, n), settles=series.key(_slot(n)))
+        await journal.keep(record(1, data_class="daily_freeze"))
+        yield journal
+
+
+async def _shed(journal: Journal) -> int:
+    rows = 0
+    while (swath := await journal.room.remove_oldest()).rows:
+        rows += swath.rows
+    return rows
+
+
+async def _standings(journal: Journal) -> list[Standing]:
+    found = [await journal.ledger.standings("m1", _slot(n)) for n in range(_COUNT)]
+    return [one for some in found for one in some]
+
+
+async def _stand(journal: Journal) -> list[tuple[State, Reason]]:
+    return [(one.state, one.reason) for one in await _standings(journal)]
+
+
+@pytest.mark.asyncio
+async def test_curves_that_no_sink_has_are_due_again(tmp_path: Path) -> None:
+    """A day of which nothing stands anywhere would be complete, though the meters hold it."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        await journal.sinks.advance("mqtt", 10)
+        assert [_KEPT] * _COUNT == await _stand(journal)
+        assert _COUNT == await _shed(journal)
+        assert [_KEPT] * 10 + [_AGAIN] * 20 == await _stand(journal)
+        found = await journal.ledger.open_slots(
+            _HOURS, since=EPOCH, until=_FAR, newest_first=False, limit=100
+        )
+        assert [_slot(n) for n in range(10, _COUNT)] == found
+        await journal.keep(_record(_HOURS, 12), settles=_HOURS.key(_slot(12)))
+        assert [_AGAIN, _AGAIN, _KEPT, _AGAIN] == (await _stand(journal))[10:14]
+
+
+@pytest.mark.asyncio
+async def test_without_any_sink_all_that_is_shed_is_due_again(tmp_path: Path) -> None:
+    """A gateway whose broker was never there would call complete what nobody ever got."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        await _shed(journal)
+        assert [_AGAIN] * _COUNT == await _stand(journal)
+
+
+@pytest.mark.asyncio
+async def test_values_of_the_moment_that_no_sink_has_are_lost(tmp_path: Path) -> None:
+    """No meter remembers them: due again, they would be missing for good and never be said to be lost."""
+    async with _kept(tmp_path, _MOMENT) as journal:
+        await journal.sinks.advance("mqtt", 10)
+        await _shed(journal)
+        assert [_KEPT] * 10 + [_LOST] * 20 == await _stand(journal)
+
+
+@pytest.mark.asyncio
+async def test_what_every_sink_has_counts_as_kept(tmp_path: Path) -> None:
+    """What was delivered would be fetched and delivered a second time."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("other", _COUNT)
+        await _shed(journal)
+        assert [_KEPT] * _COUNT == await _stand(journal)
+
+
+@pytest.mark.asyncio
+async def test_what_one_sink_lacks_is_due_again(tmp_path: Path) -> None:
+    """The slower of two sinks would never get it."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        await journal.sinks.advance("mqtt", journal.newest_id)
+        await journal.sinks.advance("other", 29)
+        await _shed(journal)
+        assert [_KEPT] * 29 + [_AGAIN] == await _stand(journal)
+
+
+@pytest.mark.asyncio
+async def test_what_stands_in_another_row_is_not_lacking(tmp_path: Path) -> None:
+    """A slot that was told again would be fetched although its newest row, which holds, is still there."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        await journal.keep(_record(_HOURS, 0))
+        await journal.keep(_record(_MOMENT, 1))
+        await journal.keep(_record(_HOURS, 2, item="voltage.a"))
+        # The newest row never goes, and those behind the first fifty of one transaction stand as well.
+        await journal.keep(_record(_HOURS, 0))
+        await journal.room.remove_oldest()
+        assert [_KEPT, _AGAIN, _AGAIN] == (await _stand(journal))[:3]
+
+
+@pytest.mark.asyncio
+async def test_days_that_are_counted_only_count_for_less(tmp_path: Path) -> None:
+    """The oldest goes first: after weeks without a broker just that is counted by the day."""
+    async with _kept(tmp_path, _HOURS) as journal:
+
+        def day_starts(at: datetime) -> datetime:
+            return EPOCH + (at - EPOCH) // _DAY * _DAY
+
+        await journal.ledger.fold(day_starts, now=EPOCH + (KEPT_DAYS + 5) * _DAY, limit=5)
+        assert [] == await _standings(journal)
+        await journal.sinks.advance("mqtt", 20)
+        await _shed(journal)
+        assert [_AGAIN] * 10 == await _stand(journal), "and the others have no row"
+        tallies = await journal.ledger.tallies([CURVE], since=EPOCH, until=EPOCH + 2 * _DAY)
+        assert {State.KEPT: 20, State.DUE: 10} == {one.state: one.slots for one in tallies}
+        assert all(one.on_time <= one.slots for one in tallies)
