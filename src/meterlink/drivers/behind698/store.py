@@ -26,16 +26,15 @@ import structlog
 from meterlink.bus.line import Exchanging
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.drivers.base import Measured, StoredRecord, Wanted
+from meterlink.drivers.base import StoredRecord, Wanted
+from meterlink.drivers.behind698.store_rows import RowReader, octets_of_row
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.dlt698.memory import may_hold, tables_of
 from meterlink.drivers.dlt698.portion import Portion
-from meterlink.drivers.dlt698.rows import sort_item
 from meterlink.drivers.dlt698.talk import RequestRefused, Talk, code_words
-from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.joined import is_meant
 from meterlink.drivers.seldom import Seldom
-from meterlink.errors import BadAnswer, NoFreeze, Refused
+from meterlink.errors import BadAnswer, Refused
 from meterlink.model.data_classes import CURVE
 from meterwire.dlt698.apdus.get import GetRequestRecord, GetResponseRecord
 from meterwire.dlt698.apdus.parts import RecordRequest
@@ -54,15 +53,7 @@ BATCHES_MAX: Final = 32
 FRESH_S: Final = 120.0
 """So long it waits."""
 
-CLOCKS_DIFFER: Final = timedelta(minutes=15)
-"""A meter's freeze may be of a later time than that at which its concentrator read it, by so much. By more
-the meter's clock is ahead, and the night that it names is another one. Source: field practice, section 8."""
-
 _DAY: Final = timedelta(days=1)
-_ROW_OCTETS: Final = 34
-"""Address, three times and the descriptors' share of a row, about."""
-_NUMBER_OCTETS: Final = 5
-_BLOCK_OCTETS: Final = 27
 _TOGETHER: Final = frozenset({Priority.BILLING, Priority.CURVE})
 """What is due of all meters at once; what is fetched later is another night of each."""
 _log = structlog.get_logger(__name__)
@@ -108,6 +99,7 @@ class TerminalStore:
         self._talk = talk
         self._behind = behind
         self._neighbours = tuple(neighbours)
+        self._reader = RowReader(behind, clock=clock, zone=zone)
         self._clock = clock
         self.zone = zone
         self._address_column = METER_ADDRESS
@@ -143,7 +135,7 @@ class TerminalStore:
             if not left:
                 continue
             rows = await self._rows(line, address, table, replace(wanted, slots=left), priority)
-            for record in self._records(address, table, rows, wanted):
+            for record in self._reader.records(address, table, rows, wanted):
                 found.setdefault(record.slot, record)
         return tuple(found[slot] for slot in sorted(found, reverse=True))
 
@@ -183,7 +175,7 @@ class TerminalStore:
         batch: _Batch,
     ) -> tuple[tuple[str, ...], list[Record]]:
         """Rows, and of which meters: of fewer, and fewer at once, where the answer may have been too long."""
-        row_octets, slots = _row_octets(wanted), len(wanted.slots)
+        row_octets, slots = octets_of_row(wanted), len(wanted.slots)
         while True:
             octets = self._portion.of(max(ANSWER_OCTETS, slots * row_octets))
             rows_max = max(1, octets // row_octets)
@@ -290,55 +282,12 @@ class TerminalStore:
             return oldest, newest + timedelta(seconds=wanted.every_s)
         return oldest - _DAY, newest + _DAY
 
-    # --- rows --------------------------------------------------------------------------------
-
-    def _records(
-        self, address: str, table: str, rows: Sequence[Record], wanted: Wanted
-    ) -> list[StoredRecord]:
-        """What the rows of a meter hold of what is wanted, one record an instant."""
-        who = f"terminal {self._behind.terminal}, meter {address}"
-        by_slot: dict[datetime, list[tuple[Measured, ...]]] = {}
-        for row in rows:
-            slot = self._slot(row, who)
-            if slot is not None and any(is_meant(slot, one, wanted) for one in wanted.slots):
-                by_slot.setdefault(slot, []).append(self._values(row, table, wanted, who))
-        return [
-            StoredRecord(slot=slot, values=told[0])
-            for slot, told in by_slot.items()
-            if told[0] and all(values == told[0] for values in told)
-        ]
-
-    def _slot(self, row: Record, who: str) -> datetime | None:
-        """When a row was frozen, if that can be: before it was collected, and by the meter's own word."""
-        moments = {value.item: value.moment for value in row.values}
-        frozen_at, read_at = moments.get("frozen_at"), moments.get("collection_succeeded_at")
-        if frozen_at is None or (read_at is not None and read_at + CLOCKS_DIFFER < frozen_at):
-            return None
-        try:
-            return freeze_instant(row.at, zone=self.zone, now=self._clock.utc_now(), who=who)
-        except (BadAnswer, NoFreeze):
-            return None
-
-    def _values(self, row: Record, table: str, wanted: Wanted, who: str) -> tuple[Measured, ...]:
-        found = FreezeFindings()
-        for item in wanted.items:
-            sort_item(item, row, table, found, who)
-        values = [value._replace(period=wanted.data_class) for value in found.values if not value.marks]
-        return self._behind.routed(values, "store")
-
     def _note(self, why: str) -> None:
         self.answers = False
         if why != self._trouble:
             self._trouble = why
             if times := self._vain.times():
                 _log.info("store_says_no", terminal=self._behind.terminal, reason=why, times=times)
-
-
-def _row_octets(wanted: Wanted) -> int:
-    """Octets of a row, about."""
-    return _ROW_OCTETS + sum(
-        _BLOCK_OCTETS if item.endswith(".*") else _NUMBER_OCTETS for item in wanted.items
-    )
 
 
 def lacks_addresses(told: Records) -> bool:

@@ -195,8 +195,8 @@ class Dlt698Driver:
                 scaled.update(await self._entries(line, address, request._replace(rcsd=new), priority))
             return await self.ask_records(line, address, request, request.rcsd, scaled, priority)
 
-        readers = [
-            TableReader(
+        readers = {
+            table: TableReader(
                 table,
                 data_class=data_class,
                 every=timedelta(seconds=wanted.every_s),
@@ -206,7 +206,7 @@ class Dlt698Driver:
                 portion=self._talk.portion(address),
             )
             for table in tables_of(data_class, wanted.every_s)
-        ]
+        }
         found = StoredFindings(data_class, wanted.items, wanted.slots, self._clock.utc_now())
         with found.kept() as ended:
             await MemoryReader698(readers, self._zone).read(found)

@@ -7,7 +7,7 @@ Source: spec dlt698, sections 6.7 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, time, tzinfo
 from typing import Final
 
@@ -57,12 +57,12 @@ class MemoryReader698:
     """One reading of one class of one meter, out of the tables that may hold it.
 
     Args:
-        readers: of its tables, in their order.
+        readers: of its tables, by name, in their order.
         zone: what the meter's clock shows.
 
     """
 
-    def __init__(self, readers: Sequence[TableReader], zone: tzinfo) -> None:
+    def __init__(self, readers: Mapping[str, TableReader], zone: tzinfo) -> None:
         self._readers = readers
         self._zone = zone
 
@@ -78,8 +78,8 @@ class MemoryReader698:
         missing: list[NoFreeze] = []
         is_certain = len(self._readers) == 1
         try:
-            for reader in self._readers:
-                for part in self._open(reader.table, found, parts):
+            for table, reader in self._readers.items():
+                for part in self._open(table, found, parts):
                     parts.append(part)
                     try:
                         await reader.read(part)

@@ -76,9 +76,6 @@ class TableReader:
         meter: for messages.
         portion: how much it is asked for at once.
 
-    Attributes:
-        table: its name.
-
     """
 
     def __init__(
@@ -92,7 +89,7 @@ class TableReader:
         meter: str,
         portion: Portion,
     ) -> None:
-        self.table = table
+        self._table = table
         self._portion = portion
         self._data_class = data_class
         self._every = every
@@ -161,7 +158,7 @@ class TableReader:
         edges: tuple[list[datetime], list[datetime]] = [], []
         for slot in missing:
             if not whole.is_whole:
-                found.absent(slot, "unfit", f"{self._meter} sends a {self.table} without a time of its own")
+                found.absent(slot, "unfit", f"{self._meter} sends a {self._table} without a time of its own")
             elif told and not is_again and not told[0] < slot < told[-1]:
                 edges[slot < told[0]].append(slot)
             else:
@@ -201,7 +198,7 @@ class TableReader:
                 told = answer.refused if rows.refusal.no_such else answer.unfit  # any other may end
                 told[item] = str(rows.refusal)
             elif slot in rows.by_slot:
-                sort_item(item, rows.by_slot[slot], self.table, answer, self._meter)
+                sort_item(item, rows.by_slot[slot], self._table, answer, self._meter)
             else:
                 answer.unfit[item] = f"{self._meter} sends no {item} of {slot} by itself"
         return answer
@@ -213,12 +210,12 @@ class TableReader:
             if newest.refusal is not None:
                 raise _none(newest.refusal)
             if not newest.by_slot:
-                raise NoFreeze(f"{self._meter} has no {self.table} yet, or none with a time")
+                raise NoFreeze(f"{self._meter} has no {self._table} yet, or none with a time")
             self._newest = max(newest.by_slot)
         if slot > self._newest:
-            found.absent(slot, "not_yet", f"the newest {self.table} is of {self._newest}")
+            found.absent(slot, "not_yet", f"the newest {self._table} is of {self._newest}")
         else:
-            found.absent(slot, "gone", f"{self._meter} has no {self.table} of {slot}")
+            found.absent(slot, "gone", f"{self._meter} has no {self._table} of {slot}")
 
     async def _rows(self, which: Which, items: Sequence[str], found: StoredFindings) -> _Rows:
         """The rows of one answer.
@@ -229,7 +226,7 @@ class TableReader:
             BadAnswer: the answer does not fit.
 
         """
-        [request] = ReadFreezes(freeze=self.table, items=tuple(items), which=which).records()
+        [request] = ReadFreezes(freeze=self._table, items=tuple(items), which=which).records()
         try:
             told, found.taken_at = await self._ask(request)
         except Refused as error:
@@ -237,7 +234,7 @@ class TableReader:
                 raise
             raise _none(error) from None
         if told.dar is not None:
-            return _Rows(refusal=refusal(self._meter, self.table, told.dar))
+            return _Rows(refusal=refusal(self._meter, self._table, told.dar))
         rows = _Rows()
         for row in told.rows:
             self._add(row, rows, found.taken_at)
@@ -249,7 +246,7 @@ class TableReader:
         """Put a row where it belongs, if it says one time that can be true."""
         try:
             each_once((value for value in row.values if not value.period), self._meter)
-            who = f"{self._meter}, {self.table}"
+            who = f"{self._meter}, {self._table}"
             slot = freeze_instant(row.at, zone=self._zone, now=now, who=who)
         except (BadAnswer, NoFreeze):
             rows.is_whole = False
@@ -279,7 +276,7 @@ class TableReader:
             return Between(_midnight(oldest.replace(day=1)), _midnight(after))
         more = self._every if is_again else timedelta()
         minutes = self._every // _MINUTE
-        interval = Ti(_MINUTES, minutes) if self.table == CURVE else None
+        interval = Ti(_MINUTES, minutes) if self._table == CURVE else None
         return Between(oldest - more, newest + more + _MINUTE, interval)
 
     def _near(self, told: Sequence[datetime], missing: Sequence[datetime]) -> list[datetime]:
