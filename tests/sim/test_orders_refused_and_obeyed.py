@@ -11,7 +11,7 @@ import pytest
 from meterlink.cli.exit_codes import ExitCode
 from meterlink.cli.language import Lang
 from meterlink.cli.order_ask import OrderAsking
-from meterlink.orders.life.look import SwitchFacts
+from meterlink.orders.life.switch_facts import SwitchFacts
 from metersim import Station
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, Proved, one_meter
