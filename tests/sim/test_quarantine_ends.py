@@ -1,4 +1,4 @@
-"""What a cap holds is held until somebody decides, or its order ends: then nothing is to be released."""
+"""What a cap holds is held until somebody decides, or until its order ends; then there is no release."""
 
 from __future__ import annotations
 

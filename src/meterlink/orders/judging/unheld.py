@@ -1,4 +1,4 @@
-"""What a cap or brake holds is held no more when its order ends; the last step brings the act of it."""
+"""What a cap or brake holds is held no more when its order ends; the last step of that brings its act."""
 
 from __future__ import annotations
 
