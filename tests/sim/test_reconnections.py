@@ -276,8 +276,8 @@ def test_waiting_trips_keep_nobody_in_the_dark(tmp_path: Path, monkeypatch: pyte
     async def script() -> None:
         await gateway.cut_off(M)
         for name in ("a-1", "a-2"):
-            await gateway.ask("clara", "order.create", order=gateway.order(name, "alarm_off", M))
-        await gateway.refused("clara", "order.create", order=gateway.order("a-3", "alarm_off", M))
+            await gateway.ask("clara", "order.create", order=gateway.order(name, "alarm_on", M))
+        await gateway.refused("clara", "order.create", order=gateway.order("a-3", "alarm_on", M))
         (close,) = (await gateway.paid(M))["orders"]
         await gateway.until(close, "waiting_for_key")
 

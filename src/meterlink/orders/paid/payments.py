@@ -3,7 +3,7 @@
 There are two worlds, and a meter is of one. Where the head-end keeps the account, a payment cancels a trip
 that has not been sent; one that settles the account marks a trip that has (its end brings the reconnection,
 see ``aftermath``), reconnects what was cut off, and ends the alarm that was switched on (see ``quieting``) as
-it ends what was cut off: it cancels, marks or follows what was ordered before it. Where the meter
+it ends what was cut off: it cancels, marks or follows what was operated before it. Where the meter
 keeps the wallet, a payment becomes a top-up, and what was cut off by us is reconnected when the money is
 there. See ``one_payment`` for records of several senders.
 
@@ -38,7 +38,7 @@ from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.history import cut_of
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.order_ids import order_id_of
-from meterlink.orders.paid.quieting import alarm_of, quieting
+from meterlink.orders.paid.quieting import alarm_of, is_operated_before, quieting
 from meterlink.orders.paid.standing import is_sent_before, stands_for
 from meterlink.orders.paid.withdrawing import Withdrawing
 from meterlink.orders.people import DAEMON
@@ -193,7 +193,7 @@ class Payments:
                 standing = stands_for(histories, meter.id, number)
                 touched.append(await self._reconnected(meter, payment, standing))
             alarm = alarm_of(histories)
-            if alarm is not None and alarm.ordered_at < number:
+            if alarm is not None and is_operated_before(alarm.acts, number):
                 touched.append(await self._quieted(meter, payment))
 
     async def _was_for_an_account(self, payment: Payment) -> bool:

@@ -1,7 +1,7 @@
 """The alarm for want of money ends with the want.
 
-Whoever pays what he owes hears and sees no alarm any more, whenever it was told of his payment: before the
-alarm was sent it is cancelled (``withdrawing``), while it is read back its end brings the order that ends it
+Whoever pays what he owes hears and sees no alarm any more that was operated before his payment was told: if
+it was not sent it is cancelled (``withdrawing``), while it is read back its end brings the order that ends it
 (``aftermath``), and behind that the payment does (``payments``). An alarm of which nobody can tell may be on.
 
 Source: ARR-06.
@@ -13,9 +13,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from meterlink.model.act import KeptAct
 from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.life.history import History
 from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.order_ids import order_id_of
 
 QUIETED_WITHIN: Final = timedelta(hours=24)
@@ -63,6 +65,11 @@ def alarm_of(histories: Sequence[History]) -> History | None:
     """
     switched = [one for one in histories if may_be_on(one.life) or _is_off(one.life)]
     return switched[-1] if switched and may_be_on(switched[-1].life) else None
+
+
+def is_operated_before(acts: Sequence[KeptAct], number: int) -> bool:
+    """Whether an order was operated, once at least, before a place in the log."""
+    return any(kept.act.verb == Signal.OPERATE and kept.number < number for kept in acts)
 
 
 def _is_off(life: Life) -> bool:

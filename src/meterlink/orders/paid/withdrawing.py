@@ -7,7 +7,6 @@ Source: CTRL-21; ARR-06; business-rules 2.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -16,8 +15,8 @@ from meterlink.errors import NotAllowed, StepTaken
 from meterlink.model.order import OrderKind, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.records import Payment
-from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.paid.quieting import is_operated_before
 from meterlink.orders.people import DAEMON
 
 TRIES_MAX: Final = 8
@@ -38,38 +37,39 @@ class Withdrawing:
         self._book = book
 
     async def trips(self, payment: Payment, number: int) -> list[str]:
-        """Tell the trips; one that has been sent only of what settles the account. Their ids.
+        """Tell the trips that were ordered before it; one that was sent only of what settles the account.
 
         Args:
             payment: with the meter that it was kept for.
             number: its place in the log.
 
+        Returns:
+            their ids.
+
         Raises:
             JournalError: the log cannot be read or written.
 
         """
-
-        def concerns(life: Life) -> bool:
-            return life.order.kind is OrderKind.TRIP and (payment.settles or life.is_before_sending)
-
-        return await self._tell(payment, number, concerns)
-
-    async def alarms(self, payment: Payment, number: int) -> list[str]:
-        """The same of alarms that are to go on, of a payment that settles the account.
-
-        That of a probe is no matter of money, and whoever stands at the meter ends it.
-        """
-
-        def concerns(life: Life) -> bool:
-            return life.order.kind is OrderKind.ALARM_ON and life.order.origin is not Origin.PROBE
-
-        return await self._tell(payment, number, concerns)
-
-    async def _tell(self, payment: Payment, number: int, concerns: Callable[[Life], bool]) -> list[str]:
         return [
             await self._told(life.order.id, payment)
             for life in self._book.open_of(payment.meter)
-            if concerns(life) and (await self._book.acts_of(life.order.id))[0].number < number
+            if life.order.kind is OrderKind.TRIP
+            and (payment.settles or life.is_before_sending)
+            and (await self._book.acts_of(life.order.id))[0].number < number
+        ]
+
+    async def alarms(self, payment: Payment, number: int) -> list[str]:
+        """The same of alarms, of a payment that settles the account: those that were operated before it.
+
+        One that nobody has operated stands in nobody's way, and whoever operates it knows of the payment.
+        That of a probe is no matter of money, and whoever stands at the meter ends it.
+        """
+        return [
+            await self._told(life.order.id, payment)
+            for life in self._book.open_of(payment.meter)
+            if life.order.kind is OrderKind.ALARM_ON
+            and life.order.origin is not Origin.PROBE
+            and is_operated_before(await self._book.acts_of(life.order.id), number)
         ]
 
     async def _told(self, order_id: str, payment: Payment) -> str:
