@@ -101,15 +101,15 @@ def test_behind_a_silence_another_stream_shows_whether_the_meter_is_there(is_cur
     streams = [_stream(name, current_s=current_s, behind=behind) for name in "abc"]
     silent, other, _ = streams
     other.meter = silent.meter
-    silent.turn, silent.silent_since = 7, 9_990.0
+    silent.turn, silent.silent_since[is_current] = 7, 9_990.0
     first = Ranking(streams)
     first.renew(_NOW, 10_000.0)
     assert first.take(is_current=is_current) is other
     other.turn = 8
     assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1])
-    other.turn, other.silent_since = 6, 9_000.0
+    other.turn, other.silent_since[is_current] = 6, 9_000.0
     assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1]), "that one was silent too"
-    other.silent_since, other.meter.is_busy = math.inf, True
+    other.silent_since[is_current], other.meter.is_busy = math.inf, True
     assert ["c"] == _order(streams)[0 if is_current else 1]
 
 

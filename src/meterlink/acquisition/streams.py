@@ -74,8 +74,8 @@ class Stream:
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
         turn: number of its last turn.
-        silent_since: monotonic time of its first turn without any answer since one that had some; ``inf``:
-            the last one had.
+        silent_since: of current work, and of backfill: monotonic time of its first turn without any answer
+            since one that had some; ``inf``: the last one had. One night may be all that it says nothing of.
         told: what the log last said of its missing records.
 
     """
@@ -93,7 +93,7 @@ class Stream:
     vain_rest_s: float = 0.0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0
-    silent_since: float = math.inf
+    silent_since: dict[bool, float] = field(default_factory=lambda: {True: math.inf, False: math.inf})
     told: str = ""
 
     def __post_init__(self) -> None:
@@ -205,6 +205,11 @@ class Job:
     slots: tuple[datetime, ...]
     priority: Priority
     checks_depth: bool = False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is no backfill."""
+        return self.priority is not Priority.BACKFILL
 
 
 def depth_s(depth: Depth) -> float:

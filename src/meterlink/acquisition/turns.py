@@ -25,7 +25,6 @@ from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
 from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.line import Line
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.errors import ClockFarAhead, MeterlinkError
@@ -103,12 +102,13 @@ class Turn:
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:
-            stream.silent_since = math.inf if heard.answers else stream.silent_since
+            if heard.answers:
+                stream.silent_since[job.is_current] = math.inf
             await self._harvest.failed(stream, job.slots, error)
             return await self._troubles.note(job, error, was_heard=heard.answers > 0)
         if vouches:
             stream.meter.vouched_until = self._clock.monotonic_s() + VOUCHED_S
-        stream.silent_since = math.inf
+        stream.silent_since[job.is_current] = math.inf
         rests_until = await self._note_answer(job, _without(answer, probe))
         if answer.cut_short is None:
             return rests_until
@@ -168,7 +168,7 @@ class Turn:
             why = next(iter(answer.not_yet.values()))
             self._troubles.tell(stream, NOT_TAKEN, why)
             self._troubles.rest(job)
-            if job.priority is Priority.BACKFILL:  # then it has not taken any later one either
+            if not job.is_current:  # then it has not taken any later one either
                 await self._troubles.blame([stream.series], Reason.NOT_TAKEN, note=why)
         elif answer.cut_short is None:
             stream.tries, stream.told = 0, ""
