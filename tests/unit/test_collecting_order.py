@@ -164,14 +164,28 @@ def test_old_freezes_of_a_meter_are_read_before_they_are_overwritten() -> None:
     stream = _stream("a", DAILY_FREEZE, behind=(_DAY, 60 * _DAY))
     stream.behind = tuple(_NOW - age * _DAY for age in (1, 30, 8, 2, 60, 9))
     assert [_NOW - age * _DAY for age in (1, 2)] == stream.behind_first(_NOW)
-    stream.tries = 1
-    expected = [_NOW - age * _DAY for age in (1, 2, 60, 30, 9, 8)]
-    assert expected == stream.behind_first(_NOW), "the newest may be one that cannot be had"
-    stream.tries, stream.behind = 0, tuple(_NOW - age * _DAY for age in (9, 60, 30))
+    stream.behind = tuple(_NOW - age * _DAY for age in (9, 60, 30))
     assert [_NOW - age * _DAY for age in (60, 30, 9)] == stream.behind_first(_NOW)
     billed = _NOW - 21 * _DAY  # 1 November is a reading day
     stream.behind = (_NOW - _DAY, _NOW - 60 * _DAY, billed)
     assert [billed] == stream.behind_first(_NOW)
+
+
+def test_a_night_that_cannot_be_had_does_not_hold_up_the_others() -> None:
+    """It would be asked for first in each turn, and the meter give nothing that is older."""
+    stream = _stream("a", DAILY_FREEZE, behind=(_DAY, 60 * _DAY))
+    nights = [_NOW - age * _DAY for age in (1, 2, 30)]
+    stream.behind = tuple(nights)
+    for passed in (nights[:1], nights[:2]):
+        stream.passed_over.update(passed)
+        assert [nights[len(passed)]] == stream.behind_first(_NOW)
+    stream.passed_over.update(nights)
+    assert nights[:2] == stream.behind_first(_NOW), "all had theirs"
+    assert not stream.passed_over
+    stream.passed_over.add(nights[0])
+    stream.behind = tuple(nights[1:])
+    stream.behind_first(_NOW)
+    assert not stream.passed_over, "nothing is remembered of what has come"
 
 
 def test_what_should_be_overwritten_by_now() -> None:

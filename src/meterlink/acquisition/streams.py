@@ -66,6 +66,7 @@ class Stream:
         depth_s: how far back the meter's memory reaches, as far as anybody knows.
         front: the open slots, seen from afar.
         behind: of freezes, all open slots that are backfill.
+        passed_over: of these, those that a turn came for in vain since one was read.
         is_stale: ``front`` may be no longer true.
         refused: items that the meter has not, by the day on which it said so, with its words.
         may_reopen: a refusal was believed since it last brought something, or nobody knows.
@@ -86,6 +87,7 @@ class Stream:
     depth_s: float = 0.0
     front: Front = NOTHING_OPEN
     behind: tuple[datetime, ...] = ()
+    passed_over: set[datetime] = field(default_factory=set)
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
     may_reopen: bool = True
@@ -167,15 +169,20 @@ class Stream:
     def behind_first(self, now: datetime) -> list[datetime]:
         """Open freezes of backfill, the most urgent first: those of the first kind of worth that it has.
 
-        After a vain turn all of them: one that cannot be had is no reason to wait for the others.
+        One that a turn came for in vain waits until another was read, or all were asked for: it would be
+        asked for first each time, and nobody would come to what stands behind it.
         """
+        self.passed_over.intersection_update(self.behind)
+        if len(self.passed_over) == len(self.behind):
+            self.passed_over.clear()
         billing, fresh = self.billing_days(), now - FRESH
-        rest = [slot for slot in self.behind if slot not in billing]
-        newest = sorted((slot for slot in rest if slot >= fresh), reverse=True)
-        oldest = sorted(slot for slot in rest if slot < fresh)
-        if self.tries or self.vain_rest_s:
-            return [*billing, *newest, *oldest]
-        return billing or newest or oldest
+        ranked = (
+            billing,
+            sorted((slot for slot in self.behind if slot >= fresh), reverse=True),
+            sorted(slot for slot in self.behind if slot < fresh),
+        )
+        kinds = ([slot for slot in kind if slot not in self.passed_over] for kind in ranked)
+        return next((kind for kind in kinds if kind), [])
 
     def overwritten_before(self, now: datetime) -> datetime:
         """Slots before this are no longer in the meter's memory, as far as anybody knows."""

@@ -171,6 +171,8 @@ class Troubles:
     def vain(self, job: Job) -> None:
         """What came could not be used; another try behind the others, or a rest."""
         stream = job.stream
+        if (newest := max(job.slots)) in stream.behind and not job.is_current:
+            stream.passed_over.add(newest)  # it was asked for first
         stream.tries += 1
         if stream.tries >= stream.plan.tries:
             stream.vain_rest_s = _longer(stream.vain_rest_s, stream.plan)
