@@ -72,8 +72,17 @@ def test_a_meter_that_answers_nothing_about_freezes_gives_all_else(tmp_path: Pat
     gateway = _gateway(tmp_path)
     _strike(gateway, 86_400, item=_ALL_OF_FREEZES)
     gateway.run(seconds=6 * 3_600)
+    _check_curve(gateway, since=_NOON)
+    [freeze] = _rows(tmp_path, "daily_freeze").values()
+    assert ("due", "silent") == (freeze.state, freeze.reason)
+    bouts = 5 + 4  # an hour each at last, with four shorter rests before
+    assert 8 <= _asked(gateway) <= 2 * bouts + 1
+
+
+def _check_curve(gateway: SimulatedGateway, since: datetime) -> None:
+    """Its points came when they were due, and nobody says otherwise."""
     now = gateway.sim.clock.utc_now()
-    curve = {slot: row for slot, row in _rows(tmp_path, "curve").items() if slot >= _NOON}
+    curve = {slot: row for slot, row in _rows(gateway.folder, "curve").items() if slot >= since}
     late = [
         (slot, row)
         for slot, row in curve.items()
@@ -82,10 +91,22 @@ def test_a_meter_that_answers_nothing_about_freezes_gives_all_else(tmp_path: Pat
     ]
     assert not late
     assert {"waiting"} == {row.reason for row in curve.values()}
-    [freeze] = _rows(tmp_path, "daily_freeze").values()
-    assert ("due", "silent") == (freeze.state, freeze.reason)
-    bouts = 5 + 4  # an hour each at last, with four shorter rests before
-    assert 8 <= _asked(gateway) <= 2 * bouts + 1
+
+
+def test_a_meter_that_answers_nothing_about_one_night_gives_all_else(tmp_path: Path) -> None:
+    """Each try to fetch that night would put all of the meter aside."""
+    gateway = _gateway(tmp_path)
+    gateway.run(seconds=600)
+    gateway.sim.clock.advance(4 * 86_400)
+    for item in ("05060003", "05060103"):
+        _strike(gateway, 86_400, item=item)
+    gateway.run(seconds=4 * 3_600)
+    _check_curve(gateway, since=gateway.sim.clock.utc_now() - timedelta(hours=4))
+    nights = _rows(tmp_path, "daily_freeze")
+    assert 5 == len(nights)
+    [night] = [row for row in nights.values() if row.state != "kept"]
+    assert "silent" == night.reason
+    assert 4 <= _asked(gateway) <= 2 * (4 + 4)
 
 
 def test_a_meter_that_falls_silent_about_all_is_put_aside(tmp_path: Path) -> None:

@@ -101,15 +101,15 @@ def test_behind_a_silence_another_stream_shows_whether_the_meter_is_there(is_cur
     streams = [_stream(name, current_s=current_s, behind=behind) for name in "abc"]
     silent, other, _ = streams
     other.meter = silent.meter
-    silent.turn, silent.silent_since = 7, 9_990.0
+    silent.turn, silent.silent_since[is_current] = 7, 9_990.0
     first = Ranking(streams)
     first.renew(_NOW, 10_000.0)
     assert first.take(is_current=is_current) is other
     other.turn = 8
     assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1])
-    other.turn, other.silent_since = 6, 9_000.0
+    other.turn, other.silent_since[is_current] = 6, 9_000.0
     assert ["a", "a", "c"] == sorted(_order(streams)[0 if is_current else 1]), "that one was silent too"
-    other.silent_since, other.meter.is_busy = math.inf, True
+    other.silent_since[is_current], other.meter.is_busy = math.inf, True
     assert ["c"] == _order(streams)[0 if is_current else 1]
 
 
@@ -164,14 +164,28 @@ def test_old_freezes_of_a_meter_are_read_before_they_are_overwritten() -> None:
     stream = _stream("a", DAILY_FREEZE, behind=(_DAY, 60 * _DAY))
     stream.behind = tuple(_NOW - age * _DAY for age in (1, 30, 8, 2, 60, 9))
     assert [_NOW - age * _DAY for age in (1, 2)] == stream.behind_first(_NOW)
-    stream.tries = 1
-    expected = [_NOW - age * _DAY for age in (1, 2, 60, 30, 9, 8)]
-    assert expected == stream.behind_first(_NOW), "the newest may be one that cannot be had"
-    stream.tries, stream.behind = 0, tuple(_NOW - age * _DAY for age in (9, 60, 30))
+    stream.behind = tuple(_NOW - age * _DAY for age in (9, 60, 30))
     assert [_NOW - age * _DAY for age in (60, 30, 9)] == stream.behind_first(_NOW)
     billed = _NOW - 21 * _DAY  # 1 November is a reading day
     stream.behind = (_NOW - _DAY, _NOW - 60 * _DAY, billed)
     assert [billed] == stream.behind_first(_NOW)
+
+
+def test_a_night_that_cannot_be_had_does_not_hold_up_the_others() -> None:
+    """It would be asked for first in each turn, and the meter give nothing that is older."""
+    stream = _stream("a", DAILY_FREEZE, behind=(_DAY, 60 * _DAY))
+    nights = [_NOW - age * _DAY for age in (1, 2, 30)]
+    stream.behind = tuple(nights)
+    for passed in (nights[:1], nights[:2]):
+        stream.passed_over.update(passed)
+        assert [nights[len(passed)]] == stream.behind_first(_NOW)
+    stream.passed_over.update(nights)
+    assert nights[:2] == stream.behind_first(_NOW), "all had theirs"
+    assert not stream.passed_over
+    stream.passed_over.add(nights[0])
+    stream.behind = tuple(nights[1:])
+    stream.behind_first(_NOW)
+    assert not stream.passed_over, "nothing is remembered of what has come"
 
 
 def test_what_should_be_overwritten_by_now() -> None:

@@ -81,9 +81,9 @@ class Ranking:
 
     def _lets_others_go(self, stream: Stream, is_current: bool, now: datetime, monotonic_s: float) -> bool:
         """Whether it was silent, and another stream of its meter is to be asked before it is asked again."""
-        return stream.silent_since < math.inf and any(
+        return stream.silent_since[is_current] < math.inf and any(
             other.turn < stream.turn
-            and other.silent_since == math.inf
+            and other.silent_since[is_current] == math.inf
             and is_current in _places(other, now, monotonic_s)
             for other in self._of_meter[id(stream.meter)]
         )

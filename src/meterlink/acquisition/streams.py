@@ -66,6 +66,7 @@ class Stream:
         depth_s: how far back the meter's memory reaches, as far as anybody knows.
         front: the open slots, seen from afar.
         behind: of freezes, all open slots that are backfill.
+        passed_over: of these, those that a turn came for in vain since one was read.
         is_stale: ``front`` may be no longer true.
         refused: items that the meter has not, by the day on which it said so, with its words.
         lacked: items without which slots may stand kept: refused since they came last, or nobody knows.
@@ -75,8 +76,8 @@ class Stream:
         rests: monotonic times before which it is not asked for current work, and for backfill: what the meter
             has not taken yet does not keep it from giving what it has.
         turn: number of its last turn.
-        silent_since: monotonic time of its first turn without any answer since one that had some; ``inf``:
-            the last one had.
+        silent_since: of current work, and of backfill: monotonic time of its first turn without any answer
+            since one that had some; ``inf``: the last one had. One night may be all that it says nothing of.
         told: what the log last said of its missing records.
 
     """
@@ -87,6 +88,7 @@ class Stream:
     depth_s: float = 0.0
     front: Front = NOTHING_OPEN
     behind: tuple[datetime, ...] = ()
+    passed_over: set[datetime] = field(default_factory=set)
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
     lacked: set[str] = field(default_factory=set)
@@ -95,7 +97,7 @@ class Stream:
     vain_rest_s: float = 0.0
     rests: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
     turn: int = 0
-    silent_since: float = math.inf
+    silent_since: dict[bool, float] = field(default_factory=lambda: {True: math.inf, False: math.inf})
     told: str = ""
 
     def __post_init__(self) -> None:
@@ -170,15 +172,20 @@ class Stream:
     def behind_first(self, now: datetime) -> list[datetime]:
         """Open freezes of backfill, the most urgent first: those of the first kind of worth that it has.
 
-        After a vain turn all of them: one that cannot be had is no reason to wait for the others.
+        One that a turn came for in vain waits until another was read, or all were asked for: it would be
+        asked for first each time, and nobody would come to what stands behind it.
         """
+        self.passed_over.intersection_update(self.behind)
+        if len(self.passed_over) == len(self.behind):
+            self.passed_over.clear()
         billing, fresh = self.billing_days(), now - FRESH
-        rest = [slot for slot in self.behind if slot not in billing]
-        newest = sorted((slot for slot in rest if slot >= fresh), reverse=True)
-        oldest = sorted(slot for slot in rest if slot < fresh)
-        if self.tries or self.vain_rest_s:
-            return [*billing, *newest, *oldest]
-        return billing or newest or oldest
+        ranked = (
+            billing,
+            sorted((slot for slot in self.behind if slot >= fresh), reverse=True),
+            sorted(slot for slot in self.behind if slot < fresh),
+        )
+        kinds = ([slot for slot in kind if slot not in self.passed_over] for kind in ranked)
+        return next((kind for kind in kinds if kind), [])
 
     def overwritten_before(self, now: datetime) -> datetime:
         """Slots before this are no longer in the meter's memory, as far as anybody knows."""
@@ -208,6 +215,11 @@ class Job:
     slots: tuple[datetime, ...]
     priority: Priority
     checks_depth: bool = False
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is no backfill."""
+        return self.priority is not Priority.BACKFILL
 
 
 def depth_s(depth: Depth) -> float:

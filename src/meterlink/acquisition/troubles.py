@@ -20,7 +20,6 @@ from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.plans import StoredPlan
 from meterlink.acquisition.poller import LATE_ANSWER_S
 from meterlink.acquisition.streams import Job, Meter, Stream
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import (
     BusFull,
@@ -156,10 +155,11 @@ class Troubles:
         """A turn had no answer at all: the meter is silent, or about all that this stream asks."""
         stream, now_s = job.stream, self._clock.monotonic_s()
         heard_at = self._looks.heard_at(stream.meter.point.meter)
-        if heard_at > max(stream.silent_since, now_s - HEARD_S):
+        silent_since = stream.silent_since[job.is_current]
+        if heard_at > max(silent_since, now_s - HEARD_S):
             await self._note_left_open(job)
             return
-        stream.silent_since = min(stream.silent_since, now_s)
+        stream.silent_since[job.is_current] = min(silent_since, now_s)
         await self._note_silent(stream)
 
     async def _note_left_open(self, job: Job) -> None:
@@ -171,6 +171,8 @@ class Troubles:
     def vain(self, job: Job) -> None:
         """What came could not be used; another try behind the others, or a rest."""
         stream = job.stream
+        if (newest := max(job.slots)) in stream.behind and not job.is_current:
+            stream.passed_over.add(newest)  # it was asked for first
         stream.tries += 1
         if stream.tries >= stream.plan.tries:
             stream.vain_rest_s = _longer(stream.vain_rest_s, stream.plan)
@@ -178,9 +180,9 @@ class Troubles:
 
     def rest(self, job: Job, rest_s: float | None = None) -> None:
         """Leave the stream alone, for as long as its plan says where nothing else is said."""
-        stream, is_current = job.stream, job.priority is not Priority.BACKFILL
+        stream = job.stream
         stream.tries = 0
-        stream.rests[is_current] = self._clock.monotonic_s() + (rest_s or stream.plan.retry_s)
+        stream.rests[job.is_current] = self._clock.monotonic_s() + (rest_s or stream.plan.retry_s)
 
     async def wait_for_room(self) -> None:
         """Ask nobody on the line for curves for a moment: there is no room for any of them."""

@@ -26,7 +26,6 @@ from meterlink.acquisition.planner import LONG_AGO, BlameLedger
 from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
 from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.line import Line
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.errors import ClockFarAhead, MeterlinkError
@@ -105,15 +104,17 @@ class Turn:
             )
             vouches = self._check_clock(probe, answer)
         except MeterlinkError as error:
-            stream.silent_since = math.inf if heard.answers else stream.silent_since
+            if heard.answers:
+                stream.silent_since[job.is_current] = math.inf
             await self._harvest.failed(stream, job.slots, error)
             return await self._troubles.note(job, error, was_heard=heard.answers > 0)
         if vouches:
             stream.meter.vouched_until = self._clock.monotonic_s() + VOUCHED_S
-        stream.silent_since = math.inf
-        rests_until = await self._note_answer(job, _without(answer, probe))
+        stream.silent_since[job.is_current] = math.inf
+        await self._note_answer(job, _without(answer, probe))
         if answer.cut_short is None:
-            return rests_until
+            return 0.0
+        job = replace(job, slots=_left(job, answer) or job.slots)
         return await self._troubles.note(job, answer.cut_short, was_heard=heard.answers > 0)
 
     # --- the clock of the meter --------------------------------------------------------------
@@ -147,7 +148,7 @@ class Turn:
 
     # --- what people and the ledger are told -------------------------------------------------
 
-    async def _note_answer(self, job: Job, answer: StoredAnswer) -> float:
+    async def _note_answer(self, job: Job, answer: StoredAnswer) -> None:
         stream, meter = job.stream, job.stream.meter
         self._troubles.note_heard(meter)
         if answer.records:
@@ -156,28 +157,29 @@ class Turn:
             why = "the journal's disk is almost full: free some space"
             self._troubles.tell(stream, "no_room_for_curves", why)
             await self._troubles.wait_for_room()
-            return 0.0
+            return
         slots = [record.slot for record in answer.records if record.values]
         self._looks.kept(meter.point.meter, stream.plan.data_class, slots)
         await self._lacking.look(stream, job.slots, answer)
-        if _settles(job, answer):
+        left = _left(job, answer)
+        if len(left) < len(job.slots):
             stream.tries, stream.vain_rest_s = 0, 0.0
+            stream.passed_over.clear()
         if stream.may_reopen and any(record.values for record in answer.records):
             await self._reopen(stream)
         self._note_refused(stream, answer.refused)
         if job.checks_depth:
             await self._note_depth(job, answer)
         if answer.unfit or answer.unfit_slots:
-            self._troubles.vain(job)
+            self._troubles.vain(replace(job, slots=left or job.slots))
         elif answer.not_yet:
             why = next(iter(answer.not_yet.values()))
             self._troubles.tell(stream, NOT_TAKEN, why)
             self._troubles.rest(job)
-            if job.priority is Priority.BACKFILL:  # then it has not taken any later one either
+            if not job.is_current:  # then it has not taken any later one either
                 await self._troubles.blame([stream.series], Reason.NOT_TAKEN, note=why)
         elif answer.cut_short is None:
             stream.tries, stream.told = 0, ""
-        return 0.0
 
     def _note_refused(self, stream: Stream, refused: Mapping[str, str]) -> None:
         today, meter = stream.plan.calendar.day_of(self._clock.utc_now()), stream.meter.point.meter
@@ -221,14 +223,14 @@ class Turn:
         await self._harvest.gone(stream, slots, note)
 
 
-def _settles(job: Job, answer: StoredAnswer) -> bool:
-    """Whether a slot that was asked for is done with.
+def _left(job: Job, answer: StoredAnswer) -> tuple[datetime, ...]:
+    """Slots of a turn that stay open behind an answer.
 
-    One that lacks an item which another try may bring stays open and the most urgent: that it brought the
+    A slot that lacks an item which another try may bring stays open and the most urgent: that it brought the
     others is no reason to ask for it again without a pause.
     """
-    whole = (record for record in answer.records if not record.unfit)
-    return bool(answer.gone) or any(slot_of(job.stream, one, job.slots) in job.slots for one in whole)
+    whole = {slot_of(job.stream, one, job.slots) for one in answer.records if not one.unfit}
+    return tuple(slot for slot in job.slots if slot not in whole and slot not in answer.gone)
 
 
 def _without(answer: StoredAnswer, probe: Sequence[datetime]) -> StoredAnswer:
