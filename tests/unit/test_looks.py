@@ -11,7 +11,8 @@ from typing import TypeVar
 
 import pytest
 
-from meterlink.acquisition.looks import AGAIN_S, Looks, Mixed, SettlesElse, Sight
+from meterlink.acquisition.looks import AGAIN_S, Looks
+from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
 from meterlink.acquisition.unseen import LOOKS_MAX, Freeze
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line

@@ -14,10 +14,11 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import structlog
 
+from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
 from meterlink.acquisition.unseen import JudgeAnew, Unseen
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
@@ -38,72 +39,6 @@ _KINDS: Final[tuple[_Kind, ...]] = ("clock", "word", "number", "settlement")
 _OF_DAY: Final[frozenset[_Kind]] = frozenset({"clock", "word"})
 
 _log = structlog.get_logger(__name__)
-
-
-class Looking(Protocol):
-    """How meters are looked at; see ``drivers.looks.Looker``."""
-
-    async def meter_number(self, address: str, priority: Priority) -> str | None:
-        """The digits of its number."""
-
-    async def status_word(self, address: str, priority: Priority) -> int | None:
-        """Status word 1."""
-
-    async def clock_ahead(self, address: str, priority: Priority) -> timedelta | None:
-        """How far its clock is ahead of ours."""
-
-    async def settles_on(self, address: str, priority: Priority) -> SettlementDay | None:
-        """The first day of a month on which it settles."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """How one meter is looked at.
-
-    Args:
-        address: of it.
-        looker: looks.
-        number: that the roster says; empty: none, so that it is not worth reading.
-        reading_day: that the roster says; ``None``: its settlement day is not looked at.
-
-    """
-
-    address: str
-    looker: Looking
-    number: str = ""
-    reading_day: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixed:
-    """A meter that is not the one of the roster.
-
-    Args:
-        meter: our id.
-        shown: the number that it has.
-        expected: the roster's.
-
-    """
-
-    meter: str
-    shown: str
-    expected: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettlesElse:
-    """A meter that does not settle when its account is read. Source: SCH-02.
-
-    Args:
-        meter: our id.
-        shown: when it settles.
-        expected: the roster's reading day, at 00:00.
-
-    """
-
-    meter: str
-    shown: SettlementDay
-    expected: SettlementDay
 
 
 @dataclass(slots=True)
@@ -237,9 +172,9 @@ class Looks:
             await self.renew(meter, DAILY_FREEZE)
 
     def _lacks(self, meter: str) -> set[_Kind]:
-        """The looks of today that were not taken, or not answered."""
+        """The looks that were not answered, and not taken today."""
         known, today = self._known.get(meter, _Known()), self._today()
-        return {kind for kind in _OF_DAY if known.on.get(kind) != today}
+        return {kind for kind in _OF_DAY if kind in known.rests and known.on.get(kind) != today}
 
     def _rests_until(self, meter: str) -> float:
         """When a look that its freezes lack may be taken; infinite: somebody takes it now."""

@@ -8,7 +8,8 @@ from functools import partial
 
 import structlog
 
-from meterlink.acquisition.looks import NUMBER_EVERY, Mixed, SettlesElse
+from meterlink.acquisition.looks import NUMBER_EVERY
+from meterlink.acquisition.sights import Mixed, SettlesElse
 from meterlink.alarms.rules import METER_MIXED, ORIGINS, SETTLE_DAY_MISMATCH
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings

@@ -14,9 +14,10 @@ from meterlink.acquisition.collector import Collector, Entry
 from meterlink.acquisition.event_poller import EventPoller
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.keeping import Patience
-from meterlink.acquisition.looks import Looks, Sight
+from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.acquisition.poller import Poller
+from meterlink.acquisition.sights import Sight
 from meterlink.acquisition.unseen import Freeze
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
