@@ -169,15 +169,16 @@ async def test_a_meter_that_was_not_there_yet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("served", "succeeds", "freezes", "hours"),
     [
-        (4, True, 5, 5 * 24),
-        (4, False, 5, 5 * 24),
-        (TOLD_LATE_DAYS - 1, False, TOLD_LATE_DAYS, TOLD_LATE_DAYS * 24),
-        (TOLD_LATE_DAYS, False, 1, 24),
-        (BACK_DAYS + 5, True, BACK_DAYS, CURVE_BACK_DAYS * 24),
+        (4, "m0", 5, 5 * 24),
+        (4, "", 5, 5 * 24),
+        (TOLD_LATE_DAYS - 1, "", TOLD_LATE_DAYS, TOLD_LATE_DAYS * 24),
+        (TOLD_LATE_DAYS, "", 1, 24),
+        (TOLD_LATE_DAYS, "unknown", 1, 24),
+        (BACK_DAYS + 5, "m0", BACK_DAYS, CURVE_BACK_DAYS * 24),
     ],
 )
 async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
-    tmp_path: Path, served: int, succeeds: bool, freezes: int, hours: int
+    tmp_path: Path, served: int, succeeds: str, freezes: int, hours: int
 ) -> None:
     """An exchange told days later: the new meter's nights until then were lost, a reading day too."""
     clock = SimClock(_NOON)
@@ -188,8 +189,9 @@ async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
         succeeds=succeeds,
     )
     async with Journal.open(tmp_path / "j", clock=clock) as journal:
-        planner = _planner(journal, clock, _FREEZE, _HOURLY, point=point)
-        await planner.apply()
+        old = Point(meter="m0", address="000000000002")
+        await _planner(journal, clock, _FREEZE, _HOURLY, point=old).apply()
+        await _planner(journal, clock, _FREEZE, _HOURLY, point=point).apply()
         assert freezes == len(await _slots(journal, _FREEZE))
         assert hours == len(await _slots(journal, _HOURLY))
 
@@ -198,7 +200,7 @@ async def test_a_meter_that_is_told_of_late_is_planned_from_its_first_day(
 async def test_a_plan_that_comes_later_to_a_new_meter_begins_then(tmp_path: Path) -> None:
     """A plan that is added would ask meters for the past that were exchanged once, and no others."""
     clock = SimClock(_NOON)
-    point = Point(meter="m1", address="000000000001", in_service_since=_MIDNIGHT - 2 * _DAY, succeeds=True)
+    point = Point(meter="m1", address="000000000001", in_service_since=_MIDNIGHT - 2 * _DAY, succeeds="m0")
     async with Journal.open(tmp_path / "j", clock=clock) as journal:
         await _planner(journal, clock, _FREEZE, point=point).apply()
         clock.advance(5 * _DAY.total_seconds())

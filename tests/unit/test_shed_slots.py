@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +12,13 @@ import pytest
 
 from meterlink.journal.journal import Journal
 from meterlink.journal.ledger import KEPT_DAYS, Due, Planned, Series
+from meterlink.model.act import Topic
 from meterlink.model.data_classes import CURVE, INSTANT
 from meterlink.model.reading import Record
+from meterlink.model.roster_change import DIGEST, SUBJECT, difference, digest
 from meterlink.model.slot import Reason, Standing, State
 from metersim import SimClock
+from tests.support.acts import act
 from tests.support.records import EPOCH, reading, record
 
 _HOUR = timedelta(hours=1)
@@ -99,6 +103,24 @@ async def test_values_of_the_moment_that_no_sink_has_are_lost(tmp_path: Path) ->
         await journal.sinks.advance("mqtt", 10)
         await _shed(journal)
         assert [_KEPT] * 10 + [_LOST] * 20 == await _stand(journal)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("hours", "stands"), [(47, _LOST), (48, _LOST), (49, _AGAIN)])
+async def test_curves_of_a_meter_that_has_left_are_lost(
+    tmp_path: Path, hours: int, stands: tuple[State, Reason]
+) -> None:
+    """They would be due for good: nobody asks a meter that is gone."""
+    async with _kept(tmp_path, _HOURS) as journal:
+        before = await journal.roster.kept()
+        entry = {"id": "m1", "in_service_until": (EPOCH + hours * _HOUR).isoformat()}
+        change = difference("m1", None, entry)
+        assert change is not None
+        body = {DIGEST: digest([change])}
+        revision = replace(act(9), topic=Topic.ROSTER, subject=SUBJECT, step=1, body=body, is_open=False)
+        await journal.roster.apply(revision, [change], before)
+        await _shed(journal)
+        assert [stands] * _COUNT == await _stand(journal)
 
 
 @pytest.mark.asyncio

@@ -8,7 +8,7 @@ nobody asked: the daemon was not running, or the gateway's clock was set over it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -38,8 +38,8 @@ _FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 TOLD_LATE_DAYS: Final = 31
 """A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
-longer was nobody's to read, and is planned from today on. A successor is always planned from its first day:
-its place was ours to read."""
+longer was nobody's to read, and is planned from today on. The successor of one that was planned is planned
+from its first day whenever that was: its place was ours to read."""
 
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
@@ -158,11 +158,14 @@ class Planner:
         away = await self._away()
         await self._note_too_long(newest, away, now)
         known = {series.meter for series, slot in newest.items() if slot is not None}
+        ours = await self._places_of_ours(known, tomorrow)
 
         def days(series: Series, point: Point, plan: StoredPlan) -> list[date]:
             if (slot := newest[series]) is not None:
                 return _days_behind(plan, slot, now)
-            return _first_days(plan, point, now, is_known=point.meter in known)
+            if point.meter in known:
+                return _first_days(plan, None, now)
+            return _first_days(plan, point, now, is_ours=point.meter in ours)
 
         planned = [
             Planned(
@@ -180,6 +183,18 @@ class Planner:
             await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
         if away:
             await self._patience.until_done(partial(self._ledger.come_back, self._outside(away)))
+
+    async def _places_of_ours(self, known: Set[str], before: datetime) -> set[str]:
+        """Of meters that were never planned those whose predecessors were."""
+        old = {
+            series._replace(meter=point.succeeds): series.meter
+            for series, (point, _) in self._planned.items()
+            if point.succeeds and series.meter not in known
+        }
+        if not old:
+            return set()
+        found = await self._patience.until_done(partial(self._ledger.newest, list(old), before=before))
+        return {old[series] for series, slot in found.items() if slot is not None}
 
     async def _away(self) -> Mapping[str, Sequence[Absence]]:
         """Of meters that had been taken out and are listed again, when they were out."""
@@ -235,7 +250,7 @@ def _days_behind(plan: StoredPlan, newest: datetime, now: datetime) -> list[date
     return _last_days(today, min((today - plan.calendar.day_of(newest)).days, _back_days(plan)))
 
 
-def _first_days(plan: StoredPlan, point: Point, now: datetime, *, is_known: bool) -> list[date]:
+def _first_days(plan: StoredPlan, point: Point | None, now: datetime, *, is_ours: bool = False) -> list[date]:
     """The days to plan of a series that was never planned.
 
     Today; of monthly freezes, as many as hold the last settlement. Of a meter that came into service lately,
@@ -243,16 +258,16 @@ def _first_days(plan: StoredPlan, point: Point, now: datetime, *, is_known: bool
 
     Args:
         plan: of the series.
-        point: the meter.
+        point: the meter; ``None``: it has been planned, and it is the plan that is new.
         now: wall time.
-        is_known: whether the meter has been planned, so that it is the plan that is new.
+        is_ours: whether the meter before it was planned.
 
     """
     today = plan.calendar.day_of(now)
     count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
-    if point.in_service_since is not None and not is_known:
+    if point is not None and point.in_service_since is not None:
         served = (today - plan.calendar.day_of(point.in_service_since)).days + 1
-        if point.succeeds or served <= TOLD_LATE_DAYS:
+        if is_ours or served <= TOLD_LATE_DAYS:
             count = max(count, min(served, _back_days(plan)))
     return _last_days(today, count)
 

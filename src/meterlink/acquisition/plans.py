@@ -129,7 +129,7 @@ class Point:
         reading_day: day of the month whose freeze at 00:00 bills rest on. Source: SCH-01.
         in_service_since: before that it was not read; ``None``: always.
         in_service_until: from then on it is not read.
-        succeeds: whether another stood in its place until then.
+        succeeds: our id of the meter that stood in its place until then; empty: there was none.
 
     """
 
@@ -138,7 +138,7 @@ class Point:
     reading_day: int = 1
     in_service_since: datetime | None = None
     in_service_until: datetime | None = None
-    succeeds: bool = False
+    succeeds: str = ""
 
     def in_service(self, at: datetime) -> bool:
         """Whether it stands in its place at a time."""

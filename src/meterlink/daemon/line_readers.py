@@ -83,7 +83,7 @@ class LineReaders:
                 reading_day=meter.reading_day,
                 in_service_since=meter.in_service_since,
                 in_service_until=meter.in_service_until,
-                succeeds=bool(meter.replaces),
+                succeeds=meter.replaces or "",
             )
             profile = profiles.find(meter.protocol, meter.model)
             self.served.setdefault(profile, []).append(point)

@@ -1,8 +1,9 @@
 """What the ledger says of readings that made room before a sink had them; in the writer's transaction.
 
 They are nowhere: not here, and not where readings go. So their slots are not kept any more. A curve is due
-again, for the meter still holds it and is asked when there is room; a value of the moment is lost. What every
-sink has, has done what it was kept for, and counts as kept.
+again, for the meter still holds it and is asked when there is room; a value of the moment is lost, and so is
+what a meter showed that has left its place since. What every sink has, has done what it was kept for, and
+counts as kept.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from meterlink.journal.cells import seconds_of
+from meterlink.errors import JournalError
+from meterlink.journal.cells import micros, seconds_of
+from meterlink.journal.roster_rows import kept_time
 from meterlink.model.slot import PASSING, Reason, State
 
 # A row that goes together with others of the same key is none that stands elsewhere.
@@ -39,6 +42,9 @@ _ONE_LESS: Final = """
     UPDATE slot_day SET kept = kept - 1, on_time = min(on_time, kept - 1) WHERE series = ? AND from_at = ?
     """
 _ON_ITS_OWN: Final = "INSERT INTO slot VALUES (?, ?, ?, ?, 1, ?, ?, NULL)"
+_END: Final = """
+    SELECT json_extract(entry, '$.in_service_until') FROM roster WHERE id = ? AND json_valid(entry)
+    """
 _LONGEST_DAY_S: Final = 25 * 3600
 
 
@@ -84,7 +90,7 @@ def settle(db: sqlite3.Connection, slots: Iterable[Slot], at: int) -> int:
 
 def _settle(db: sqlite3.Connection, meter: str, data_class: str, slot: int, at: int) -> int:
     """The slot of all plans of a class: which of them asked for the item is not known any more."""
-    state = State.EXPIRED if data_class in PASSING else State.DUE
+    state = State.EXPIRED if data_class in PASSING or _is_gone(db, meter, at) else State.DUE
     found = 0
     for number, every_s in db.execute(_SERIES, (meter, data_class)).fetchall():
         row = db.execute(_SLOT, (number, slot)).fetchone()
@@ -93,6 +99,17 @@ def _settle(db: sqlite3.Connection, meter: str, data_class: str, slot: int, at: 
         elif row[0] == State.KEPT:
             found += db.execute(_NOT_KEPT, (int(state), int(Reason.NO_ROOM), at, number, slot)).rowcount
     return found
+
+
+def _is_gone(db: sqlite3.Connection, meter: str, at: int) -> bool:
+    """Whether a meter has left its place; what of the roster cannot be read says nothing of it."""
+    row = db.execute(_END, (meter,)).fetchone()
+    if row is None or row[0] is None:
+        return False
+    try:
+        return seconds_of(micros(kept_time(row[0], "the roster"))) <= at
+    except JournalError:
+        return False
 
 
 def _out_of_its_day(
