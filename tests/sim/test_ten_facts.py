@@ -145,7 +145,8 @@ def test_fact_3_a_word_without_an_alarm_keeps_nobody_in_the_dark(tmp_path: Path)
         await gateway.operated("a-1")
         await gateway.until("a-1", "readback")
         paid_at = gateway.now()
-        (close,) = (await gateway.paid(M))["orders"]
+        alarm, close = (await gateway.paid(M))["orders"]
+        assert "a-1" == alarm, "it is told that it was paid for"
         await gateway.until(close, "waiting_for_key")
         assert gateway.now() - paid_at < timedelta(minutes=1)
         assert "readback" == (await gateway.ask("clara", "order.show", id="a-1"))["state"]
