@@ -191,10 +191,8 @@ class Looks:
             today = self._today()
             if not self._is_wanted(kind, known, meter, data_class, today):
                 continue
-            before, known.on[kind] = (
-                known.on.get(kind),
-                today,
-            )  # it counts as known meanwhile, so that another plan does not ask the same
+            # What is asked counts as known meanwhile, so that another plan does not ask the same.
+            before, known.on[kind] = known.on.get(kind), today
             try:
                 await self._take(kind, known, meter, data_class)
             except BaseException as error:
