@@ -34,9 +34,7 @@ def test_what_has_ended_is_not_authorised_and_the_no_leads_to_what_works(tmp_pat
         assert "已结束(not_done)" in zh and "billing:p1" in zh
         order = gateway.order("c-1", "permit_close", M, payment="billing:p1")
         await gateway.ask("clara", "order.create", order=order)
-        await gateway.ask("david", "control.grant", id="c-1", person="fred")
-        await gateway.ask("fred", "order.arm", id="c-1")
-        await gateway.ask("fred", "order.operate", id="c-1")
+        await gateway.operated_in_the_field("c-1")
         await gateway.until("c-1", "waiting_for_key")
         assert gateway.press_key()
         await gateway.until("c-1", "done")

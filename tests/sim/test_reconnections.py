@@ -188,9 +188,7 @@ def test_field_staff_reconnect_with_a_one_time_authorisation(tmp_path: Path) -> 
         order = {**gateway.order("f-1", "permit_close", M), "payment": "billing:p1"}
         await gateway.ask("clara", "order.create", order=order)
         assert "AUD-01" in str(await gateway.refused("fred", "order.arm", id="f-1"))
-        await gateway.ask("david", "control.grant", id="f-1", person="fred")
-        await gateway.ask("fred", "order.arm", id="f-1")
-        await gateway.ask("fred", "order.operate", id="f-1")
+        await gateway.operated_in_the_field("f-1")
         assert "waiting_for_key" == (await gateway.until("f-1", "waiting_for_key"))["state"]
         assert gateway.press_key()
         assert "done" == (await gateway.until("f-1"))["state"]

@@ -218,6 +218,12 @@ class OrderGateway(SimulatedGateway):
         await self.ask("david", "order.arm", id=order_id)
         return await self.ask("david", "order.operate", id=order_id)
 
+    async def operated_in_the_field(self, order_id: str) -> None:
+        """Give an order to Fred, who stands at the meter, arms and operates it."""
+        await self.ask("david", "control.grant", id=order_id, person="fred")
+        for act in ("order.arm", "order.operate"):
+            await self.ask("fred", act, id=order_id)
+
     async def until(self, order_id: str, *states: str) -> Mapping[str, Any]:
         """An order, once it stands in one of these states; by default once it has ended."""
         order = await self.ask("clara", "order.show", id=order_id)
