@@ -19,7 +19,13 @@ settings.load_profile("meterlink")
 settle_in_memory()
 
 
+def pytest_collection() -> None:
+    """Nothing that is collected is garbage; to look for some would be a third of the time."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """Tests by the ten thousand stay until the end: no collection of garbage need look at them each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
