@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.scratch import settle_in_memory
@@ -19,13 +21,15 @@ settings.load_profile("meterlink")
 settle_in_memory()
 
 
-def pytest_collection() -> None:
-    """Nothing that is collected is garbage; to look for some would be a third of the time."""
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is collected is garbage; to look for some was a third of the time."""
     gc.disable()
+    yield
+    gc.enable()
 
 
 def pytest_collection_finish() -> None:
     """Tests by the ten thousand stay until the end: no collection of garbage need look at them each time."""
     gc.collect()
     gc.freeze()
-    gc.enable()
