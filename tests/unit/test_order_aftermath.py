@@ -67,8 +67,10 @@ def test_the_work_of_each_end(
         assert ([] if wanted is None else [wanted]) == found, kind
 
 
-def stopped(rule: str) -> dict[str, Any]:
-    return {"rules": [{"rule": rule, "passed": False, "inputs": {}, "en": "no", "zh": "否"}]}
+def stopped(*rules: str) -> dict[str, Any]:
+    return {
+        "rules": [{"rule": rule, "passed": False, "inputs": {}, "en": "no", "zh": "否"} for rule in rules]
+    }
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,7 @@ def stopped(rule: str) -> dict[str, Any]:
         ("meterlink", Origin.PERSON, {"stop": "field", **stopped("CTRL-14")}, "other"),
         ("meterlink", Origin.PAYMENT, stopped("HOLD-01"), "hold"),
         ("meterlink", Origin.PAYMENT, stopped("NEED-01"), None),
+        ("meterlink", Origin.PAYMENT, stopped("NEED-01", "CTRL-20"), "other"),
         ("meterlink", Origin.PAYMENT, stopped("CTRL-15"), "other"),
     ],
 )

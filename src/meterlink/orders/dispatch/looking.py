@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,9 @@ from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.life.look import Look
+from meterlink.orders.life.proof import contradiction
 from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.switch_proof import LOOKS_APART
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.life.written import Seen, clock_in, clock_out, seen_in, seen_out
 from meterlink.orders.limits.trips import CUTS
@@ -27,6 +30,9 @@ UNSEEN = (ReplyTimeout, LineError, BusFull, BadAnswer, Refused)
 
 async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security: Security) -> Live:
     """All that the rules look at before a control leaves.
+
+    A switch that contradicts itself is looked at once more: it is not read in one instant, and a contact may
+    move between two answers, as behind a key that is pressed just then (``proof``).
 
     Raises:
         SecurityFailed: the money is told only to whom the meter knows, and it does not know us.
@@ -42,6 +48,9 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         clock = None  # it has none, or shows what is no time: the rules know what that means
     facts = await reach.facts(firmware)
     standing: Standing = await driver.standing(held, address, facts.known)
+    if contradiction(standing, facts):
+        await asyncio.sleep(LOOKS_APART.total_seconds())
+        standing = await driver.standing(held, address, facts.known)
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)

@@ -19,7 +19,7 @@ from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.life.history import last_cut, stopped_by
+from meterlink.orders.life.history import NOT_NEEDED, last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.order_ids import order_id_of
@@ -45,10 +45,9 @@ _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKin
     OrderState.CANCELLED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
 }
 """By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
-_BY_RULE: Final[Mapping[str, WorkKind | None]] = {
+_BY_RULE: Final[Mapping[str, WorkKind]] = {
     "CTRL-12": WorkKind.IDENTITY,
     "HOLD-01": WorkKind.HOLD,
-    "NEED-01": None,
 }
 """Of what a rule refused: the work that this rule leaves, whatever the order was."""
 
@@ -227,6 +226,8 @@ def work_of(life: Life, act: Act) -> list[Act]:
 def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
     """A person who says no has seen it, unless somebody has paid; and what nobody waits for needs nobody."""
     stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
+    if frozenset(stopping) == NOT_NEEDED:
+        return None
     for rule in stopping:
         if rule in _BY_RULE:
             return _BY_RULE[rule]
