@@ -67,6 +67,15 @@ def test_the_work_of_each_end(
         assert ([] if wanted is None else [wanted]) == found, kind
 
 
+@pytest.mark.parametrize(("origin", "wanted"), [(Origin.PAYMENT, ["other"]), (Origin.PERSON, [])])
+def test_an_alarm_that_could_not_be_ended_in_time_is_somebodys_work(
+    origin: Origin, wanted: list[str]
+) -> None:
+    """A household that owes nothing would be warned on, and nobody would know (ARR-06)."""
+    life = ended(OrderState.EXPIRED, OrderKind.ALARM_OFF, origin=origin)
+    assert wanted == [act.body["kind"] for act in work_of(life, last(life))]
+
+
 def stopped(*rules: str) -> dict[str, Any]:
     return {
         "rules": [{"rule": rule, "passed": False, "inputs": {}, "en": "no", "zh": "否"} for rule in rules]

@@ -215,6 +215,8 @@ def work_of(life: Life, act: Act) -> list[Act]:
         kind = _of_refused(life, act, kind)
     elif life.state is OrderState.CANCELLED and not _is_owed(life.order):
         kind = None
+    elif life.state is OrderState.EXPIRED and life.order.origin is Origin.PAYMENT:
+        kind = kind or WorkKind.OTHER  # the household is warned on, and nobody would know
     elif life.order.origin is Origin.PROBE and kind is WorkKind.OTHER:
         kind = None  # a no may be what the probe is to bring out, and whoever asks stands at the meter
     if kind is None:
