@@ -87,7 +87,7 @@ class Aftermath:
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
-        elif _is_paid_in(after) and needs_reconnection(await self._orders_of(after.order.meter)):
+        elif _is_paid_in(after) and await self._is_to_be_closed(after.order.meter):
             payment = after.order.payment
         heir = self._roster.heir_of(after.order.meter)
         meter = heir.id if heir else after.order.meter
@@ -157,6 +157,12 @@ class Aftermath:
     async def _orders_of(self, meter_id: str) -> list[Life]:
         meter = self._roster.meter(meter_id)
         return await self._book.of_meter(meter_id, meter.predecessors if meter else ())
+
+    async def _is_to_be_closed(self, meter_id: str) -> bool:
+        """Whether money in the wallet has to be followed by a closing; not while only a key is missing."""
+        if any(waits_for_key(one) for one in self._book.open_of(meter_id)):
+            return False
+        return needs_reconnection(await self._orders_of(meter_id))
 
     async def _free_name(self, order: Order, payment: str) -> str:
         """The id of the reconnection that the end of an order brings; empty: there is one under way."""
