@@ -31,7 +31,7 @@ async def _closing_is(shop: Shop, state: str) -> str:
     (close,) = set(await orders_of(gateway)) - {"t-1", money}
     await gateway.until(close, state)
     await asyncio.sleep(60)
-    return close
+    return str(close)
 
 
 async def _paid_soon(shop: Shop) -> str:
@@ -41,7 +41,7 @@ async def _paid_soon(shop: Shop) -> str:
     since = gateway.now()
     order: Any = await gateway.until(money)
     assert ("done", True) == (order["state"], gateway.now() - since < SOON)
-    return money
+    return str(money)
 
 
 def test_money_does_not_wait_until_somebody_presses_the_key(tmp_path: Path) -> None:

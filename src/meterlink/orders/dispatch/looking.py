@@ -31,9 +31,6 @@ UNSEEN = (ReplyTimeout, LineError, BusFull, BadAnswer, Refused)
 async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security: Security) -> Live:
     """All that the rules look at before a control leaves.
 
-    A switch that contradicts itself is looked at once more: it is not read in one instant, and a contact may
-    move between two answers, as behind a key that is pressed just then (``proof``).
-
     Raises:
         SecurityFailed: the money is told only to whom the meter knows, and it does not know us.
         ReplyTimeout, LineError, BusFull, BadAnswer, Refused: it cannot be seen.
@@ -47,10 +44,7 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     except (Refused, BadAnswer):
         clock = None  # it has none, or shows what is no time: the rules know what that means
     facts = await reach.facts(firmware)
-    standing: Standing = await driver.standing(held, address, facts.known)
-    if contradiction(standing, facts):
-        await asyncio.sleep(LOOKS_APART.total_seconds())
-        standing = await driver.standing(held, address, facts.known)
+    standing = await look_twice(held, reach, facts)
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)
@@ -63,6 +57,24 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         firmware=firmware,
         facts=facts,
     )
+
+
+async def look_twice(held: Exchanging, reach: Reach, facts: SwitchFacts) -> Standing:
+    """How a switch stands; one that contradicts itself is looked at once more.
+
+    It is not read in one instant, and a contact may move between two answers, as behind a key that is pressed
+    just then (``proof``).
+
+    Raises:
+        ReplyTimeout, LineError, BusFull, BadAnswer, Refused: it cannot be seen.
+
+    """
+    driver, address = reach.driver, reach.meter.address
+    standing: Standing = await driver.standing(held, address, facts.known)
+    if contradiction(standing, facts):
+        await asyncio.sleep(LOOKS_APART.total_seconds())
+        standing = await driver.standing(held, address, facts.known)
+    return standing
 
 
 async def look_after(
