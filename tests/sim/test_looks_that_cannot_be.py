@@ -72,11 +72,8 @@ def test_a_contact_that_moves_between_two_answers_takes_no_qualification_away(
     assert by != "order" or "alarm_on" == gateway.obeyed()[-1]
 
 
-def test_a_closed_contact_without_voltage_has_brought_nobody_current(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The word of a meter that stuck would end the wait of a household in the dark: "closed already"."""
-    gateway = one_meter(tmp_path)
+def _sticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meters say from now on that they are closed, and measure no voltage behind their contact."""
     content = Works.content
 
     def measured_behind(self: Works, item: str, at: datetime) -> Any:
@@ -85,10 +82,19 @@ def test_a_closed_contact_without_voltage_has_brought_nobody_current(
     def stuck(_self: Works, _at: datetime, **_more: bool) -> int:
         return 0
 
+    monkeypatch.setattr(Works, "content", measured_behind)
+    monkeypatch.setattr(Works, "status_word_3", stuck)
+
+
+def test_a_closed_contact_without_voltage_has_brought_nobody_current(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word of a meter that stuck would end the wait of a household in the dark: "closed already"."""
+    gateway = one_meter(tmp_path)
+
     async def script() -> None:
         await gateway.cut_off(M)
-        monkeypatch.setattr(Works, "content", measured_behind)
-        monkeypatch.setattr(Works, "status_word_3", stuck)
+        _sticks(monkeypatch)
         (close,) = (await gateway.paid(M))["orders"]
         order = await gateway.until(close)
         assert ("refused", True) == (order["state"], "CTRL-20" in _stopped(order))
@@ -98,3 +104,22 @@ def test_a_closed_contact_without_voltage_has_brought_nobody_current(
 
     gateway.run(seconds=HOUR_S, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
+
+
+def test_a_key_is_not_seen_pressed_by_a_word_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A household in the dark would be told as reconnected, and nobody go there (CTRL-19)."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        (close,) = (await gateway.paid(M))["orders"]
+        await gateway.until(close, "waiting_for_key")
+        with monkeypatch.context() as patch:
+            _sticks(patch)
+            await asyncio.sleep(25 * HOUR_S)
+            order = await gateway.until(close)
+            assert ("waiting_for_key", False) == (order["state"], order["is_open"])
+            assert "field_order" in await open_work(gateway)
+
+    gateway.run(seconds=26 * HOUR_S, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()

@@ -14,6 +14,8 @@ operator code, or none. Guarantee and alarm: their bit stands as ordered, and ch
 A top-up: the purchase count is the one that was sent, and the money fits (TOP-07).
 
 **Waiting for the key** (``WAIT_FOR_KEY``). Of a permit only: the command is closed, the contact still open.
+Behind it the key was pressed (``CLOSED_BY_KEY``) if both are closed and the meter does not tell that there is
+no voltage (CTRL-19): nobody has current by a word alone.
 
 **Not obeyed** (``PROVE_NOT``; decision 22). All of these, or there is no such proof:
 
@@ -162,7 +164,8 @@ def conclude_key(looks: Sequence[Look], facts: SwitchFacts) -> Conclusion:
     """
     standings = [standing_of(look.seen) for look in looks[-2:]]
     after = standings[-1]
-    if witnesses.of_status(OrderKind.DIRECT_CLOSE, after) is Word.FOR:
+    is_closed = witnesses.of_status(OrderKind.DIRECT_CLOSE, after) is Word.FOR
+    if is_closed and contradiction(after, facts) != DEAD:
         return Conclusion(signal=Signal.CLOSED_BY_KEY, inputs={"status": Word.FOR})
     shown = [[CROSSED] if is_load_on_open(each, facts) else [] for each in standings]
     if found := shown_twice(looks, shown):
