@@ -255,8 +255,10 @@ async def test_a_doubtful_register_raises_an_alarm(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_last_register_is_held_against_what_was_read_while_the_meter_hung_there(tmp_path: Path) -> None:
-    """What came under its name behind its end, mostly of its successor, would refuse the truth and pass a slip."""
+async def test_a_last_register_is_held_against_the_time_in_which_the_meter_hung_there(
+    tmp_path: Path,
+) -> None:
+    """What came under its name behind its end, of its successor, would refuse the truth and pass a slip."""
     async with plant(tmp_path) as at:
         await _begun(at, "100", "100", "100", days=_DAYS - 5)  # FIRST_DAY + 5 to + 19
         at.clock.now = _WHEN + 3 * _DAY

@@ -23,7 +23,7 @@ from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.lacking import Lacking, LackLedger
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
-from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
+from meterlink.acquisition.streams import BACKFILL_POINTS, NOT_TAKEN, Job, Stream, depth_s
 from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
@@ -165,6 +165,8 @@ class Turn:
         if len(left) < len(job.slots):
             stream.tries, stream.vain_rest_s = 0, 0.0
             stream.passed_over.clear()
+            if not job.is_current:
+                stream.points_a_turn = BACKFILL_POINTS
         if stream.may_reopen and any(record.values for record in answer.records):
             await self._reopen(stream)
         self._note_refused(stream, answer.refused)

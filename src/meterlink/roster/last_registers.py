@@ -51,7 +51,7 @@ async def check_last(
 ) -> tuple[Doubt, ...]:
     """Refuse a last register that was passed before; the doubtful ones.
 
-    Of what was read only that counts which billing may use, and which was read while the meter still hung there:
+    Of what was read only that counts which billing may use, and of the time in which the meter hung there:
     what came behind its end, under its name, is another meter's. A register may have rolled over since.
 
     Args:
