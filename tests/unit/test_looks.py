@@ -95,6 +95,8 @@ class _Bench:
         self.settles_else: list[SettlesElse] = []
         self.shown: dict[str, Look] = {}
         self.mixed: list[Mixed] = []
+        self.settled: list[tuple[str, list[Freeze]]] = []
+        self.left: dict[str, list[Freeze]] = {}
         self.judged_anew: list[tuple[str, list[Freeze]]] = []
         sights = {
             name: Sight(
@@ -110,7 +112,7 @@ class _Bench:
             shown=self.shown,
             tell_mixed=self._tell_mixed,
             tell_settles_else=self._tell_settles_else,
-            judge_anew=self._judge_anew,
+            book=self,
             clock=self.clock,
             zone=CHINA_TIME,
         )
@@ -121,8 +123,18 @@ class _Bench:
     async def _tell_settles_else(self, found: SettlesElse) -> None:
         self.settles_else.append(found)
 
-    async def _judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
+    async def judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
         self.judged_anew.append((meter, list(freezes)))
+
+    async def settle(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        self.settled.append((meter, list(freezes)))
+
+    async def unlooked(self, meters: Sequence[str], since: datetime) -> dict[str, list[Freeze]]:
+        left = {meter: [one for one in self.left.get(meter, ()) if one[1] >= since] for meter in meters}
+        return {meter: freezes for meter, freezes in left.items() if freezes}
+
+    def keep(self, meter: str, slots: Sequence[datetime]) -> None:
+        self.looks.kept(meter, DAILY_FREEZE, self.looks.unlooked(meter, DAILY_FREEZE, slots))
 
     async def quiet(self) -> list[str]:
         """What is asked while nothing else is to be done."""
@@ -312,7 +324,7 @@ async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked
     bench.looker.fails, bench.looker.fails_at, bench.looker.fails_times = ReplyTimeout("lost"), silent, 2
     assert {"clock", "word", "number"} == set(await bench.asked())
     assert math.inf == bench.looks.again_at
-    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1], _NOON - timedelta(days=2)])
+    bench.keep("m1", [freeze[1], _NOON - timedelta(days=2)])
     assert AGAIN_S == bench.looks.again_at
     await bench.looks.again()
     assert [] == await bench.asked(INSTANT)
@@ -320,10 +332,30 @@ async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked
     bench.looker.asked.clear()
     await bench.looks.again()
     assert [silent] == bench.looker.asked
-    assert [("m1", [freeze])] == bench.judged_anew
+    assert [("m1", [freeze])] == bench.judged_anew == bench.settled
     assert math.inf == bench.looks.again_at
-    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1]])
+    bench.keep("m1", [freeze[1]])
     assert math.inf == bench.looks.again_at, "nothing is missing"
+
+
+@pytest.mark.parametrize("silent", ["", "clock", "word"])
+@pytest.mark.asyncio
+async def test_a_freeze_that_an_earlier_start_kept_unseen_is_judged_too(silent: str) -> None:
+    """VEE-13, VEE-18: a daemon that is killed within the hour would leave it without its mark for good."""
+    bench = _Bench()
+    freeze: Freeze = (DAILY_FREEZE, _NOON - timedelta(hours=12))
+    bench.left = {"m1": [freeze, (DAILY_FREEZE, _NOON - timedelta(days=2))], "m2": []}
+    await bench.looks.recall()
+    if silent:
+        bench.looker.fails, bench.looker.fails_at = ReplyTimeout("lost"), silent
+    both = ["clock", "word", *([silent] if silent else [])]
+    assert both == [one for one in await bench.quiet() if one != "number"]
+    assert [("m1", [freeze])] == bench.judged_anew
+    assert ([] if silent else bench.judged_anew) == bench.settled
+    bench.looker.fails = None
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert ([silent] if silent else []) == await bench.quiet()
+    assert [("m1", [freeze])] == bench.settled
 
 
 @pytest.mark.asyncio
@@ -332,7 +364,7 @@ async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
     bench = _Bench()
     bench.looker.fails, bench.looker.fails_at = ReplyTimeout("silent"), "word"
     await bench.asked()
-    bench.looks.kept("m1", DAILY_FREEZE, [_NOON])
+    bench.keep("m1", [_NOON])
     asked = 0
     for hour in range(1, 12):
         bench.clock.passed = timedelta(seconds=hour * AGAIN_S)
@@ -342,7 +374,7 @@ async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
     assert asked == LOOKS_MAX
     assert math.inf == bench.looks.again_at
     assert [] == bench.judged_anew
-    bench.looks.kept("m2", DAILY_FREEZE, [bench.clock.utc_now()])
+    bench.keep("m2", [bench.clock.utc_now()])
     bench.clock.passed += timedelta(days=2)
     await bench.looks.again()
     assert math.inf == bench.looks.again_at, "the day of that freeze is over"

@@ -112,6 +112,7 @@ class Collector:
 
     async def run(self) -> None:
         """Collect until stopped."""
+        await self._looks.recall()
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"collector[{self._line.name}].{number}")

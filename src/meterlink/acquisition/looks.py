@@ -20,7 +20,7 @@ import structlog
 
 from meterlink.acquisition.owed import Owed
 from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
-from meterlink.acquisition.unseen import JudgeAnew, Unseen
+from meterlink.acquisition.unseen import Unseen, UnseenBook
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
@@ -66,7 +66,7 @@ class Looks:
         shown: what they showed is written here, by our id, for whoever judges.
         tell_mixed: is told when one has another number than it should.
         tell_settles_else: is told when one settles on another day than its reading day.
-        judge_anew: judges freezes that were kept before the looks of their day.
+        book: of freezes that were kept before the looks of their day.
         clock: wall and monotonic time.
         zone: whose days count.
 
@@ -79,11 +79,11 @@ class Looks:
         shown: dict[str, Look],
         tell_mixed: Callable[[Mixed], Awaitable[None]],
         tell_settles_else: Callable[[SettlesElse], Awaitable[None]],
-        judge_anew: JudgeAnew,
+        book: UnseenBook,
         clock: Clock,
         zone: tzinfo,
     ) -> None:
-        self._unseen = Unseen(judge_anew, clock)
+        self._unseen = Unseen(book, clock)
         self._owed = Owed()
         self._sights = sights
         self._known: dict[str, _Known] = {}
@@ -151,8 +151,8 @@ class Looks:
             lacks = bool(self._lacks(meter))
             await self._unseen.looked(meter, has_new=not _OF_DAY.isdisjoint(answered), is_whole=not lacks)
 
-    def kept(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> None:
-        """Records were kept behind ``renew``; freezes among them that lack a look of their day are noted.
+    def unlooked(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> list[datetime]:
+        """Records come behind ``renew``: the times of the freezes among them that lack a look of their day.
 
         Args:
             meter: one of the line.
@@ -160,8 +160,18 @@ class Looks:
             slots: their times.
 
         """
-        if self._lacks(meter):
-            self._unseen.note(meter, data_class, slots)
+        return self._unseen.of_the_day(data_class, slots) if self._lacks(meter) else []
+
+    def kept(self, meter: str, data_class: DataClass, unlooked: Iterable[datetime]) -> None:
+        """Freezes were kept that lack a look of their day."""
+        self._unseen.note(meter, [(data_class, slot) for slot in unlooked])
+
+    async def recall(self) -> None:
+        """Begin with what earlier starts left: freezes of this day that were kept without a look."""
+        now_s = self._clock.monotonic_s()
+        for meter in await self._unseen.recall(list(self._sights)):
+            known = self._known.setdefault(meter, _Known())
+            known.rests |= dict.fromkeys(_OF_DAY, now_s)
 
     @property
     def again_at(self) -> float:

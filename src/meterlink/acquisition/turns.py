@@ -153,13 +153,14 @@ class Turn:
         self._troubles.note_heard(meter)
         if answer.records:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
-        if not await self._harvest.take(stream, job.slots, answer):
+        slots = [record.slot for record in answer.records if record.values]
+        unlooked = self._looks.unlooked(meter.point.meter, stream.plan.data_class, slots)
+        if not await self._harvest.take(stream, job.slots, answer, unlooked=unlooked):
             why = "the journal's disk is almost full: free some space"
             self._troubles.tell(stream, "no_room_for_curves", why)
             await self._troubles.wait_for_room()
             return
-        slots = [record.slot for record in answer.records if record.values]
-        self._looks.kept(meter.point.meter, stream.plan.data_class, slots)
+        self._looks.kept(meter.point.meter, stream.plan.data_class, unlooked)
         await self._lacking.look(stream, job.slots, answer)
         left = _left(job, answer)
         if len(left) < len(job.slots):
