@@ -95,7 +95,13 @@ class Journal:
         self.roster = RosterLog(
             ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth, lambda: self.judge
         )
-        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot, clock.monotonic_s())
+        self.ledger = Ledger(
+            change=ranked(Rank.STATE),
+            read=writer.read,
+            clock=clock,
+            boot=boot,
+            opened_s=clock.monotonic_s(),
+        )
         self.unlooked = Unlooked(ranked(Rank.STATE), writer.read)
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)
