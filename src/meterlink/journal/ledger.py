@@ -22,7 +22,6 @@ from meterlink.journal.roster_absences import Absence
 from meterlink.journal.series import Series
 from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
-from meterlink.model.payload import time_out
 from meterlink.model.slot import Departure, Reason, SlotKey, State
 
 PLAN_SLOTS_MAX: Final = 20_000
@@ -197,7 +196,9 @@ class Ledger(LedgerAsked):
         """Settle the slots of meters that have left their place; see ``ledger_service``. How many."""
         left, settled = list(departures.items()), 0
         for first in range(0, len(left), SERIES_AT_ONCE):
-            settled += await self._count(partial(_leave, left[first : first + SERIES_AT_ONCE], self._now()))
+            settled += await self._count(
+                partial(ledger_service.leave_all, left[first : first + SERIES_AT_ONCE], self._now())
+            )
         return settled
 
     async def come_back(self, outside: Mapping[str, Sequence[Absence]]) -> int:
@@ -210,7 +211,7 @@ class Ledger(LedgerAsked):
         back, settled = list(outside.items()), 0
         for first in range(0, len(back), SERIES_AT_ONCE):
             part = back[first : first + SERIES_AT_ONCE]
-            settled += await self._count(partial(_come_back, part, self._now()))
+            settled += await self._count(partial(ledger_service.come_back_all, part, self._now()))
         return settled
 
     async def blame(
@@ -298,27 +299,6 @@ class Ledger(LedgerAsked):
 
     async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
         await self.change(without_result(step))
-
-
-def _leave(departures: Sequence[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:
-    return sum(
-        ledger_service.leave(
-            db,
-            meter,
-            is_exchanged=left.is_exchanged,
-            since=seconds(left.at),
-            at=now,
-            note=time_out(left.at),
-        )
-        for meter, left in departures
-    )
-
-
-def _come_back(outside: Sequence[tuple[str, Sequence[Absence]]], now: int, db: sqlite3.Connection) -> int:
-    return sum(
-        ledger_service.come_back(db, meter, [(seconds(since), seconds(until)) for since, until in away], now)
-        for meter, away in outside
-    )
 
 
 def _parts(planned: Sequence[Planned]) -> Iterable[Sequence[Planned]]:
