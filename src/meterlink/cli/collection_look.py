@@ -77,8 +77,8 @@ class CollectionLook:
         from meterlink.clock import SystemClock
         from meterlink.daemon.collection_requests import scene_of
         from meterlink.journal import ledger_looks
-        from meterlink.journal.ledger import Series
         from meterlink.journal.rows import select_marks
+        from meterlink.journal.series import Series
 
         now = datetime.now(UTC)
         found = self._meter(reader, settings, named, now)
@@ -198,7 +198,7 @@ def in_percent(share: float | None) -> str:
 
 def _tallies(reader: JournalReader, day: date, settings: Settings) -> list[Tally]:
     from meterlink.journal import ledger_looks
-    from meterlink.journal.ledger import SERIES_AT_ONCE
+    from meterlink.journal.ledger_asked import SERIES_AT_ONCE
     from meterlink.journal.ledger_rows import seconds
 
     now = seconds(datetime.now(UTC))
