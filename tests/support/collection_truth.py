@@ -28,12 +28,22 @@ RESTATED = 1 << 14
 
 @dataclass(frozen=True)
 class Row:
-    """A slot of the ledger; ``changed_at``: its last try, or when it was settled, by the gateway's clock."""
+    """A slot of the ledger; ``changed_at``: its last try, or when it was settled, by the gateway's clock.
+
+    ``note``: whatever else is said of it; of a slot that is kept, the items that it lacks and why.
+    """
 
     state: str
     reason: str
     tries: int
     changed_at: datetime | None = None
+    note: str = ""
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """Items, or blocks of them, that the ledger says a kept slot is without."""
+        named = self.note.partition(": ")[0] if self.state == "kept" else ""
+        return frozenset(named.split(", ")) - {""}
 
 
 @dataclass
@@ -64,14 +74,14 @@ class Book:
     def slots(self) -> dict[tuple[str, str, datetime], Row]:
         """Every row of the ledger."""
         found = {}
-        for meter, data_class, at, state, reason, tries, changed_at in self._db.execute(
-            "SELECT meter, data_class, at, state, reason, tries, changed_at"
+        for meter, data_class, at, state, reason, tries, changed_at, note in self._db.execute(
+            "SELECT meter, data_class, at, state, reason, tries, changed_at, note"
             " FROM series JOIN slot ON series = number"
         ):
             key = (meter, data_class, datetime.fromtimestamp(at, UTC))
             assert key not in found
             changed = None if changed_at is None else datetime.fromtimestamp(changed_at, UTC)
-            found[key] = Row(STATES[state], REASONS[reason], tries, changed)
+            found[key] = Row(STATES[state], REASONS[reason], tries, changed, note or "")
         return found
 
     def gaps(self) -> dict[tuple[str, str], list[tuple[datetime, datetime, str]]]:

@@ -27,11 +27,18 @@ GATHER_S: Final = 43_200
 """Curves are fetched twice a day."""
 EVENTS_EVERY_S: Final = 28_800
 """How often meters are asked what has happened to them."""
+STATUS_S: Final = 86_400
+"""How often they are asked for words of state."""
 PASSING_S: Final = 86_400
-"""How often they are asked for values and words of state of the moment."""
+"""How often for values of the moment, by most seeds."""
 PASSING_ITEMS: Final = ("forward_active_energy", "voltage.a", "current.a")
 """What they are asked for then; meters of DL/T 698.45 tell it in a list."""
 EVENT_KINDS: Final = ("power_down", "cover_open")
+FREEZE_ITEMS: Final = ("forward_active_energy.*", "reverse_active_energy.*")
+"""What is read of every night."""
+DENIED_FREEZE: Final = "reverse_active_energy"
+DENIED_PASSING: Final = "voltage.a"
+"""Of what a denying meter says for some hours that it has no such data."""
 METERS_A_LINE: Final = 18
 PACED_METERS: Final = 3
 BAUDS: Final = (600, 1200, 2400, 9600)
@@ -40,6 +47,9 @@ PASSING_WORDS: Final = (1, 33, 65)
 there is no such data."""
 SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
+
+_PASSING_BY_SEED: Final = {2: 3_600, 5: 900, 12: 3_600}
+"""Interval of values of the moment in some of twenty seeds: what it costs is a third of the others' work."""
 
 Nature = Literal[
     "sound",
@@ -53,13 +63,14 @@ Nature = Literal[
     "set",
     "exchanged",
     "cut_off",
+    "denying",
 ]
 Protocol = Literal["dlt645-2007", "dlt645-1997", "dlt698.45"]
 Way = Literal["tcp", "serial", "paced", "dial"]
 End = Literal["stop", "cancel", "torn"]
 
 NATURES: Final[Sequence[tuple[Nature, float]]] = (
-    ("sound", 0.40),
+    ("sound", 0.35),
     ("noisy", 0.18),
     ("garbage", 0.05),
     ("absent", 0.10),
@@ -70,6 +81,7 @@ NATURES: Final[Sequence[tuple[Nature, float]]] = (
     ("set", 0.03),
     ("exchanged", 0.05),
     ("cut_off", 0.05),
+    ("denying", 0.05),
 )
 """What meters are like, and how many of them."""
 MODELS: Final[Mapping[Protocol, Sequence[str]]] = {
@@ -99,6 +111,7 @@ class MeterDraft:
         jump: when its clock jumps, and by how much.
         exchanged_at: when another meter takes its place; ``None``: never.
         opened: when its cover is open.
+        denies: when it says of some items that it has no such data.
 
     """
 
@@ -117,6 +130,7 @@ class MeterDraft:
     jump: tuple[float, float] | None = None
     exchanged_at: float | None = None
     opened: tuple[Span, ...] = ()
+    denies: tuple[Span, ...] = ()
 
     @property
     def deaf(self) -> tuple[Span, ...]:
@@ -177,6 +191,7 @@ class Draft:
         clock_off: when the gateway's clock is wrong, and by how many seconds.
         broker_away: when the broker refuses.
         curve_s: interval of the curve.
+        passing_s: of values of the moment.
         with_database: whether the daemon runs the ingest too.
 
     """
@@ -189,6 +204,7 @@ class Draft:
     clock_off: tuple[tuple[Span, float], ...] = ()
     broker_away: tuple[Span, ...] = ()
     curve_s: int = 3_600
+    passing_s: int = PASSING_S
     with_database: bool = False
     ends_at: float = field(default=0.0)
 
@@ -196,7 +212,7 @@ class Draft:
     def plans(self) -> list[Mapping[str, object]]:
         """What is read, as in the configuration."""
         return [
-            {"class": "daily_freeze", "every_s": 3_600, "items": ["forward_active_energy.*"]},
+            {"class": "daily_freeze", "every_s": 3_600, "items": list(FREEZE_ITEMS)},
             {"class": "monthly_freeze", "items": ["forward_active_energy"]},
             {
                 "class": "curve",
@@ -204,10 +220,14 @@ class Draft:
                 "items": ["forward_active_energy"],
                 "gather_s": GATHER_S,
             },
-            {"class": "instant", "every_s": PASSING_S, "items": list(PASSING_ITEMS)},
-            {"class": "status", "every_s": PASSING_S},
+            {"class": "instant", "every_s": self.passing_s, "items": list(PASSING_ITEMS)},
+            {"class": "status", "every_s": STATUS_S},
             {"class": "event", "every_s": EVENTS_EVERY_S, "items": list(EVENT_KINDS)},
         ]
+
+    def every_s(self, data_class: str) -> int:
+        """Interval of the slots of the moment of a class."""
+        return self.passing_s if data_class == "instant" else STATUS_S
 
     @classmethod
     def of(cls, seed: int, *, days: int, meters: int) -> Draft:
@@ -243,7 +263,8 @@ class _Drawing:
             lives=self._lives(chance),
             clock_off=self._clock_off(chance),
             broker_away=self._spans(chance, 2, 6 * HOUR_S),
-            curve_s=900 if self._seed % 20 == 4 else 3_600,
+            curve_s=900 if self._seed % 3 == 1 else 3_600,
+            passing_s=_PASSING_BY_SEED.get(self._seed % 20, PASSING_S),
             with_database=self._seed % 10 == 0,
             ends_at=self._ends_at,
         )
@@ -260,6 +281,12 @@ class _Drawing:
             Span(begin, min(begin + chance.uniform(0.02, 1) * longest_s, self._busy_until))
             for begin in begins
         )
+
+    def _nights(self, chance: random.Random) -> tuple[Span, ...]:
+        """Some hours around one midnight, when most is asked for."""
+        midnight_s = chance.randrange(round(self._busy_until / DAY_S)) * DAY_S
+        begin = max(0.0, midnight_s - chance.uniform(0, 2 * HOUR_S))
+        return (Span(begin, midnight_s + chance.uniform(0.5, 20) * HOUR_S),)
 
     def _lines(self) -> tuple[LineDraft, ...]:
         shared = max(2, -(-(self._count - PACED_METERS - 2) // METERS_A_LINE))
@@ -329,6 +356,7 @@ class _Drawing:
             },
             "exchanged": lambda: {"exchanged_at": self._moment(chance)},
             "cut_off": lambda: {"powerless": self._spans(chance, 1, 6 * HOUR_S)},
+            "denying": lambda: {"denies": self._nights(chance)},
         }
         return troubles[nature]() if nature in troubles else {}
 

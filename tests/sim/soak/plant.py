@@ -27,7 +27,15 @@ from metersim.line.port import Port
 from metersim.plant.making import Named, speaker
 from metersim.plant.rows import METERS_MAX, MeterRow
 from metersim.works.works import Works
-from tests.sim.soak.draft import START, Draft, LineDraft, MeterDraft, at
+from tests.sim.soak.draft import (
+    DENIED_FREEZE,
+    DENIED_PASSING,
+    START,
+    Draft,
+    LineDraft,
+    MeterDraft,
+    at,
+)
 from tests.support.simulated import Duplex
 
 MEAN_KW: Final = Decimal(7)
@@ -35,6 +43,14 @@ FEED_IN_SHARE: Final = Decimal("0.1")
 REDIAL_S: Final = 120.0
 HABITS: Final = Habits(heartbeat_s=1_200, news_s=600.0)
 """Of terminals; more often costs more than all else in a week."""
+NO_SUCH: Final = {"dlt645-2007": 2, "dlt645-1997": 2, "dlt698.45": 6}
+"""With which word a meter says that it has no such data: ERR of DL/T 645, DAR of 698.45."""
+DENIED: Final = {
+    "dlt645-2007": ("0506020*", DENIED_PASSING),
+    "dlt645-1997": (DENIED_PASSING,),
+    "dlt698.45": (f"{DENIED_FREEZE}*", DENIED_PASSING),
+}
+"""Of what a denying meter says so, as rules of faults name it."""
 _PROFILES: Final = packaged()
 _SPOILS: Final = frozenset((*IN_PLACE, "collision"))
 
@@ -122,6 +138,10 @@ class Plant:
         for one in draft.meters:
             for span in one.away:
                 self._strike("loss", span, meter=one.address, line=one.line)
+            for span in one.denies:
+                word = NO_SUCH[one.protocol]
+                for item in DENIED[one.protocol]:
+                    self._strike("abnormal", span, meter=one.address, line=one.line, item=item, word=word)
         for each in draft.lines:
             for span in each.mute:
                 self._strike("loss", span, line=each.name)
@@ -129,9 +149,9 @@ class Plant:
         self._ends: dict[str, list[ByteStream]] = defaultdict(list)
         self._happenings = sorted(self._drawn(draft), key=lambda happening: happening[0])
 
-    def _strike(self, what: str, span: tuple[float, float], *, line: str, meter: str = "*") -> None:
+    def _strike(self, what: str, span: tuple[float, float], **where: Any) -> None:
         between = (timedelta(seconds=span[0]), timedelta(seconds=span[1]))
-        self._rules.add(FaultRule(what=what, meter=meter, line=line, between=between))
+        self._rules.add(FaultRule(what=what, between=between, **where))
 
     # --- as long as a daemon runs ---------------------------------------------------------------
 

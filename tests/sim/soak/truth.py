@@ -23,7 +23,6 @@ from tests.sim.soak.draft import (
     DAY_S,
     GATHER_S,
     HOUR_S,
-    PASSING_S,
     START,
     Draft,
     LineDraft,
@@ -51,9 +50,10 @@ HELD: Final[Mapping[str, tuple[Kind, ...]]] = {
 }
 """What meters of a protocol remember."""
 ITEMS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "daily_freeze": (
-        "forward_active_energy",
-        *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)),
+    "daily_freeze": tuple(
+        quantity + tariff
+        for quantity in ("forward_active_energy", "reverse_active_energy")
+        for tariff in ("", ".t1", ".t2", ".t3", ".t4")
     ),
     "monthly_freeze": ("forward_active_energy",),
     "curve": (CURVE_ITEM,),
@@ -100,7 +100,7 @@ class Truth:
             self._was_opportunity(one, kind, slot, span) for span in self._waits(one, kind, slot)
         )
 
-    def is_passing_readable(self, one: MeterDraft, begin_s: float) -> bool:
+    def is_passing_readable(self, one: MeterDraft, begin_s: float, length_s: float) -> bool:
         """Whether values of the moment of a slot could have been read.
 
         There was a stretch of time in the slot in which nothing kept the daemon from the meter, and in which
@@ -109,12 +109,29 @@ class Truth:
         Args:
             one: the meter.
             begin_s: when the slot began.
+            length_s: of it.
 
         """
-        spans = without(after(self.usable[one.id], begin_s), [Span(begin_s + PASSING_S, float("inf"))])
+        needed_s = min(PASSING_OPPORTUNITY_S, length_s)
+        spans = without(after(self.usable[one.id], begin_s), [Span(begin_s + length_s, float("inf"))])
         return one.nature != "garbage" and any(
-            span.seconds >= PASSING_OPPORTUNITY_S and self.would_tell(one, span) for span in spans
+            span.seconds >= needed_s and self.would_tell(one, span) for span in spans
         )
+
+    def could_be_whole(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
+        """Whether items of a slot that a meter denied for a while could have been had before or after.
+
+        What was denied is asked for again on the next day: so behind a denial a midnight is needed, and time.
+        """
+        if not one.denies:
+            return True
+        first_s = min(span.begin for span in one.denies)
+        for span in without(self._waits(one, kind, slot), one.denies):
+            midnight_s = -(-span.begin // DAY_S) * DAY_S
+            is_before = span.end <= first_s and self._was_opportunity(one, kind, slot, span)
+            if is_before or midnight_s + LATE_OPPORTUNITY_S <= span.end:
+                return True
+        return False
 
     def _was_opportunity(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> bool:
         late = span.begin > self.due_s(kind, slot) + DAY_S
@@ -209,7 +226,8 @@ class Truth:
         """What was in the way of a meter in a stretch of time, whatever was asked for."""
         begin, end = span
         line = self._lines[one.line]
-        found = {"refused"} if one.faults.abnormal else set[str]()
+        is_denied = one.denies and min(denied.begin for denied in one.denies) < end
+        found = {"refused"} if one.faults.abnormal or is_denied else set[str]()
         if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *line.mute)) or one.faults.loss:
             found.add("silent")
         if any(away.overlaps(begin, end) for away in self._away(line)):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from tests.sim.soak.draft import PASSING_S, START, Draft, MeterDraft
+from tests.sim.soak.draft import START, Draft, MeterDraft
 from tests.sim.soak.passing import Passing, Stood
 from tests.sim.soak.recorded import Records
 from tests.sim.soak.spans import Span
@@ -56,7 +56,10 @@ def judge(draft: Draft, world: World) -> Verdict:
     book.close()
     for one in draft.meters:
         for kind, slot in truth.slots(one):
-            _judge_slot(found, truth, one, kind, slot, slots.get((one.id, kind, slot)))
+            key = (one.id, kind, slot)
+            values = readings.get(key, {})
+            told = truth.values(one, kind, slot, taken[key]) if values else []
+            _judge_slot(found, truth, one, kind, slot, slots.get(key), missing(values, told))
     _judge_values(found, truth, draft, readings, taken)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
@@ -66,13 +69,25 @@ def judge(draft: Draft, world: World) -> Verdict:
 
 
 def _judge_slot(
-    found: Verdict, truth: Truth, one: MeterDraft, kind: Kind, slot: datetime, row: Row | None
+    found: Verdict,
+    truth: Truth,
+    one: MeterDraft,
+    kind: Kind,
+    slot: datetime,
+    row: Row | None,
+    lacked: frozenset[str],
 ) -> None:
     name = f"{one.id} ({one.nature}, {one.protocol}, {one.line}) {kind} {slot:%m-%d %H:%M}"
     if row is None:
         found.complaints.append(f"{name}: was due and has no row")
         return
     is_readable, is_kept = truth.is_readable(one, kind, slot), row.state == "kept"
+    if is_kept:
+        found.complaints += (f"{name}: {said}" for said in _wrong_of_items(one, row, lacked))
+    if is_kept and lacked and is_readable and truth.could_be_whole(one, kind, slot):
+        found.readable += 1
+        found.missing.append(f"{name}: kept without {sorted(lacked)}, which it has had since; {row}")
+        return
     found.readable += is_readable
     found.kept += is_readable and is_kept
     found.beyond += is_kept and not is_readable
@@ -88,6 +103,35 @@ def _judge_slot(
         _judge_time(found, truth, one, kind, slot, row, name)
 
 
+def missing(values: Mapping[str, Decimal], told: Sequence[Mapping[str, Decimal]]) -> frozenset[str]:
+    """Items that a meter had of a slot when it was read, and that are not in the journal.
+
+    Args:
+        values: in the journal.
+        told: what the meter may have shown, by the times at which that may have been.
+
+    """
+    lacked = [frozenset(shown) - values.keys() for shown in told if values.items() <= shown.items()]
+    return min(lacked, key=len, default=frozenset())
+
+
+def _wrong_of_items(one: MeterDraft, row: Row, lacked: frozenset[str]) -> Iterator[str]:
+    """A kept slot holds all that the meter had of it, or the ledger says what it lacks, and truly."""
+    unsaid = {item for item in lacked if not any(_is_of(item, block) for block in row.lacks)}
+    if unsaid:
+        yield f"kept without {sorted(unsaid)}, and the ledger does not say so ({row.note!r})"
+    if lacked and not one.denies and one.nature != "garbage":
+        yield f"kept without {sorted(lacked)}, which the meter never denied"
+    if row.lacks and not lacked and one.nature != "garbage":
+        yield f"said to lack {sorted(row.lacks)}, and nothing is missing"
+
+
+def _is_of(item: str, block: str) -> bool:
+    """Whether an item is one, or one of a block as plans have it."""
+    quantity = block.removesuffix(".*")
+    return item == block or (block != quantity and item.partition(".")[0] == quantity)
+
+
 def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
     """A slot of the moment counts like any other; why it is missing, ``Passing`` judges."""
     one, is_kept = stood.one, stood.state == "kept"
@@ -98,7 +142,7 @@ def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
         found.holes[one.nature, stood.data_class, stood.reason] += 1
     if stood.is_readable and not is_kept:
         begin_s = (stood.slot - START).total_seconds()
-        causes = truth.causes_between(one, Span(begin_s, begin_s + PASSING_S))
+        causes = truth.causes_between(one, Span(begin_s, begin_s + stood.every_s))
         name = f"{one.id} ({one.nature}, {one.protocol}, {one.line})"
         of = f"{stood.data_class} {stood.slot:%m-%d %H:%M}"
         told = ", ".join(sorted(causes)) or "nothing"
