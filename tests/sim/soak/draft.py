@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from metersim import NO_FAULTS, Faults
 from metersim.works.moments import PLANT_TIME
-from tests.sim.soak.spans import Span
+from tests.sim.soak.spans import Span, after, without
 
 START: Final = datetime(2026, 11, 29, tzinfo=PLANT_TIME)
 """A month ends within three days, so that there is a settlement."""
@@ -33,9 +33,11 @@ PASSING_S: Final = 86_400
 """How often for values of the moment, by most seeds."""
 PASSING_ITEMS: Final = ("forward_active_energy", "voltage.a", "current.a")
 """What they are asked for then; meters of DL/T 698.45 tell it in a list."""
+PASSING_ITEM_LATER: Final = "active_power"
+"""What they are asked for besides when the plans have been changed."""
 EVENT_KINDS: Final = ("power_down", "cover_open")
 FREEZE_ITEMS: Final = ("forward_active_energy.*", "reverse_active_energy.*")
-"""What is read of every night."""
+"""What is read of every night; until the plans are changed only the first of them."""
 DENIED_FREEZE: Final = "reverse_active_energy"
 DENIED_PASSING: Final = "voltage.a"
 """Of what a denying meter says for some hours that it has no such data."""
@@ -45,6 +47,8 @@ BAUDS: Final = (600, 1200, 2400, 9600)
 PASSING_WORDS: Final = (1, 33, 65)
 """With which noisy meters refuse now and then: other errors of DL/T 645, and DAR of 698.45; none says that
 there is no such data."""
+OFFICE_S: Final = 120.0
+"""Behind a start, and before an end, until people come to the gateway."""
 SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
 
@@ -112,6 +116,11 @@ class MeterDraft:
         exchanged_at: when another meter takes its place; ``None``: never.
         opened: when its cover is open.
         denies: when it says of some items that it has no such data.
+        told_at: when people tell the gateway of its exchange; ``None``: nobody does.
+        comes_at: since when the roster has it in its place; 0: from the start.
+        known_at: when the gateway is told of that.
+        leaves_at: when it leaves its place, with or without another in it.
+        replaces: id of the meter whose place it took.
 
     """
 
@@ -131,6 +140,16 @@ class MeterDraft:
     exchanged_at: float | None = None
     opened: tuple[Span, ...] = ()
     denies: tuple[Span, ...] = ()
+    told_at: float | None = None
+    comes_at: float = 0.0
+    known_at: float = 0.0
+    leaves_at: float = float("inf")
+    replaces: str = ""
+
+    @property
+    def place(self) -> str:
+        """Id of the meter that stood in its place first; the plant has one meter a place."""
+        return self.replaces or self.id
 
     @property
     def deaf(self) -> tuple[Span, ...]:
@@ -178,6 +197,22 @@ class Life:
     ends: End
 
 
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What people tell the gateway of its roster.
+
+    Args:
+        at_s: when.
+        what: which.
+        meter: that comes or leaves; of an exchange the one that leaves.
+
+    """
+
+    at_s: float
+    what: Literal["add", "remove", "exchange"]
+    meter: MeterDraft
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """All that a seed says.
@@ -190,6 +225,9 @@ class Draft:
         lives: runs of the daemon, in order.
         clock_off: when the gateway's clock is wrong, and by how many seconds.
         broker_away: when the broker refuses.
+        tight: when there is little room on the gateway's disk.
+        full: when, besides, the room is gone that was put aside, so that nothing is kept but acts.
+        replanned_at: when the plans are changed, and the configuration is read again; ``None``: never.
         curve_s: interval of the curve.
         passing_s: of values of the moment.
         with_database: whether the daemon runs the ingest too.
@@ -203,16 +241,44 @@ class Draft:
     lives: tuple[Life, ...]
     clock_off: tuple[tuple[Span, float], ...] = ()
     broker_away: tuple[Span, ...] = ()
+    tight: tuple[Span, ...] = ()
+    full: tuple[Span, ...] = ()
+    replanned_at: float | None = None
     curve_s: int = 3_600
     passing_s: int = PASSING_S
     with_database: bool = False
     ends_at: float = field(default=0.0)
 
     @property
-    def plans(self) -> list[Mapping[str, object]]:
-        """What is read, as in the configuration."""
+    def entries(self) -> tuple[MeterDraft, ...]:
+        """The entries of the roster: of an exchange that is told, the old meter's and the new one's."""
+        return tuple(entry for one in self.meters for entry in _entries(one))
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What people tell of the roster, in order."""
+        found = [Act(one.known_at, "add", one) for one in self.meters if one.known_at]
+        found += [Act(one.leaves_at, "remove", one) for one in self.meters if one.leaves_at < float("inf")]
+        found += [Act(one.told_at, "exchange", one) for one in self.meters if one.told_at is not None]
+        return tuple(sorted(found, key=lambda act: act.at_s))
+
+    def is_replanned(self, seconds: float) -> bool:
+        """Whether the plans are the later ones, of which there are none other where they never change."""
+        return self.replanned_at is None or seconds >= self.replanned_at
+
+    def freeze_items(self, seconds: float) -> tuple[str, ...]:
+        """What is read of each night at a time."""
+        return FREEZE_ITEMS if self.is_replanned(seconds) else FREEZE_ITEMS[:1]
+
+    def passing_items(self, seconds: float) -> tuple[str, ...]:
+        """What is asked for of the moment at a time."""
+        is_later = self.replanned_at is not None and self.is_replanned(seconds)
+        return (*PASSING_ITEMS, PASSING_ITEM_LATER) if is_later else PASSING_ITEMS
+
+    def plans_at(self, seconds: float) -> list[Mapping[str, object]]:
+        """What is read at a time, as in the configuration."""
         return [
-            {"class": "daily_freeze", "every_s": 3_600, "items": list(FREEZE_ITEMS)},
+            {"class": "daily_freeze", "every_s": 3_600, "items": list(self.freeze_items(seconds))},
             {"class": "monthly_freeze", "items": ["forward_active_energy"]},
             {
                 "class": "curve",
@@ -220,7 +286,7 @@ class Draft:
                 "items": ["forward_active_energy"],
                 "gather_s": GATHER_S,
             },
-            {"class": "instant", "every_s": self.passing_s, "items": list(PASSING_ITEMS)},
+            {"class": "instant", "every_s": self.passing_s, "items": list(self.passing_items(seconds))},
             {"class": "status", "every_s": STATUS_S},
             {"class": "event", "every_s": EVENTS_EVERY_S, "items": list(EVENT_KINDS)},
         ]
@@ -242,6 +308,13 @@ class Draft:
         return _Drawing(seed, days, meters).draft()
 
 
+def _entries(one: MeterDraft) -> tuple[MeterDraft, ...]:
+    if one.told_at is None or one.exchanged_at is None:
+        return (one,)
+    new = replace(one, id=f"{one.id}n", replaces=one.id, comes_at=one.exchanged_at, known_at=one.told_at)
+    return replace(one, leaves_at=one.exchanged_at), new
+
+
 class _Drawing:
     """Draws a draft; each part has its own chance, so that one does not move another."""
 
@@ -255,14 +328,20 @@ class _Drawing:
     def draft(self) -> Draft:
         lines = self._lines()
         chance = self._chance("gateway")
+        lives = self._lives(chance)
+        tight, full = self._disk(lives)
+        clock_off = self._clock_off(chance)
         return Draft(
             seed=self._seed,
             days=round(self._busy_until / DAY_S),
             lines=lines,
-            meters=self._meters(lines),
-            lives=self._lives(chance),
-            clock_off=self._clock_off(chance),
+            meters=self._told_of(self._meters(lines), lives, clock_off),
+            lives=lives,
+            clock_off=clock_off,
             broker_away=self._spans(chance, 2, 6 * HOUR_S),
+            tight=tight,
+            full=full,
+            replanned_at=self._moment(self._chance("plans")) if self._seed % 3 == 0 else None,
             curve_s=900 if self._seed % 3 == 1 else 3_600,
             passing_s=_PASSING_BY_SEED.get(self._seed % 20, PASSING_S),
             with_database=self._seed % 10 == 0,
@@ -354,7 +433,7 @@ class _Drawing:
             "set": lambda: {
                 "jump": (self._moment(chance), chance.choice((-1, 1)) * chance.choice((300, 4_000, 30_000)))
             },
-            "exchanged": lambda: {"exchanged_at": self._moment(chance)},
+            "exchanged": lambda: {"exchanged_at": float(round(self._moment(chance)))},
             "cut_off": lambda: {"powerless": self._spans(chance, 1, 6 * HOUR_S)},
             "denying": lambda: {"denies": self._nights(chance)},
         }
@@ -374,6 +453,45 @@ class _Drawing:
                 begin = end + self._outage_s
         begin = min(begin, self._busy_until)
         return (*lives, Life(Span(max(begin, lives[-1].span.end + 1), self._ends_at), "stop"))
+
+    def _told_of(
+        self,
+        meters: Sequence[MeterDraft],
+        lives: Sequence[Life],
+        clock_off: Sequence[tuple[Span, float]],
+    ) -> tuple[MeterDraft, ...]:
+        """The same meters with what people tell of the roster: some come, some leave, some were exchanged."""
+        works = [Span(life.span.begin + OFFICE_S, life.span.end - OFFICE_S) for life in lives]
+        works = without([span for span in works if span.seconds > 0], [span for span, _ in clock_off])
+        movable = [one.id for one in meters if not one.exchanged_at and one.nature != "garbage"]
+        moving = self._chance("office").sample(movable[len(movable) // 4 :], 4) if self._seed % 2 else []
+        found = []
+        for one in meters:
+            chance = self._chance(f"office/{one.id}")
+            begin = one.exchanged_at or self._moment(chance)
+            later_s = chance.choice((60.0, 2 * HOUR_S, 20 * HOUR_S)) if one.exchanged_at else 0.0
+            open_at = next((round(span.begin) for span in after(works, begin + later_s)), None)
+            if open_at is None or open_at > self._busy_until:
+                found.append(one)
+            elif one.exchanged_at and chance.random() < 0.6:
+                found.append(replace(one, told_at=open_at))
+            elif one.id in moving[:2]:
+                found.append(replace(one, comes_at=open_at, known_at=open_at))
+            elif one.id in moving:
+                found.append(replace(one, leaves_at=open_at))
+            else:
+                found.append(one)
+        return tuple(found)
+
+    def _disk(self, lives: Sequence[Life]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+        """Hours with a tight disk, and some after a start which finds no room to put aside."""
+        if self._seed % 4 != 2:
+            return (), ()
+        chance = self._chance("disk")
+        begin = lives[1].span.begin
+        full = Span(begin - 1, min(begin + chance.uniform(0.1, 3) * HOUR_S, self._busy_until))
+        tight = self._spans(chance, 1, 5 * HOUR_S)
+        return (*tight, full), (full,)
 
     def _clock_off(self, chance: random.Random) -> tuple[tuple[Span, float], ...]:
         if self._seed % 2:

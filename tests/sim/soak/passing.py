@@ -11,7 +11,6 @@ from tests.sim.soak.draft import (
     DAY_S,
     DENIED_PASSING,
     EVENTS_EVERY_S,
-    PASSING_ITEMS,
     START,
     TAIL_S,
     Draft,
@@ -21,9 +20,11 @@ from tests.sim.soak.draft import (
 )
 from tests.sim.soak.recorded import WORDS, Records
 from tests.sim.soak.spans import Span, without
-from tests.sim.soak.truth import Truth
+from tests.sim.soak.truth import RELOAD_S, Truth
 from tests.support.collection_truth import Book, Row
 
+Readings = Mapping[tuple[str, str, datetime], Mapping[str, Decimal]]
+Taken = Mapping[tuple[str, str, datetime], datetime]
 ASKED_S: Final = 1_800.0
 """From the beginning of a slot of the moment until everybody on the line was asked, at most."""
 CLASSES: Final[Mapping[Protocol, tuple[str, ...]]] = {
@@ -54,29 +55,33 @@ class Passing:
         truth: when each meter could be asked.
         records: what each meter has recorded and shown.
         book: the journal's file.
+        readings: all that was kept, whether it stands there still or has made room.
+        taken: when each slot was read.
 
     """
 
-    def __init__(self, draft: Draft, truth: Truth, records: Records, book: Book) -> None:
+    def __init__(
+        self, draft: Draft, truth: Truth, records: Records, book: Book, readings: Readings, taken: Taken
+    ) -> None:
         self._draft = draft
         self._truth = truth
         self._records = records
         self._slots, self._gaps, self._events = book.slots(), book.gaps(), book.events()
-        self._readings, self._taken = book.readings(), book.taken_at()
+        self._readings, self._taken = readings, taken
 
     def wrong(self) -> Iterator[str]:
         """What is not as it must be."""
-        for one in self._draft.meters:
+        for one in self._draft.entries:
             name = f"{one.id} ({one.nature}, {one.protocol}, {one.line})"
             for complaint in self._wrong_of(one):
                 yield f"{name} {complaint}"
 
     def standings(self) -> Iterator[Stood]:
         """Each slot of the moment that was due."""
-        for one in self._draft.meters:
+        for one in self._draft.entries:
             for data_class in CLASSES[one.protocol]:
                 every_s = self._draft.every_s(data_class)
-                for slot in _slots(self._draft.days, every_s):
+                for slot in _slots(one, self._draft.days, every_s):
                     state, reason = self._standing(one.id, data_class, slot)
                     begin_s = (slot - START).total_seconds()
                     is_readable = self._truth.is_passing_readable(one, begin_s, every_s)
@@ -86,7 +91,7 @@ class Passing:
         yield from self._records.wrong(one, self._events.get(one.id, {}))
         yield from self._looks_left(one)
         for data_class in CLASSES[one.protocol]:
-            for slot in _slots(self._draft.days, self._draft.every_s(data_class)):
+            for slot in _slots(one, self._draft.days, self._draft.every_s(data_class)):
                 yield from self._of_slot(one, data_class, slot)
 
     def _of_slot(self, one: MeterDraft, data_class: str, slot: datetime) -> Iterator[str]:
@@ -113,7 +118,9 @@ class Passing:
     def _of_items(self, one: MeterDraft, name: str, key: tuple[str, str, datetime]) -> Iterator[str]:
         """Each value that was asked for is there, or the ledger says which is not, and the meter said so."""
         row = self._slots[key]
-        missing = set(PASSING_ITEMS) - self._readings.get(key, {}).keys()
+        taken_s = min(self._truth.true_times(self._taken[key]), default=0.0)
+        wanted = self._draft.passing_items(taken_s - RELOAD_S)
+        missing = set(wanted) - self._readings.get(key, {}).keys()
         if unsaid := missing - row.lacks:
             yield f"{name} is kept, lacks {sorted(unsaid)}, and the ledger does not say so ({row.note!r})"
         if there := row.lacks - missing:
@@ -158,8 +165,13 @@ class Passing:
                 yield f"event {since:%m-%d %H:%M} and later: {reason}, and its memory was read since"
 
 
-def _slots(days: int, every_s: int) -> Iterator[datetime]:
-    """The slots of the moment in so many days; they begin at multiples of their length from midnight UTC."""
+def _slots(one: MeterDraft, days: int, every_s: int) -> Iterator[datetime]:
+    """The slots of the moment in so many days in which it was known that a meter is there, from end to end.
+
+    They begin at multiples of their length from midnight UTC.
+    """
     first_s = -START.timestamp() % every_s
     for number in range(round(days * DAY_S / every_s)):
-        yield (START + timedelta(seconds=first_s + number * every_s)).astimezone(UTC)
+        begin_s = first_s + number * every_s
+        if one.known_at <= begin_s and begin_s + every_s <= one.leaves_at:
+            yield (START + timedelta(seconds=begin_s)).astimezone(UTC)

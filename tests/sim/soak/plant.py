@@ -43,6 +43,8 @@ FEED_IN_SHARE: Final = Decimal("0.1")
 REDIAL_S: Final = 120.0
 HABITS: Final = Habits(heartbeat_s=1_200, news_s=600.0)
 """Of terminals; more often costs more than all else in a week."""
+REGISTER: Final = "forward_active_energy"
+"""What people write down of a meter that they take out or put in."""
 NO_SUCH: Final = {"dlt645-2007": 2, "dlt645-1997": 2, "dlt698.45": 6}
 """With which word a meter says that it has no such data: ERR of DL/T 645, DAR of 698.45."""
 DENIED: Final = {
@@ -114,6 +116,7 @@ class Plant:
     Attributes:
         meters: by our id.
         talks: by line and address.
+        registers: of meters that were exchanged, by our id: the last of the old one, the first of the new.
 
     """
 
@@ -123,6 +126,8 @@ class Plant:
         self._drafts = {line.name: line for line in draft.lines}
         self._rules = _Watch(self.talks, clock)
         self.meters = {one.id: _meter(one, draft.seed) for one in draft.meters}
+        self.meters |= {one.id: self.meters[one.place] for one in draft.entries}
+        self.registers: dict[str, tuple[Decimal, Decimal]] = {}
         self._stations = {
             line.name: [
                 Station(
@@ -244,7 +249,7 @@ class Plant:
             moment, by_s = one.jump
             found.append((moment, partial(self._jump, works, moment, by_s)))
         if one.exchanged_at is not None:
-            found.append((one.exchanged_at, partial(self._exchange, works, one.exchanged_at)))
+            found.append((one.exchanged_at, partial(self._exchange, one, one.exchanged_at)))
         return found
 
     async def _lose(self, line: LineDraft) -> None:
@@ -267,10 +272,19 @@ class Plant:
     async def _jump(self, works: Works, moment: float, by_s: float) -> None:
         works.clock.go_wrong(works.advance(at(moment)), by=timedelta(seconds=by_s))
 
-    async def _exchange(self, works: Works, moment: float) -> None:
-        works.exchange(
-            works.advance(at(moment)), meter_number=f"{int(works.plate.meter_number or 0) + 1:012d}"
-        )
+    async def _exchange(self, one: MeterDraft, moment: float) -> None:
+        speaker = self.meters[one.id]
+        works, now = speaker.works, speaker.works.advance(at(moment))
+        last = speaker.value(REGISTER, now)
+        works.exchange(now, meter_number=self.new_number(one))
+        first = speaker.value(REGISTER, now)
+        assert last is not None and first is not None, "every meter counts energy"
+        self.registers[one.id] = last, first
+
+    @staticmethod
+    def new_number(one: MeterDraft) -> str:
+        """The number of the meter that takes the place of another one."""
+        return f"{int(one.address) + 900_000_000_000:012d}"
 
 
 def _meter(one: MeterDraft, seed: int) -> Meter | Meter698:

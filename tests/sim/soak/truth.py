@@ -10,7 +10,7 @@ kept of it must be true, and that is all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -63,7 +63,15 @@ NOBODY_ASKED: Final = frozenset({"not_running", "line_down"})
 TRY_S: Final = 900.0
 """From a cause until the gateway has said so, at most."""
 _DUE_S: Final = 300.0
+RELOAD_S: Final = 300.0
+"""Until the lines go by another configuration, at most."""
 _INSTANT: Final = timedelta(microseconds=1)
+
+
+def is_of(item: str, block: str) -> bool:
+    """Whether an item is one, or one of a block as plans have it."""
+    quantity = block.removesuffix(".*")
+    return item == block or (block != quantity and item.partition(".")[0] == quantity)
 
 
 class Truth:
@@ -82,7 +90,7 @@ class Truth:
         self._draft = draft
         self._plant = plant
         self._lines = {line.name: line for line in draft.lines}
-        self.usable = {one.id: self._usable_of(one) for one in draft.meters}
+        self.usable = {one.id: self._usable_of(one) for one in draft.entries}
         self.freeze = cache(self._freeze)
 
     def slots(self, one: MeterDraft) -> Iterator[tuple[Kind, datetime]]:
@@ -91,7 +99,8 @@ class Truth:
             step_s = self._draft.curve_s if kind == "curve" else DAY_S
             for number in range(round(self._draft.days * DAY_S / step_s)):
                 slot = START + timedelta(seconds=number * step_s)
-                if kind != "monthly_freeze" or slot.day == 1:
+                is_in_service = one.comes_at <= number * step_s < one.leaves_at
+                if is_in_service and (kind != "monthly_freeze" or slot.day == 1):
                     yield kind, slot.astimezone(UTC)
 
     def is_readable(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
@@ -113,7 +122,8 @@ class Truth:
 
         """
         needed_s = min(PASSING_OPPORTUNITY_S, length_s)
-        spans = without(after(self.usable[one.id], begin_s), [Span(begin_s + length_s, float("inf"))])
+        usable = without(self.usable[one.id], self._draft.tight)
+        spans = without(after(usable, begin_s), [Span(begin_s + length_s, float("inf"))])
         return one.nature != "garbage" and any(
             span.seconds >= needed_s and self.would_tell(one, span) for span in spans
         )
@@ -150,7 +160,8 @@ class Truth:
 
     def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
         """The stretches in which it could be asked for; an exchange of the meter divides one."""
-        spans = after(self.usable[one.id], self.due_s(kind, slot))
+        holes = self._draft.tight if kind == "curve" else ()
+        spans = after(without(self.usable[one.id], holes), self.due_s(kind, slot))
         edges = [edge for edge in (one.exchanged_at, one.jump and one.jump[0]) if edge is not None]
         for edge in edges:
             spans = [*without(spans, [Span(edge, float("inf"))]), *after(spans, edge)]
@@ -174,6 +185,12 @@ class Truth:
             if (freeze := self.freeze(one.id, kind, slot, moment_s)) is not None:
                 found.append(self._shown(one, kind, freeze))
         return found
+
+    def planned(self, kind: Kind, told: Iterable[str], taken_at: datetime) -> set[str]:
+        """Of what a meter may have shown when it was read, what the plans of that time asked for."""
+        begin_s = min(self.true_times(taken_at), default=0.0)
+        blocks = self._draft.freeze_items(begin_s - RELOAD_S) if kind == "daily_freeze" else ITEMS[kind]
+        return {item for item in told if any(is_of(item, block) for block in blocks)}
 
     def is_noisy_line(self, one: MeterDraft) -> bool:
         """Whether there is rubbish on the line of a meter."""
@@ -220,6 +237,8 @@ class Truth:
             found |= {"refused", "gone", "not_taken", "clock_wrong"}
         if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
             found.add("not_taken")
+        if one.leaves_at < float("inf"):
+            found |= {"exchanged", "not_in_service"}
         return found | self._memory_causes(one, kind, slot, span)
 
     def causes_between(self, one: MeterDraft, span: Span) -> set[str]:
@@ -236,6 +255,8 @@ class Truth:
             found |= {"bad_data", "silent"}
         if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
             found |= {"clock_wrong", "not_running"}
+        if any(tight.overlaps(begin, end) for tight in self._draft.tight):
+            found.add("no_room")
         if any(absent.begin <= end and begin <= absent.end for absent in self._absences()):
             found.add("not_running")
         return found
@@ -255,6 +276,12 @@ class Truth:
         line = self._lines[one.line]
         running = [Span(life.span.begin + STARTING_S, life.span.end) for life in self._draft.lives]
         holes = [*one.deaf, *line.mute, *self._away(line), *(span for span, _ in self._draft.clock_off)]
+        holes += self._draft.full
+        acts = [act.at_s for act in self._draft.acts if act.meter.line == one.line]
+        holes += [Span(at_s, at_s + STARTING_S) for at_s in acts]  # its line begins anew
+        holes += [Span(0.0, one.known_at), Span(one.leaves_at, float("inf"))]
+        if (moment_s := self._draft.replanned_at) is not None:
+            holes.append(Span(moment_s, moment_s + STARTING_S))
         return without([span for span in running if span.seconds > 0], holes)
 
     def _away(self, line: LineDraft) -> list[Span]:

@@ -12,7 +12,7 @@ from tests.sim.soak.draft import START, Draft, MeterDraft
 from tests.sim.soak.passing import Passing, Stood
 from tests.sim.soak.recorded import Records
 from tests.sim.soak.spans import Span
-from tests.sim.soak.truth import ITEMS, Kind, Truth
+from tests.sim.soak.truth import ITEMS, Kind, Truth, is_of
 from tests.sim.soak.world import World
 from tests.support.collection_truth import Book, Row
 from tests.support.completeness import Completeness
@@ -48,18 +48,26 @@ def judge(draft: Draft, world: World) -> Verdict:
     """
     book = Book(world.journal)
     slots, readings, taken = book.slots(), book.readings(), book.taken_at()
+    for meter, data_class, slot, item, value, at in world.told():  # it may have made room since
+        key = (meter, data_class, slot)
+        if item not in readings.get(key, {}):
+            readings.setdefault(key, {})[item] = value
+            taken.setdefault(key, at)
     truth, found = Truth(draft, world.plant), Verdict()
-    passing = Passing(draft, truth, Records(draft, world.plant, truth), book)
+    passing = Passing(draft, truth, Records(draft, world.plant, truth), book, readings, taken)
     found.complaints += passing.wrong()
     for stood in passing.standings():
         _judge_moment(found, truth, stood)
     book.close()
-    for one in draft.meters:
+    for one in draft.entries:
         for kind, slot in truth.slots(one):
             key = (one.id, kind, slot)
             values = readings.get(key, {})
-            told = truth.values(one, kind, slot, taken[key]) if values else []
-            _judge_slot(found, truth, one, kind, slot, slots.get(key), missing(values, told))
+            lacked = frozenset[str]()
+            if values:
+                lacked = missing(values, truth.values(one, kind, slot, taken[key]))
+                lacked = frozenset(truth.planned(kind, lacked, taken[key]))
+            _judge_slot(found, truth, one, kind, slot, slots.get(key), lacked)
     _judge_values(found, truth, draft, readings, taken)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
@@ -117,19 +125,13 @@ def missing(values: Mapping[str, Decimal], told: Sequence[Mapping[str, Decimal]]
 
 def _wrong_of_items(one: MeterDraft, row: Row, lacked: frozenset[str]) -> Iterator[str]:
     """A kept slot holds all that the meter had of it, or the ledger says what it lacks, and truly."""
-    unsaid = {item for item in lacked if not any(_is_of(item, block) for block in row.lacks)}
+    unsaid = {item for item in lacked if not any(is_of(item, block) for block in row.lacks)}
     if unsaid:
         yield f"kept without {sorted(unsaid)}, and the ledger does not say so ({row.note!r})"
     if lacked and not one.denies and one.nature != "garbage":
         yield f"kept without {sorted(lacked)}, which the meter never denied"
     if row.lacks and not lacked and one.nature != "garbage":
         yield f"said to lack {sorted(row.lacks)}, and nothing is missing"
-
-
-def _is_of(item: str, block: str) -> bool:
-    """Whether an item is one, or one of a block as plans have it."""
-    quantity = block.removesuffix(".*")
-    return item == block or (block != quantity and item.partition(".")[0] == quantity)
 
 
 def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
@@ -173,7 +175,7 @@ def _judge_values(
     taken: Mapping[tuple[str, str, datetime], datetime],
 ) -> None:
     """Whatever stands in the journal of a meter's memory stood there, under that time."""
-    drafts = {one.id: one for one in draft.meters}
+    drafts = {one.id: one for one in draft.entries}
     for key, values in readings.items():
         meter, data_class, slot = key
         one = drafts[meter]
@@ -196,7 +198,7 @@ def _judge_passing(
     readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
 ) -> None:
     """Whatever stands in the journal of the moment was said by the meter at some moment."""
-    drafts = {one.id: one for one in draft.meters}
+    drafts = {one.id: one for one in draft.entries}
     said: dict[str, set[tuple[str, Decimal]]] = {}
     for (meter, data_class, slot), values in readings.items():
         if data_class != "instant":
