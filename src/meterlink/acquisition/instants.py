@@ -52,9 +52,7 @@ class InstantPoller(Poller):
         return self._is_status and not kept.isdisjoint(self._driver.check_status(item))
 
     async def _due(self, slot: datetime) -> list[Task]:
-        newest = self._memory.newest_slot
-        begun = newest is None or slot <= newest  # before a restart, or before the clock was set back
-        kept = await self._keeper.kept_in(slot) if begun else {}
+        kept = {} if self._memory.is_new(slot, self._plan.every_s) else await self._keeper.kept_in(slot)
         tasks = [
             self._task_of(point, kept.get(point.meter, set()), slot)
             for point in self._points
