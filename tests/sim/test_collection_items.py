@@ -143,7 +143,9 @@ def test_a_value_of_the_moment_that_a_meter_has_not_is_said_to_lack(tmp_path: Pa
     _refuse(gateway, "voltage.a", word=_NO_SUCH, minutes=20)
     gateway.run(seconds=2_400)
     rows = _rows(tmp_path)
-    assert [("kept", frozenset({"voltage.a"}))] * 3 == [(row.state, row.lacks) for _, row in sorted(rows.items())]
+    assert [("kept", frozenset({"voltage.a"}))] * 3 == [
+        (row.state, row.lacks) for _, row in sorted(rows.items())
+    ]
     told = _why(tmp_path, _NOON)
     assert ", without voltage.a: " in told.sentence("en")
     assert (3, 3) == _counted(tmp_path, _NOON)

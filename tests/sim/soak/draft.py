@@ -120,6 +120,7 @@ class MeterDraft:
         known_at: when the gateway is told of that.
         leaves_at: when it leaves its place, with or without another in it.
         replaces: id of the meter whose place it took.
+        moves: when it is hung on another line, and on which.
 
     """
 
@@ -144,6 +145,15 @@ class MeterDraft:
     known_at: float = 0.0
     leaves_at: float = float("inf")
     replaces: str = ""
+    moves: tuple[float, str] | None = None
+
+    @property
+    def hangs(self) -> Mapping[str, Span]:
+        """By line, from when to when it hangs on it."""
+        if self.moves is None:
+            return {self.line: Span(0.0, float("inf"))}
+        at_s, to = self.moves
+        return {self.line: Span(0.0, at_s), to: Span(at_s, float("inf"))}
 
     @property
     def place(self) -> str:
@@ -208,7 +218,7 @@ class Act:
     """
 
     at_s: float
-    what: Literal["add", "remove", "exchange"]
+    what: Literal["add", "remove", "move", "exchange"]
     meter: MeterDraft
 
 
@@ -258,6 +268,7 @@ class Draft:
         """What people tell of the roster, in order."""
         found = [Act(one.known_at, "add", one) for one in self.meters if one.known_at]
         found += [Act(one.leaves_at, "remove", one) for one in self.meters if one.leaves_at < float("inf")]
+        found += [Act(one.moves[0], "move", one) for one in self.meters if one.moves is not None]
         found += [Act(one.told_at, "exchange", one) for one in self.meters if one.told_at is not None]
         return tuple(sorted(found, key=lambda act: act.at_s))
 

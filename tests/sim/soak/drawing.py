@@ -193,7 +193,7 @@ class _Drawing:
         works = [Span(life.span.begin + OFFICE_S, life.span.end - OFFICE_S) for life in lives]
         works = without([span for span in works if span.seconds > 0], [span for span, _ in clock_off])
         movable = [one.id for one in meters if not one.exchanged_at and one.nature != "garbage"]
-        moving = self._chance("office").sample(movable[len(movable) // 4 :], 4) if self._seed % 2 else []
+        moving = self._chance("office").sample(movable[len(movable) // 4 :], 5) if self._seed % 2 else []
         found = []
         for one in meters:
             chance = self._chance(f"office/{one.id}")
@@ -204,6 +204,8 @@ class _Drawing:
                 found.append(one)
             elif one.exchanged_at and chance.random() < 0.6:
                 found.append(replace(one, told_at=open_at))
+            elif one.id in moving[4:]:
+                found.append(replace(one, moves=self._new_line(one, meters, float(open_at))))
             elif one.id in moving[:2]:
                 found.append(replace(one, comes_at=open_at, known_at=open_at))
             elif one.id in moving:
@@ -211,6 +213,15 @@ class _Drawing:
             else:
                 found.append(one)
         return tuple(found)
+
+    def _new_line(
+        self, one: MeterDraft, meters: Sequence[MeterDraft], at_s: float
+    ) -> tuple[float, str] | None:
+        """When and to which line a meter moves; ``None``: there is no other one without its address."""
+        taken = {other.line for other in meters if other.address == one.address}
+        ways = {line.name for line in self._lines() if line.way in {"tcp", "serial"}}
+        free = sorted(ways - taken)
+        return (at_s, self._chance(f"move/{one.id}").choice(free)) if one.line in ways and free else None
 
     def _disk(self, lives: Sequence[Life]) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
         """Hours with a tight disk, and some after a start which finds no room to put aside."""

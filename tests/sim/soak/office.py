@@ -88,6 +88,9 @@ class Office:
         meters = meters_of(kept.entries.values())
         if act.what == "add":
             wanted = MeterSettings.model_validate(told_of(act.meter))
+        elif act.what == "move":
+            assert act.meter.moves is not None
+            wanted = meters[act.meter.id].model_copy(update={"line": act.meter.moves[1]})
         else:
             wanted = meters[act.meter.id].model_copy(update={"in_service_until": now})
         entries = [entry_of(one) for one in plan(meters, [wanted], now, partial=True).touched]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import product
 from typing import Any, Final, NamedTuple, Protocol
 
 from meterlink.errors import LineLost
@@ -41,6 +42,8 @@ from tests.support.simulated import Duplex
 MEAN_KW: Final = Decimal(7)
 FEED_IN_SHARE: Final = Decimal("0.1")
 REDIAL_S: Final = 120.0
+END_S: Final = 400 * 86_400.0
+"""Later than any simulation."""
 HABITS: Final = Habits(heartbeat_s=1_200, news_s=600.0)
 """Of terminals; more often costs more than all else in a week."""
 REGISTER: Final = "forward_active_energy"
@@ -136,17 +139,22 @@ class Plant:
                     reply_delay_ms=one.reply_delay_ms,
                 )
                 for one in draft.meters
-                if one.line == line.name
+                if line.name in one.hangs
             ]
             for line in draft.lines
         }
         for one in draft.meters:
+            if one.moves is not None:
+                moved_s, to = one.moves
+                self._strike("loss", (moved_s, END_S), meter=one.address, line=one.line)
+                self._strike("loss", (0.0, moved_s), meter=one.address, line=to)
             for span in one.away:
-                self._strike("loss", span, meter=one.address, line=one.line)
+                for line in one.hangs:
+                    self._strike("loss", span, meter=one.address, line=line)
             for span in one.denies:
                 word = NO_SUCH[one.protocol]
-                for item in DENIED[one.protocol]:
-                    self._strike("abnormal", span, meter=one.address, line=one.line, item=item, word=word)
+                for line, item in product(one.hangs, DENIED[one.protocol]):
+                    self._strike("abnormal", span, meter=one.address, line=line, item=item, word=word)
         for each in draft.lines:
             for span in each.mute:
                 self._strike("loss", span, line=each.name)
@@ -157,6 +165,22 @@ class Plant:
     def _strike(self, what: str, span: tuple[float, float], **where: Any) -> None:
         between = (timedelta(seconds=span[0]), timedelta(seconds=span[1]))
         self._rules.add(FaultRule(what=what, between=between, **where))
+
+    def asked_s(self, one: MeterDraft) -> Iterator[float]:
+        """Times of all questions to a meter that came as far as its line, while it hung there."""
+        for line, span in one.hangs.items():
+            asked_s = self.talks[line, one.address].asked_s
+            yield from (moment_s for moment_s in asked_s if span.begin <= moment_s < span.end)
+
+    def said(self, one: MeterDraft) -> Iterator[Said]:
+        """Sound answers of a meter, on whatever line."""
+        for line in one.hangs:
+            yield from self.talks[line, one.address].said
+
+    def said_late(self, one: MeterDraft) -> Iterator[Said]:
+        """Answers to the same question of before."""
+        for line in one.hangs:
+            yield from self.talks[line, one.address].said_late
 
     # --- as long as a daemon runs ---------------------------------------------------------------
 

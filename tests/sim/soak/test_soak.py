@@ -36,7 +36,7 @@ def test_the_seeds_bring_everything() -> None:
     assert any(draft.broker_away for draft in drafts)
     assert any(draft.full for draft in drafts)
     assert any(draft.replanned_at for draft in drafts)
-    assert {"add", "remove", "exchange"} == {act.what for draft in drafts for act in draft.acts}
+    assert {"add", "remove", "move", "exchange"} == {act.what for draft in drafts for act in draft.acts}
     late = [act.at_s - (act.meter.exchanged_at or act.at_s) for draft in drafts for act in draft.acts]
     assert max(late) > 6 * 3_600, "an exchange that is told late"
     assert len(drafts) / 3 <= 1 + sum(draft.curve_s == 900 for draft in drafts)

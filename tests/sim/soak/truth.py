@@ -154,9 +154,8 @@ class Truth:
 
     def would_tell(self, one: MeterDraft, span: Span) -> bool:
         """Whether a meter was not asked in a stretch of time, or gave a sound answer in it."""
-        talk = self._plant.talks[one.line, one.address]
-        was_asked = any(span.begin <= asked_s < span.end for asked_s in talk.asked_s)
-        return not was_asked or any(span.begin <= said.at_s < span.end for said in talk.said)
+        was_asked = any(span.begin <= asked_s < span.end for asked_s in self._plant.asked_s(one))
+        return not was_asked or any(span.begin <= said.at_s < span.end for said in self._plant.said(one))
 
     def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
         """The stretches in which it could be asked for; an exchange of the meter divides one."""
@@ -194,7 +193,7 @@ class Truth:
 
     def is_noisy_line(self, one: MeterDraft) -> bool:
         """Whether there is rubbish on the line of a meter."""
-        return self._lines[one.line].turn_noise > 0
+        return any(self._lines[line].turn_noise > 0 for line in one.hangs)
 
     def causes(self, one: MeterDraft, kind: Kind, slot: datetime) -> set[str]:
         """Everything that was in the way of a slot while it was due."""
@@ -210,7 +209,7 @@ class Truth:
     def is_stale(self, one: MeterDraft, kind: Kind, slot: datetime, reason: str, told_at: datetime) -> bool:
         """Whether there was another chance since a reason was told, in which it was not in the way."""
         told_s = max(self.true_times(told_at), default=self._draft.ends_at)
-        asked_s = max(self._plant.talks[one.line, one.address].asked_s, default=0.0)
+        asked_s = max(self._plant.asked_s(one), default=0.0)
         if reason in NOBODY_ASKED and asked_s > max(told_s, self.due_s(kind, slot)) + OPPORTUNITY_S:
             return True
         return any(
@@ -244,14 +243,16 @@ class Truth:
     def causes_between(self, one: MeterDraft, span: Span) -> set[str]:
         """What was in the way of a meter in a stretch of time, whatever was asked for."""
         begin, end = span
-        line = self._lines[one.line]
+        lines = [self._lines[name] for name in one.hangs]
+        mute = [each for line in lines for each in line.mute]
+        away = [each for line in lines for each in self._away(line)]
         is_denied = one.denies and min(denied.begin for denied in one.denies) < end
         found = {"refused"} if one.faults.abnormal or is_denied else set[str]()
-        if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *line.mute)) or one.faults.loss:
+        if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *mute)) or one.faults.loss:
             found.add("silent")
-        if any(away.overlaps(begin, end) for away in self._away(line)):
+        if any(each.overlaps(begin, end) for each in away):
             found.add("line_down")
-        if one.nature in {"noisy", "garbage"} or line.turn_noise:
+        if one.nature in {"noisy", "garbage"} or self.is_noisy_line(one):
             found |= {"bad_data", "silent"}
         if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
             found |= {"clock_wrong", "not_running"}
@@ -273,11 +274,20 @@ class Truth:
         return found
 
     def _usable_of(self, one: MeterDraft) -> list[Span]:
-        line = self._lines[one.line]
+        """On each line that it hangs on, as long as it does."""
+        return [
+            piece
+            for name, span in one.hangs.items()
+            for piece in without(
+                self._usable_on(one, self._lines[name]), without([Span(0.0, float("inf"))], [span])
+            )
+        ]
+
+    def _usable_on(self, one: MeterDraft, line: LineDraft) -> list[Span]:
         running = [Span(life.span.begin + STARTING_S, life.span.end) for life in self._draft.lives]
         holes = [*one.deaf, *line.mute, *self._away(line), *(span for span, _ in self._draft.clock_off)]
         holes += self._draft.full
-        acts = [act.at_s for act in self._draft.acts if act.meter.line == one.line]
+        acts = [act.at_s for act in self._draft.acts if line.name in act.meter.hangs]
         holes += [Span(at_s, at_s + STARTING_S) for at_s in acts]  # its line begins anew
         holes += [Span(0.0, one.known_at), Span(one.leaves_at, float("inf"))]
         if (moment_s := self._draft.replanned_at) is not None:

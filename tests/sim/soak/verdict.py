@@ -205,8 +205,7 @@ def _judge_passing(
             continue
         one = drafts[meter]
         if meter not in said:
-            talk = world.plant.talks[one.line, one.address]
-            answers = (*talk.said, *talk.said_late)
+            answers = (*world.plant.said(one), *world.plant.said_late(one))
             said[meter] = {value for answer in answers for value in answer.values.items()}
         if not said[meter].issuperset(values.items()):
             found.complaints.append(f"{meter} ({one.nature}) instant {slot}: nobody said {values}")
