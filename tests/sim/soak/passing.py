@@ -103,6 +103,8 @@ class Passing:
         for off_s in (0.0, *(by_s for _, by_s in self._draft.clock_off)):
             shown_s = begin_s - off_s
             causes |= self._truth.causes_between(one, Span(shown_s, shown_s + every_s))
+        if "not_running" in causes:
+            causes.add("line_slow")  # a start near the end of a slot leaves no time for all
         if state == "kept":
             if data_class == "status":
                 yield from self._of_words(one, name, self._readings.get(key, {}), self._taken[key])
@@ -131,7 +133,7 @@ class Passing:
     def _had_to_be_kept(self, one: MeterDraft, begin_s: float, every_s: int) -> bool:
         start = Span(begin_s, begin_s + min(ASKED_S, every_s))
         is_sound = one.nature not in {"garbage", "noisy"} and not self._truth.is_noisy_line(one)
-        return is_sound and not without([start], self._truth.usable[one.id])
+        return is_sound and not without([start], without(self._truth.usable[one.id], self._draft.tight))
 
     def _standing(self, meter: str, data_class: str, slot: datetime) -> tuple[str, str]:
         """State and reason of a slot; empty: it stands nowhere."""

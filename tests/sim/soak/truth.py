@@ -185,6 +185,16 @@ class Truth:
                 found.append(self._shown(one, kind, freeze))
         return found
 
+    def was_set_over(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
+        """Whether a meter's clock was set over a settlement of which nobody can see that it was not taken.
+
+        DL/T 645 numbers settlements, and tells no time of them: the one before is taken for it.
+        """
+        if one.jump is None or kind != "monthly_freeze" or one.protocol == "dlt698.45":
+            return False
+        moment_s, by_s = one.jump
+        return at(moment_s) < slot <= at(moment_s + by_s)
+
     def planned(self, kind: Kind, told: Iterable[str], taken_at: datetime) -> set[str]:
         """Of what a meter may have shown when it was read, what the plans of that time asked for."""
         begin_s = min(self.true_times(taken_at), default=0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -58,6 +58,7 @@ def judge(draft: Draft, world: World) -> Verdict:
     found.complaints += passing.wrong()
     for stood in passing.standings():
         _judge_moment(found, truth, stood)
+    doubtful = book.doubtful()
     book.close()
     for one in draft.entries:
         for kind, slot in truth.slots(one):
@@ -68,7 +69,7 @@ def judge(draft: Draft, world: World) -> Verdict:
                 lacked = missing(values, truth.values(one, kind, slot, taken[key]))
                 lacked = frozenset(truth.planned(kind, lacked, taken[key]))
             _judge_slot(found, truth, one, kind, slot, slots.get(key), lacked)
-    _judge_values(found, truth, draft, readings, taken)
+    _judge_values(found, truth, draft, readings, taken, doubtful)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
         if row.state == "kept" and key[1] != "event" and not readings.get(key):
@@ -173,6 +174,7 @@ def _judge_values(
     draft: Draft,
     readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
     taken: Mapping[tuple[str, str, datetime], datetime],
+    doubtful: Set[tuple[str, str, datetime]],
 ) -> None:
     """Whatever stands in the journal of a meter's memory stood there, under that time."""
     drafts = {one.id: one for one in draft.entries}
@@ -181,6 +183,8 @@ def _judge_values(
         one = drafts[meter]
         if (kind := _kind(data_class)) is None:
             continue
+        if truth.was_set_over(one, kind, slot) and key in doubtful:
+            continue  # whoever bills sees the mark
         told = truth.values(one, kind, slot, taken[key])
         if not any(values.items() <= shown.items() for shown in told):
             found.complaints.append(f"{meter} ({one.nature}) {kind} {slot}: journal {values}, meter {told}")
