@@ -95,7 +95,7 @@ class Ledger(LedgerAsked):
         return await self._count(lambda db: ledger_rows.reopen(db, ledger_rows.series_of(db, *series), at))
 
     async def lack(self, keys: Sequence[SlotKey], *, note: str) -> None:
-        """Slots that are kept lack some items; see ``lacking_note``."""
+        """Slots that are kept lack some items, see ``lacking_note``; no note: they lack nothing any more."""
         await self._write(partial(ledger_rows.lack, keys=keys, note=note))
 
     async def reopen_lacking(self, series: Series, items: Set[str], *, since: datetime) -> int:

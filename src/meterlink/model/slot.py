@@ -218,6 +218,8 @@ class Tally:
         reason: of those that are not kept.
         slots: how many.
         on_time: how many of them were kept on time (``ON_TIME_S``).
+        lacking: how many of them are kept without some of their items; of days that have been folded into one
+            row nobody knows it any more.
 
     """
 
@@ -228,6 +230,7 @@ class Tally:
     reason: Reason
     slots: int
     on_time: int
+    lacking: int = 0
 
 
 def lacking_note(items: Iterable[str], words: str) -> str:
