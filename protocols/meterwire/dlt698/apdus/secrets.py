@@ -28,6 +28,9 @@ _DIGESTED: Final = "GetResponseMD5"
 _NESTED_MAX: Final = 4
 """Frames in frames in frames that are looked into."""
 
+_TELLING: Final = (bytes, Data)
+"""Values that may be secret by themselves; a tuple, for a union would be made anew for each part."""
+
 Foreign = Callable[[bytes], Ranges]
 """The secret octets of a passed-on frame of another protocol, preamble included; of anything else all."""
 
@@ -61,7 +64,7 @@ def _secrets(octets: bytes, base: int, nested: int, foreign: Foreign) -> Iterato
 def _in_span(
     span: Span, types: Types, nested: int, service: str, foreign: Foreign
 ) -> Iterator[tuple[int, int]]:
-    if not (span.parts or span.secret or isinstance(span.value, bytes | Data)):
+    if not (span.parts or span.secret or isinstance(span.value, _TELLING)):
         return  # a number or a name, as most are
     if span.secret or (service == _DIGESTED and _is_digest(span, types)):
         yield span.start, span.end

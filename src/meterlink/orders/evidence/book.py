@@ -185,8 +185,12 @@ class EvidenceBook:
             acts += [kept for kept in await self._acts.of_subject(Topic.EVIDENCE, full_id) if not kept.meter]
         told = [one for one in (*before, *_kept(acts)) if concerns(one.record, meter)]
         told += await self.elsewhere.protections_of(meter)
-        since = self._timeline.set_since
-        return Told(kept=tuple(replace(one, set_since=since(one.kept_at)) for one in told))
+        return Told(kept=tuple(map(self._in_our_time, told)))
+
+    def _in_our_time(self, one: Kept) -> Kept:
+        """The record with what became of our clock since; mostly nothing did."""
+        since = self._timeline.set_since(one.kept_at)
+        return one if one.set_since == since else replace(one, set_since=since)
 
     async def policies(self) -> list[Kept]:
         """Policies that two persons meant and nobody took back, the newest last.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from meterlink.model.act import Act, KeptAct
 from meterlink.orders.evidence.records import (
@@ -160,7 +160,15 @@ class Told:
 
     def all(self, kind: type[_R]) -> list[_R]:
         """Records of a kind that were not taken back, by the time when it happened."""
-        return [record for record in self._in_order if isinstance(record, kind)]
+        found = self._of_kind.get(kind)
+        if found is None:
+            found = self._of_kind[kind] = [record for record in self._in_order if isinstance(record, kind)]
+        return cast(list[_R], found.copy())
+
+    @cached_property
+    def _of_kind(self) -> dict[type[Record], list[Evidence]]:
+        """What was asked for already: the rules ask for the same kinds again and again."""
+        return {}
 
     @cached_property
     def _in_order(self) -> list[Evidence]:
@@ -239,12 +247,20 @@ class Told:
 
         That it came there is the last word only where no failure happened after it, or was told after it.
         """
-        found = [one for one in self.all(Receipt) if (one.sender, one.of) == (record.sender, record.id)]
+        found = self._receipts.get((record.sender, record.id), [])
         failed = [one for one in found if one.outcome == "failed"]
         delivered = [one for one in found if one.outcome == "delivered"]
         if not delivered or any(self.may_be_later(one, delivered[-1]) for one in failed):
             return failed[-1] if failed else None
         return delivered[-1]
+
+    @cached_property
+    def _receipts(self) -> dict[tuple[str, str], list[Receipt]]:
+        """By whose of what they are, in their order."""
+        found: dict[tuple[str, str], list[Receipt]] = {}
+        for one in self.all(Receipt):
+            found.setdefault((one.sender, one.of), []).append(one)
+        return found
 
     def delivered_at(self, record: Record) -> datetime | None:
         """When a warning or notice came there; ``None``: it did not, or nobody says so."""
