@@ -94,8 +94,9 @@ _NOTES = {
         "(DL/T 645: date, time, word; DL/T 698.45: clock, words), by which the freeze is judged, once a day. "
         '"The values alone" is the formula of their one exchange, which no gateway reaches on DL/T 645 that '
         "proves what it keeps. A request of DL/T 698.45 names a "
-        "span of time, 9 octets more than a point of time; a stranger is asked for its number and its "
-        "settlement day too, and of DL/T 698.45 twice more to see whether its clock is right. By default a "
+        "span of time, 9 octets more than a point of time; a stranger is asked for its number too "
+        "(its settlement day waits for a quiet moment), and of DL/T 698.45 twice more to see whether its "
+        "clock is right. By default a "
         "serial line has 4 FEH before each request and is left quiet for 20 ms; `preamble` and "
         "`turnaround_ms` of a line say otherwise.",
     ],
@@ -106,7 +107,8 @@ _NOTES = {
         "“whole night”每天还向每块电表读一次时钟和状态字 1（DL/T 645 为日期、时间、状态字；"
         "DL/T 698.45 为时钟、状态字），用以判断冻结。“values alone”是只读数值一次交换的公式；"
         "DL/T 645 凡要证明所存数据的采集都达不到它。"
-        "DL/T 698.45 的请求给出时间区间，比时间点多 9 字节；对初次接触的电表还要读表号和结算日，"
+        "DL/T 698.45 的请求给出时间区间，比时间点多 9 字节；对初次接触的电表还要读表号"
+        "（结算日待线路空闲时再读），"
         "DL/T 698.45 另有两次交换核对时钟。串口线路默认每次请求前有 4 个 FEH 并静默 20 ms，"
         "可由线路的 `preamble` 和 `turnaround_ms` 更改。",
     ],

@@ -1,8 +1,9 @@
 """Polls a second over one TCP connection, beside the echo floor and PyPI's ``dlt645`` in the same run.
 
 The whole path without the journal: queue, session, transport, timeout, matching, typed value. Rounds of the
-contestants take turns, so that a machine whose speed drifts does not favour one. Polls a second of a core
-that the client's process used are told too: in them the server and others on the machine have no part.
+contestants take turns, so that a machine whose speed drifts does not favour one; all in an interpreter that
+is told what the daemon tells its own. Polls a second of a core that the client's process used are told too:
+in them the server and others on the machine have no part.
 
 Usage: ``python -m bench.bench_poll`` prints one JSON object.
 """
@@ -23,6 +24,7 @@ from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
+from meterlink.daemon.interpreter import tuned
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 from meterlink.model.line_url import TcpUrl
 from meterlink.transports.open import open_line
@@ -128,7 +130,7 @@ def main() -> None:
     """Measure and print."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     rates: dict[str, list[Rate]] = {"echo floor": [], "meterlink": [], "dlt645": []}
-    with serving("echo") as echo, serving("meter") as meter:
+    with tuned(), serving("echo") as echo, serving("meter") as meter:
         peer = _peer(meter)
         for _ in range(ROUNDS):
             rates["echo floor"].append(asyncio.run(_echo_floor(echo)))

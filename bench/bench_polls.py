@@ -4,7 +4,8 @@ The whole path without the journal, as in ``bench_poll``; beside it the echo flo
 and PyPI's ``dlt645`` with its asyncio client. Floor and ours are measured on both event loops that a daemon
 may run on: Python's own, and uvloop (``event_loop`` of ``[gateway]``), each ours beside the floor of the same
 loop. The yardstick is the floor on Python's own; ours on uvloop is told beside that too, and by its name.
-Rounds of the contestants take turns. The peer's data, which takes a second a client to build, is built once.
+Rounds of the contestants take turns, all in an interpreter that is told what the daemon tells its own. The
+peer's data, which takes a second a client to build, is built once.
 
 The 1,000 lines are asked without a pause and answer as lines of 2400 bit/s do, so that the loop has as much
 to do as it ever has with lines of that rate; how late a timer rings then is what everybody else waits for.
@@ -32,6 +33,7 @@ from bench.beside import Rate, Stopwatch, medians_of, ratios_to, told
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import SystemClock
+from meterlink.daemon.interpreter import tuned
 from meterlink.drivers.dlt645.driver import Dlt645Driver
 
 ROUNDS = 5
@@ -133,14 +135,14 @@ def main() -> None:
         for name in ("echo floor", "meterlink", "echo floor on uvloop", "meterlink on uvloop", "dlt645")
     }
     peers = _peers()
-    with serving("echo") as echo, running("meter", CONNECTIONS) as meters:
+    with tuned(), serving("echo") as echo, running("meter", CONNECTIONS) as meters:
         for _ in range(ROUNDS):
             rates["echo floor"].append(asyncio.run(echoed(echo, CONNECTIONS, ECHOES)))
             rates["meterlink"].append(asyncio.run(_meterlink(meters.ports)))
             rates["echo floor on uvloop"].append(uvloop.run(echoed(echo, CONNECTIONS, ECHOES)))
             rates["meterlink on uvloop"].append(uvloop.run(_meterlink(meters.ports)))
             rates["dlt645"].append(asyncio.run(peers(meters.ports)))
-    with running("paced_meter", LINES) as paced:
+    with tuned(), running("paced_meter", LINES) as paced:
         lag_ms, lag_rate = asyncio.run(_lag(paced.ports))
     medians = medians_of(rates)
     document = {

@@ -137,3 +137,20 @@ def test_a_restart_with_the_right_time_takes_back_what_had_not_come(tmp_path: Pa
     assert {"clock_wrong"} == {told[_minute(number)] for number in range(3, 10)}
     assert {"kept"} == {told[_minute(number)] for number in range(10, 15)}
     assert not [slot for slot in told if _minute(15) <= slot < _minute(62)]
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=1), timedelta(hours=5), timedelta(days=2)])
+def test_a_slot_begun_before_a_start_with_a_wrong_clock_is_not_read_twice(
+    tmp_path: Path, behind: timedelta
+) -> None:
+    """Two values of one slot would stand in the journal, the second one marked as a conflict."""
+    gateway = SimulatedGateway(tmp_path, [Station(meter=Meter(_ADDRESS, seed=1))], plans=_PLANS)
+    gateway.run(seconds=10)
+    gateway.clock.ahead = -behind
+
+    async def put_right() -> None:
+        await asyncio.sleep(20)
+        gateway.clock.ahead = timedelta()
+
+    gateway.run(seconds=40, meanwhile=put_right)
+    assert 1 == gateway.slots_of(_ADDRESS, "voltage.a").count(START)

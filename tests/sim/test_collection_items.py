@@ -120,3 +120,43 @@ def test_an_item_that_a_meter_never_has_is_asked_for_once_a_day(tmp_path: Path) 
     ]
     [struck] = [report.struck for report in gateway.strikes.rules.reports()]
     assert 3 <= struck <= 2 * 4, "twice a day, as a refusal is believed when it comes again"
+
+
+def _counted(folder: Path, since: datetime) -> tuple[int, int]:
+    """How many slots of the moment of a day are kept, and how many of these lack something."""
+
+    async def told() -> tuple[int, int]:
+        until = since + timedelta(days=1)
+        async with Journal.open(folder / JOURNAL_FILE, clock=SimClock(until), is_start=False) as journal:
+            found = await journal.ledger.tallies(("instant",), since=since, until=until)
+            return sum(one.slots for one in found), sum(one.lacking for one in found)
+
+    return asyncio.run(told())
+
+
+_MOMENT = {"name": "moment", "every_s": 900, "items": ["forward_active_energy", "voltage.a"]}
+
+
+def test_a_value_of_the_moment_that_a_meter_has_not_is_said_to_lack(tmp_path: Path) -> None:
+    """A voltage was missing in each quarter of a day, and each of them stood kept, without a word."""
+    gateway = _gateway(tmp_path, _MOMENT)
+    _refuse(gateway, "voltage.a", word=_NO_SUCH, minutes=20)
+    gateway.run(seconds=2_400)
+    rows = _rows(tmp_path)
+    assert [("kept", frozenset({"voltage.a"}))] * 3 == [
+        (row.state, row.lacks) for _, row in sorted(rows.items())
+    ]
+    told = _why(tmp_path, _NOON)
+    assert ", without voltage.a: " in told.sentence("en")
+    assert (3, 3) == _counted(tmp_path, _NOON)
+
+
+def test_what_a_start_brings_in_the_middle_of_a_slot_is_not_lacking(tmp_path: Path) -> None:
+    """The slot would be said to lack what stands in the journal."""
+    gateway = _gateway(tmp_path, {**_MOMENT, "every_s": 3_600})
+    _refuse(gateway, "voltage.a", word=_NO_SUCH, minutes=20)
+    gateway.run(seconds=1_500)
+    assert {"voltage.a"} == _rows(tmp_path)[_NOON].lacks
+    gateway.run(seconds=600)
+    assert _NOON in _slots_of(gateway, "voltage")
+    assert ("kept", "") == (_rows(tmp_path)[_NOON].state, _rows(tmp_path)[_NOON].note)

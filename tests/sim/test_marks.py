@@ -6,7 +6,9 @@ What the meters showed on the nights before is in the journal already, as if the
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +22,7 @@ from meterlink.journal.journal import Journal
 from meterlink.model.data_classes import DAILY_FREEZE, INSTANT
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
+from meterlink.model.slot import LOOK_OF_DAY, lacking
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.people import Actor, Role
 from metersim import FaultRule, Meter, Station
@@ -142,6 +145,12 @@ class _Nights:
         )
         return Record(meter=f"m{meter.address}", data_class=DAILY_FREEZE, readings=readings)
 
+    def noted(self) -> list[str]:
+        """What kept slots lack."""
+        with closing(sqlite3.connect(self.gateway.folder / JOURNAL_FILE)) as db:
+            found = db.execute("SELECT note FROM slot WHERE state = 1 AND note IS NOT NULL").fetchall()
+        return [item for (note,) in found for item in sorted(lacking(note))]
+
     def run(self, nights: float) -> None:
         """Run until some hours behind the so many-th midnight."""
         self.gateway.run(
@@ -261,6 +270,29 @@ def test_a_freeze_that_was_kept_before_its_clock_was_told_is_marked_after_all(
         and f"m{meters[number].address}" in str(tags)
     }
     assert int(Marks.CLOCK_DEV | Marks.RESTATED) == stored
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_freeze_of_a_daemon_that_was_killed_before_its_clock_was_told_is_marked_after_all(
+    tmp_path: Path, number: int
+) -> None:
+    """VEE-13: whatever was to be looked at yet would be forgotten, and the freeze go to the bill as sound."""
+    meters: list[Meter | Meter698] = [_household(0), _household698(1)]
+    plant = _Nights(tmp_path, meters)
+    midnight = _NIGHT + _DAY - START
+    for item in ("meter_date", "meter_clock"):
+        between = (midnight, midnight + timedelta(minutes=90))
+        rule = FaultRule(what="silence", meter=meters[number].address, item=item, between=between)
+        plant.gateway.strikes.rules.add(rule, at=START)
+    plant.happens(number, 0.6, "clock_jump", by=timedelta(minutes=-20))
+    killed_s = (midnight + timedelta(minutes=70)).total_seconds()
+    plant.gateway.run(seconds=killed_s, meanwhile=plant._carry_out, kill=True)
+    assert {} == plant.marks(number)
+    assert [LOOK_OF_DAY] == plant.noted()
+    for seconds in (600, 5_400):
+        plant.gateway.run(seconds=seconds, kill=True)
+    assert {1: Marks.CLOCK_DEV | Marks.RESTATED} == plant.marks(number)
+    assert [] == plant.noted()
 
 
 def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:

@@ -22,18 +22,30 @@ REASONS = (
     *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
     *("not_in_service", "gone", "line_slow", "not_taken", "no_room"),
 )
+CLOCK_DEV = 1 << 6
+"""The mark of a reading of a meter whose clock deviates."""
 RESTATED = 1 << 14
 """The mark of a reading that stands there once more, because others have shown it in another light."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A slot of the ledger; ``changed_at``: its last try, or when it was settled, by the gateway's clock."""
+    """A slot of the ledger; ``changed_at``: its last try, or when it was settled, by the gateway's clock.
+
+    ``note``: whatever else is said of it; of a slot that is kept, the items that it lacks and why.
+    """
 
     state: str
     reason: str
     tries: int
     changed_at: datetime | None = None
+    note: str = ""
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """Items, or blocks of them, that the ledger says a kept slot is without."""
+        named = self.note.partition(": ")[0] if self.state == "kept" else ""
+        return frozenset(named.split(", ")) - {""}
 
 
 @dataclass
@@ -64,14 +76,14 @@ class Book:
     def slots(self) -> dict[tuple[str, str, datetime], Row]:
         """Every row of the ledger."""
         found = {}
-        for meter, data_class, at, state, reason, tries, changed_at in self._db.execute(
-            "SELECT meter, data_class, at, state, reason, tries, changed_at"
+        for meter, data_class, at, state, reason, tries, changed_at, note in self._db.execute(
+            "SELECT meter, data_class, at, state, reason, tries, changed_at, note"
             " FROM series JOIN slot ON series = number"
         ):
             key = (meter, data_class, datetime.fromtimestamp(at, UTC))
             assert key not in found
             changed = None if changed_at is None else datetime.fromtimestamp(changed_at, UTC)
-            found[key] = Row(STATES[state], REASONS[reason], tries, changed)
+            found[key] = Row(STATES[state], REASONS[reason], tries, changed, note or "")
         return found
 
     def gaps(self) -> dict[tuple[str, str], list[tuple[datetime, datetime, str]]]:
@@ -110,6 +122,17 @@ class Book:
             assert is_corrected or item not in items, f"{row} stands twice in the journal"
             items[item] = Decimal(value)
         return found
+
+    def doubtful(self) -> set[tuple[str, str, datetime]]:
+        """Slots of which a reading is marked because its meter's clock deviated."""
+        return {
+            (meter, data_class, datetime.fromtimestamp(at, UTC))
+            for meter, data_class, at in self._db.execute(
+                "SELECT reading.meter, data_class, reading.slot / 1000000"
+                " FROM reading JOIN log ON log.id = log_id WHERE marks & ?",
+                (CLOCK_DEV,),
+            )
+        }
 
     def taken_at(self) -> dict[tuple[str, str, datetime], datetime]:
         """When each of them was read, by the gateway's clock."""

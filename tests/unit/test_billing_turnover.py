@@ -254,6 +254,27 @@ async def test_a_doubtful_register_raises_an_alarm(tmp_path: Path) -> None:
         assert ("forward_active_energy 219.5", "119 + 2") == (alarm.seen.value, alarm.seen.threshold)
 
 
+@pytest.mark.asyncio
+async def test_a_last_register_is_held_against_the_time_in_which_the_meter_hung_there(
+    tmp_path: Path,
+) -> None:
+    """What came under its name behind its end, of its successor, would refuse the truth and pass a slip."""
+    async with plant(tmp_path) as at:
+        await _begun(at, "100", "100", "100", days=_DAYS - 5)  # FIRST_DAY + 5 to + 19
+        at.clock.now = _WHEN + 3 * _DAY
+        for number in range(_DAYS, _DAYS + 3):
+            for meter, shown in (("m1", 7), ("m2", 7), ("m3", 900)):
+                await at.keep(meter, FIRST_DAY + number * _DAY, {TOTAL: Decimal(shown + number)})
+        book = book_of(SETTINGS, PROFILES, at.journal, at.clock)
+        with pytest.raises(BadRequest, match="was read with 119"):
+            await book.exchange(_exchange(1, "118.5"), actor="li")
+        told = [
+            await book.exchange(_exchange(number, last), actor="li")
+            for number, last in ((1, "219.5"), (2, "119.5"), (3, "119.5"))
+        ]
+        assert [1, 0, 0] == [len(one.as_json().get("doubts", ())) for one in told]
+
+
 def _watch(at: Plant) -> TurnoverWatch:
     return TurnoverWatch(at.freezes, at.journal.roster, at.journal.acts, at.clock, CHINA_TIME)
 

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 
+from meterlink.acquisition.agenda import Agenda
 from meterlink.acquisition.allowance import SHARE, STARVED_S, Allowance
+from meterlink.acquisition.looks import Looks
+from meterlink.acquisition.planner import BlameLedger
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
-from meterlink.acquisition.streams import FRESH, NOT_TAKEN, Meter, Stream
+from meterlink.acquisition.streams import BACKFILL_POINTS, FRESH, NOT_TAKEN, Meter, Stream
+from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.airtime import BUCKET_S, WINDOW_S, Airtime
+from meterlink.bus.exchange import Timing
+from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
-from meterlink.journal.ledger import Front
+from meterlink.errors import LineLost
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.slot import DAY_S, MONTH_S
 from meterlink.model.zone import CHINA_TIME
+from meterlink.transports.stream import ByteStream
+from tests.support.billing import ToldClock
 
 _NOW = datetime(2026, 11, 22, 4, tzinfo=UTC)
 _AT = int(_NOW.timestamp())
-_DAY = timedelta(days=1)
+_DAY, _QUARTER = timedelta(days=1), timedelta(minutes=15)
 _EVERY_S: Mapping[str, int] = {DAILY_FREEZE: DAY_S, MONTHLY_FREEZE: MONTH_S, CURVE: 900}
 
 
@@ -186,6 +197,60 @@ def test_a_night_that_cannot_be_had_does_not_hold_up_the_others() -> None:
     stream.behind = tuple(nights[1:])
     stream.behind_first(_NOW)
     assert not stream.passed_over, "nothing is remembered of what has come"
+
+
+def test_points_that_cannot_be_had_do_not_hold_up_the_others() -> None:
+    """They would be asked for first in each turn, and one that is between them spoil all turns for ever."""
+    stream = _stream("a")
+    points = [_NOW - number * _QUARTER for number in range(40)]
+    assert points == stream.beside_passed(points)
+    stream.pass_by(points[:24])
+    assert points[24:] == stream.beside_passed(points)
+    newer = _NOW + _QUARTER
+    assert [newer, *points[24:]] == stream.beside_passed([newer, *points])
+    stream.pass_by([newer, *points[24:]])
+    assert (BACKFILL_POINTS, []) == (stream.points_a_turn, stream.beside_passed([]))
+    for fewer in (12, 6, 3, 1, 1):
+        assert points == stream.beside_passed(points), "all had theirs"
+        assert (fewer, None) == (stream.points_a_turn, stream.passed)
+        stream.pass_by(points)
+
+
+class _Open:
+    """A ledger with these open slots; the fronts are those of the streams."""
+
+    def __init__(self, slots: Sequence[datetime]) -> None:
+        self.slots = list(slots)
+
+    async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
+        return {}
+
+    async def open_slots(
+        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+    ) -> list[datetime]:
+        return sorted(self.slots, reverse=newest_first)[:limit]
+
+
+async def _no_stream() -> ByteStream:
+    raise LineLost("nobody opens it here")
+
+
+@pytest.mark.asyncio
+async def test_who_does_not_tell_whether_a_point_is_gone_is_asked_for_others() -> None:
+    """Each turn would ask for the oldest slot alone, and all that the meter still holds be lost meanwhile."""
+    stream, clock = _stream("a", behind=(_DAY, 40 * _DAY)), ToldClock(_NOW)
+    line = Line("line1", opener=_no_stream, timing=Timing(), rng=random.Random(1))
+    agenda = Agenda(line, [stream], _Open([_NOW - _DAY, _NOW - 40 * _DAY]), clock)
+    job = await agenda.next()
+    assert job is not None
+    assert (job.checks_depth, job.slots) == (True, (_NOW - 40 * _DAY,))
+    troubles = Troubles("line1", [stream], cast("Looks", None), cast("BlameLedger", None), clock)
+    troubles.vain(job)
+    agenda.done(job)
+    await agenda.look()
+    job = await agenda.next()
+    assert job is not None
+    assert (job.checks_depth, job.slots) == (False, (_NOW - _DAY, _NOW - 40 * _DAY))
 
 
 def test_what_should_be_overwritten_by_now() -> None:

@@ -113,7 +113,7 @@ class _Bench:
                         shown={},
                         tell_mixed=_nobody,
                         tell_settles_else=_nobody,
-                        judge_anew=_nobody,
+                        book=None,  # type: ignore[arg-type]
                         clock=self.sim.clock,
                         zone=CHINA_TIME,
                     ),

@@ -16,7 +16,7 @@ from meterlink.acquisition.streams import Meter, Stream
 from meterlink.drivers.base import Depth, Measured, MemoryReader, StoredAnswer, StoredRecord
 from meterlink.errors import BusFull, LineLost, ReplyTimeout
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.journal.reserve import Reserve
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS

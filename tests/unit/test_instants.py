@@ -63,7 +63,7 @@ def _slot_of(folder: Path, driver: _Driver, *, meters: int = 1) -> list[Standing
                     shown={},
                     tell_mixed=_nobody,
                     tell_settles_else=_nobody,
-                    judge_anew=_nobody,
+                    book=None,  # type: ignore[arg-type]
                     clock=sim.clock,
                     zone=CHINA_TIME,
                 ),

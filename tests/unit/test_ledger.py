@@ -11,8 +11,9 @@ import pytest
 from meterlink.errors import JournalError
 from meterlink.journal import ledger as ledger_module
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Due, Ledger, Planned, Series
-from meterlink.journal.ledger_rows import TAKEN_AFTER
+from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Ledger
+from meterlink.journal.ledger_rows import TAKEN_AFTER, Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, INSTANT
 from meterlink.model.reading import Record
 from meterlink.model.slot import (

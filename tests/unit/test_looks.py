@@ -95,6 +95,8 @@ class _Bench:
         self.settles_else: list[SettlesElse] = []
         self.shown: dict[str, Look] = {}
         self.mixed: list[Mixed] = []
+        self.settled: list[tuple[str, list[Freeze]]] = []
+        self.left: dict[str, list[Freeze]] = {}
         self.judged_anew: list[tuple[str, list[Freeze]]] = []
         sights = {
             name: Sight(
@@ -110,7 +112,7 @@ class _Bench:
             shown=self.shown,
             tell_mixed=self._tell_mixed,
             tell_settles_else=self._tell_settles_else,
-            judge_anew=self._judge_anew,
+            book=self,
             clock=self.clock,
             zone=CHINA_TIME,
         )
@@ -121,8 +123,25 @@ class _Bench:
     async def _tell_settles_else(self, found: SettlesElse) -> None:
         self.settles_else.append(found)
 
-    async def _judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
+    async def judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
         self.judged_anew.append((meter, list(freezes)))
+
+    async def settle(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        self.settled.append((meter, list(freezes)))
+
+    async def unlooked(self, meters: Sequence[str], since: datetime) -> dict[str, list[Freeze]]:
+        left = {meter: [one for one in self.left.get(meter, ()) if one[1] >= since] for meter in meters}
+        return {meter: freezes for meter, freezes in left.items() if freezes}
+
+    def keep(self, meter: str, slots: Sequence[datetime]) -> None:
+        self.looks.kept(meter, DAILY_FREEZE, self.looks.unlooked(meter, DAILY_FREEZE, slots))
+
+    async def quiet(self) -> list[str]:
+        """What is asked while nothing else is to be done."""
+        self.looker.asked.clear()
+        while self.looks.again_at <= self.clock.monotonic_s():
+            await self.looks.again()
+        return list(self.looker.asked)
 
     async def asked(self, data_class: DataClass = DAILY_FREEZE, meter: str = "m1") -> list[str]:
         self.looker.asked.clear()
@@ -147,13 +166,14 @@ async def test_once_a_day_and_the_number_once_a_week() -> None:
 
 
 @pytest.mark.asyncio
-async def test_the_settlement_day_is_looked_at_each_week_behind_a_freeze() -> None:
+async def test_the_settlement_day_is_looked_at_each_week_in_a_quiet_moment() -> None:
     """SCH-02: a meter that settles on another day than its account would be billed by the wrong register."""
     bench, settlement = _Bench(reading_day=5), []
     assert [] == await bench.asked(INSTANT, "m2")
     for passed in range(15):
         bench.clock.passed = timedelta(days=passed)
-        settlement.append((await bench.asked(meter="m2")).count("settlement"))
+        assert "settlement" not in await bench.asked(meter="m2"), "no freeze behind it waits for that"
+        settlement.append((await bench.quiet()).count("settlement"))
     assert [0, 7, 14] == [passed for passed, asked in enumerate(settlement) if asked]
     told = SettlesElse(meter="m2", shown=SettlementDay(1, 0), expected=SettlementDay(5, 0))
     assert [told] * 3 == bench.settles_else
@@ -161,14 +181,45 @@ async def test_the_settlement_day_is_looked_at_each_week_behind_a_freeze() -> No
         bench.looks.forget()
         bench.settles_else.clear()
         bench.looker.settles = settles
-        assert "settlement" in await bench.asked(meter="m2")
+        await bench.asked(meter="m2")
+        assert ["settlement"] == await bench.quiet()
         assert is_told == bool(bench.settles_else)
-    bench.looks.forget()
-    bench.looker.fails, bench.looker.fails_at = ReplyTimeout("nothing"), "settlement"
-    assert ["clock", "word", "settlement", "settlement"] == await bench.asked(meter="m2")
+        assert [] == await bench.quiet()
+
+
+@pytest.mark.asyncio
+async def test_on_a_line_that_is_never_quiet_the_settlement_day_comes_behind_the_next_freeze() -> None:
+    """SCH-02: on a line with work day and night nobody would ever look."""
+    bench = _Bench(reading_day=5)
+    assert "settlement" not in await bench.asked(meter="m2")
+    assert "settlement" not in await bench.asked(MONTHLY_FREEZE, "m2")
+    bench.clock.passed = timedelta(days=1)
+    assert [] == await bench.asked(INSTANT, "m2")
+    assert ["clock", "word", "settlement"] == await bench.asked(meter="m2")
+    assert [] == await bench.quiet()
+    assert 1 == len(bench.settles_else)
+
+
+@pytest.mark.parametrize("error", [ReplyTimeout("nothing"), LineLost("gone"), BusFull("full")])
+@pytest.mark.asyncio
+async def test_a_settlement_day_that_is_not_told_is_asked_for_again(error: MeterlinkError) -> None:
+    """SCH-02: one lost answer would hide a wrong one for a week, or a dead line be asked for each of them."""
+    bench = _Bench(reading_day=5)
+    for meter in ("m1", "m2"):
+        await bench.asked(meter=meter)
+    bench.looker.fails = error
+    asked = ["settlement"] * (2 if isinstance(error, ReplyTimeout) else 1)
+    assert asked == await bench.quiet()
+    assert AGAIN_S == bench.looks.again_at
     bench.looker.fails = None
-    bench.clock.passed += timedelta(seconds=AGAIN_S)
-    assert ["settlement"] == await bench.asked(meter="m2"), "what was not answered is asked again"
+    bench.looks.falls_silent("m1")
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert ["settlement"] == await bench.quiet(), "who is silent costs no timeout more"
+    bench.looks.answers("m1")
+    bench.clock.passed *= 2
+    assert ["settlement"] == await bench.quiet()
+    assert {"m1", "m2"} == {one.meter for one in bench.settles_else}
+    assert math.inf == bench.looks.again_at
 
 
 @pytest.mark.asyncio
@@ -236,14 +287,18 @@ async def test_a_look_that_fails_costs_no_reading(error: MeterlinkError) -> None
 @pytest.mark.asyncio
 async def test_a_look_that_is_never_answered_costs_no_other(silent: str) -> None:
     """VEE-13, VEE-18: a meter that never tells its state or number would never be marked for its clock."""
-    bench = _Bench(reading_day=1)
+    bench, since, once = _Bench(), timedelta(), ["number"]
+    if silent == "settlement":  # which nothing has let it tell for a day
+        bench, since, once = _Bench(reading_day=1), timedelta(days=1), ["settlement"]
+        await bench.asked()
+        bench.clock.passed = since
     bench.looker.fails, bench.looker.fails_at = ReplyTimeout("silent"), silent
-    assert ["clock", "word", "number", "settlement", silent] == await bench.asked()
+    assert ["clock", "word", *once, silent] == await bench.asked()
     look = bench.shown["m1"]
     shown = {"clock": look.clock_ahead, "word": look.status_word, "number": look.meter_number}
     assert {silent} - {"settlement"} == {kind for kind, found in shown.items() if found is None}
     assert [] == await bench.asked(), "nobody asks again at each of its readings"
-    bench.clock.passed = timedelta(days=1)
+    bench.clock.passed = since + timedelta(days=1)
     assert {"clock", "word", silent} == set(await bench.asked())
     bench.looker.fails = None
     bench.clock.passed += timedelta(seconds=AGAIN_S)
@@ -269,7 +324,7 @@ async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked
     bench.looker.fails, bench.looker.fails_at, bench.looker.fails_times = ReplyTimeout("lost"), silent, 2
     assert {"clock", "word", "number"} == set(await bench.asked())
     assert math.inf == bench.looks.again_at
-    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1], _NOON - timedelta(days=2)])
+    bench.keep("m1", [freeze[1], _NOON - timedelta(days=2)])
     assert AGAIN_S == bench.looks.again_at
     await bench.looks.again()
     assert [] == await bench.asked(INSTANT)
@@ -277,10 +332,30 @@ async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked
     bench.looker.asked.clear()
     await bench.looks.again()
     assert [silent] == bench.looker.asked
-    assert [("m1", [freeze])] == bench.judged_anew
+    assert [("m1", [freeze])] == bench.judged_anew == bench.settled
     assert math.inf == bench.looks.again_at
-    bench.looks.kept("m1", DAILY_FREEZE, [freeze[1]])
+    bench.keep("m1", [freeze[1]])
     assert math.inf == bench.looks.again_at, "nothing is missing"
+
+
+@pytest.mark.parametrize("silent", ["", "clock", "word"])
+@pytest.mark.asyncio
+async def test_a_freeze_that_an_earlier_start_kept_unseen_is_judged_too(silent: str) -> None:
+    """VEE-13, VEE-18: a daemon that is killed within the hour would leave it without its mark for good."""
+    bench = _Bench()
+    freeze: Freeze = (DAILY_FREEZE, _NOON - timedelta(hours=12))
+    bench.left = {"m1": [freeze, (DAILY_FREEZE, _NOON - timedelta(days=2))], "m2": []}
+    await bench.looks.recall()
+    if silent:
+        bench.looker.fails, bench.looker.fails_at = ReplyTimeout("lost"), silent
+    both = ["clock", "word", *([silent] if silent else [])]
+    assert both == [one for one in await bench.quiet() if one != "number"]
+    assert [("m1", [freeze])] == bench.judged_anew
+    assert ([] if silent else bench.judged_anew) == bench.settled
+    bench.looker.fails = None
+    bench.clock.passed = timedelta(seconds=AGAIN_S)
+    assert ([silent] if silent else []) == await bench.quiet()
+    assert [("m1", [freeze])] == bench.settled
 
 
 @pytest.mark.asyncio
@@ -289,7 +364,7 @@ async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
     bench = _Bench()
     bench.looker.fails, bench.looker.fails_at = ReplyTimeout("silent"), "word"
     await bench.asked()
-    bench.looks.kept("m1", DAILY_FREEZE, [_NOON])
+    bench.keep("m1", [_NOON])
     asked = 0
     for hour in range(1, 12):
         bench.clock.passed = timedelta(seconds=hour * AGAIN_S)
@@ -299,7 +374,7 @@ async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
     assert asked == LOOKS_MAX
     assert math.inf == bench.looks.again_at
     assert [] == bench.judged_anew
-    bench.looks.kept("m2", DAILY_FREEZE, [bench.clock.utc_now()])
+    bench.keep("m2", [bench.clock.utc_now()])
     bench.clock.passed += timedelta(days=2)
     await bench.looks.again()
     assert math.inf == bench.looks.again_at, "the day of that freeze is over"
@@ -308,9 +383,9 @@ async def test_what_a_meter_never_tells_is_given_up_for_the_day() -> None:
 @pytest.mark.asyncio
 async def test_a_meter_that_falls_silent_is_not_looked_at_twice() -> None:
     """Each look costs the line a timeout; a meter that tells nothing would take twice as many."""
-    bench = _Bench(reading_day=1)
+    bench = _Bench()
     bench.looker.fails = ReplyTimeout("silent")
-    assert ["clock", "word", "number", "settlement"] == await bench.asked()
+    assert ["clock", "word", "number"] == await bench.asked()
     bench.looker.fails = LineLost("gone")
     bench.clock.passed = timedelta(seconds=AGAIN_S)
     assert ["clock"] == await bench.asked(), "what the line does not carry is not asked"

@@ -67,8 +67,19 @@ def test_the_work_of_each_end(
         assert ([] if wanted is None else [wanted]) == found, kind
 
 
-def stopped(rule: str) -> dict[str, Any]:
-    return {"rules": [{"rule": rule, "passed": False, "inputs": {}, "en": "no", "zh": "否"}]}
+@pytest.mark.parametrize(("origin", "wanted"), [(Origin.PAYMENT, ["other"]), (Origin.PERSON, [])])
+def test_an_alarm_that_could_not_be_ended_in_time_is_somebodys_work(
+    origin: Origin, wanted: list[str]
+) -> None:
+    """A household that owes nothing would be warned on, and nobody would know (ARR-06)."""
+    life = ended(OrderState.EXPIRED, OrderKind.ALARM_OFF, origin=origin)
+    assert wanted == [act.body["kind"] for act in work_of(life, last(life))]
+
+
+def stopped(*rules: str) -> dict[str, Any]:
+    return {
+        "rules": [{"rule": rule, "passed": False, "inputs": {}, "en": "no", "zh": "否"} for rule in rules]
+    }
 
 
 @pytest.mark.parametrize(
@@ -80,6 +91,7 @@ def stopped(rule: str) -> dict[str, Any]:
         ("meterlink", Origin.PERSON, {"stop": "field", **stopped("CTRL-14")}, "other"),
         ("meterlink", Origin.PAYMENT, stopped("HOLD-01"), "hold"),
         ("meterlink", Origin.PAYMENT, stopped("NEED-01"), None),
+        ("meterlink", Origin.PAYMENT, stopped("NEED-01", "CTRL-20"), "other"),
         ("meterlink", Origin.PAYMENT, stopped("CTRL-15"), "other"),
     ],
 )

@@ -843,6 +843,13 @@ def test_a_pressed_key_is_seen() -> None:
     assert conclude_key([_look(PERMITTED)], KNOWN).signal is None
     assert Signal.CLOSED_BY_KEY is conclude_key([_look(PERMITTED), _look(standing())], KNOWN).signal
     assert conclude_key([_look(standing(command_open=None))], KNOWN).signal is None
+    dead = standing(voltages_v=(Decimal(0),), currents_a=(Decimal(0),), power_w=Decimal(0))
+    assert [None, None] == [
+        conclude_key([_look(dead), _look(one)], KNOWN).signal for one in (PERMITTED, dead)
+    ]
+    assert Signal.CLOSED_BY_KEY is conclude_key([_look(dead), _look(standing())], KNOWN).signal
+    untold = dataclasses.replace(dead, voltages_v=None)
+    assert Signal.CLOSED_BY_KEY is conclude_key([_look(untold)], KNOWN).signal
     loaded = dataclasses.replace(PERMITTED, currents_a=(Decimal(5),), power_w=Decimal(1100))
     later = _look(loaded, timedelta(seconds=5) + LOOKS_APART)
     assert conclude_key([_look(loaded)], KNOWN).signal is None

@@ -60,6 +60,23 @@ def test_a_closing_waits_while_a_frame_may_still_arrive(kind: OrderKind) -> None
     assert not waits_for(CLOSE, life, LATER)
 
 
+@pytest.mark.parametrize(
+    ("kind", "state", "waits"),
+    [
+        (OrderKind.PERMIT_CLOSE, OrderState.CREATED, True),
+        (OrderKind.PERMIT_CLOSE, OrderState.ACCEPTED, True),
+        (OrderKind.PERMIT_CLOSE, OrderState.READBACK, False),
+        (OrderKind.PERMIT_CLOSE, OrderState.NOT_DONE, True),
+        (OrderKind.PERMIT_CLOSE, OrderState.WAITING_FOR_KEY, False),
+        (OrderKind.TRIP, OrderState.READBACK, True),
+    ],
+)
+def test_money_waits_for_no_key(kind: OrderKind, state: OrderState, waits: bool) -> None:
+    """Money would come a day late, or not at all; or be taken for what a trip did."""
+    money = one(OrderKind.TOP_UP, name="z-4")
+    assert waits is waits_for(money, one(kind, state), LATER)
+
+
 def test_an_alarm_waits_for_nobody() -> None:
     """A meter would go on warning somebody who has paid, because he has not pressed the key."""
     alarm = one(OrderKind.ALARM_OFF, name="z-3")

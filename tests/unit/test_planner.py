@@ -19,7 +19,7 @@ from meterlink.acquisition.planner import (
 )
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.journal.store import Step, Store
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.slot import MONTH_S, Reason, State

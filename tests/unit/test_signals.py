@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -10,7 +11,8 @@ import sys
 
 import pytest
 
-from meterlink.daemon.programs import LEFT_EXIT, LOOP_BACK_S, until_signal
+from meterlink.daemon.interpreter import GARBAGE_AFTER, LOOP_BACK_S
+from meterlink.daemon.programs import LEFT_EXIT, until_signal
 from meterlink.daemon.signals import hearing
 
 _CALLS = 2_000
@@ -41,18 +43,21 @@ async def test_signals_mean_afterwards_what_they_meant() -> None:
 
 
 def test_a_program_has_the_interpreter_back_soon_and_leaves_it_as_it_was() -> None:
-    """While the journal works each call of a socket would cost the loop 5 ms: a stop took a minute."""
+    """While the journal works each call of a socket would cost the loop 5 ms, and a stop take a minute.
+
+    And of the time of a busy loop the search for garbage that is not there would take a tenth.
+    """
     seen: list[float] = []
 
     async def program(stop: asyncio.Event) -> None:
-        seen.append(sys.getswitchinterval())
+        seen.extend((sys.getswitchinterval(), gc.get_threshold()[0]))
         os.kill(os.getpid(), signal.SIGTERM)
         await stop.wait()
 
-    before_s = sys.getswitchinterval()
+    before = sys.getswitchinterval(), gc.get_threshold()
     until_signal(program)
-    assert [pytest.approx(LOOP_BACK_S)] == seen
-    assert before_s == sys.getswitchinterval()
+    assert [pytest.approx(LOOP_BACK_S), GARBAGE_AFTER] == seen
+    assert before == (sys.getswitchinterval(), gc.get_threshold())
 
 
 LEAVES_SOMETHING = """

@@ -16,50 +16,33 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
 from typing import Final, Protocol
 
-from meterlink.acquisition.allowance import Allowance
+from meterlink.acquisition.agenda import Agenda, OpenLedger
 from meterlink.acquisition.clock_watch import Wall
 from meterlink.acquisition.harvest import Harvest, RecordKeeper
-from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.looks import Looks
-from meterlink.acquisition.planner import LONG_AGO, PlanLedger, Planner
+from meterlink.acquisition.planner import PlanLedger, Planner
 from meterlink.acquisition.plans import Point, StoredPlan
-from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.slow_line import SlowLine
-from meterlink.acquisition.streams import NOTHING_OPEN, Job, Meter, Stream
-from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN, Turn, TurnLedger
+from meterlink.acquisition.streams import Job, Meter, Stream
+from meterlink.acquisition.turns import Turn, TurnLedger
 from meterlink.bus.line import Line
-from meterlink.bus.queue import Priority
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import MemoryReader
-from meterlink.journal.ledger import Front, Series
-from meterlink.model.data_classes import CURVE
 
 WORKERS: Final = 2
 """Meters of a line that are asked at once; one of them waits for the line, or the disk."""
 LONGEST_NAP_S: Final = 300.0
 """So soon after its beginning a day is planned, before anything of it is due (``FREEZE_SETTLE``)."""
-RANK_AGAIN_S: Final = 5.0
-"""A ranking holds for so long, or until it is used up: a line of hundreds is not sorted at each turn."""
-BACKFILL_FREEZES: Final = 4
-"""Freezes in one turn of backfill: each costs several exchanges of DL/T 645."""
-BACKFILL_POINTS: Final = 24
-"""Points of a curve in one turn of backfill; a request brings several."""
-
 NAP_MIN_S: Final = 0.05
 """Wall and monotonic clocks do not tick together; and who wakes for work that another takes sleeps again."""
 
 
-class CollectLedger(TurnLedger, PlanLedger, Protocol):
+class CollectLedger(TurnLedger, PlanLedger, OpenLedger, Protocol):
     """What a collector needs of the ledger; each raises ``JournalError``."""
-
-    async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
-        """See ``Ledger.fronts``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,31 +85,21 @@ class Collector:
         clock: Clock,
     ) -> None:
         meters = {entry.point.meter: Meter(entry.point) for entry in entries}
-        self._streams = [Stream(meters[entry.point.meter], entry.plan, entry.driver) for entry in entries]
+        streams = [Stream(meters[entry.point.meter], entry.plan, entry.driver) for entry in entries]
         self._line = line
         self._looks = looks
-        self._ledger = ledger
         self._clock = clock
         self._wall = Wall(line.name, clock)
         harvest = Harvest(line.name, keeper, ledger)
-        self._turn = Turn(line, self._streams, harvest, looks, ledger, clock)
+        self._turn = Turn(line, streams, harvest, looks, ledger, clock)
         self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
-        self._patience = Patience(line.name)
-        self._allowance = Allowance(line.airtime)
+        self._agenda = Agenda(line, streams, ledger, clock)
+        self._slow = SlowLine(line.name, streams, ledger, clock)
         self._choosing = asyncio.Lock()
+        self._looking = False
         self._stopping = False
         self._woken = asyncio.Event()
-        self._of_meter: dict[str, list[Stream]] = {}
-        for stream in self._streams:
-            self._of_meter.setdefault(stream.meter.point.meter, []).append(stream)
-        self._ranking = Ranking(self._streams)
-        self._ranked_at = -RANK_AGAIN_S
-        self._back: list[Stream] = []
-        self._look_at = -math.inf
         self._line_rests_until = 0.0
-        self._slow = SlowLine(line.name, self._streams, ledger, clock)
-        self._turns = 0
-        self._fills = False
 
     def stop(self) -> None:
         """Let ``run`` end after the exchanges in hand."""
@@ -139,24 +112,25 @@ class Collector:
 
     async def run(self) -> None:
         """Collect until stopped."""
+        await self._looks.recall()
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"collector[{self._line.name}].{number}")
 
     async def _work(self) -> None:
-        while (job := await self._job()) is not None:
-            await self._carry_out(job)
+        while (work := await self._next()) is not None:
+            await work
 
-    async def _job(self) -> Job | None:
-        """The next job, when there is one; ``None``: we are to stop. One worker waits at a time."""
+    async def _next(self) -> Awaitable[None] | None:
+        """The next job or look, when there is one; ``None``: we are to stop. One worker waits at a time."""
         async with self._choosing:
             while not self._stopping:
                 self._woken.clear()
                 if (job := await self._choose()) is not None:
-                    return job
-                if self._clock.monotonic_s() >= max(self._looks.again_at, self._line_rests_until):
-                    await self._looks.again()
-                    continue
+                    return self._carry_out(job)
+                if self._may_look():
+                    self._looking = True
+                    return self._look_at_one()
                 await wait_for(self._woken, self._nap_s())
         return None
 
@@ -167,141 +141,40 @@ class Collector:
         if not self._wall.is_set():
             return None
         if await self._planner.apply():
-            for stream in self._streams:
-                stream.is_stale = True
-            self._look_at = -math.inf
+            self._agenda.forget()
         if self._clock.monotonic_s() < self._line_rests_until:
             return None
-        await self._look()
+        await self._agenda.look()
         await self._slow.blame()
-        while (found := self._next()) is not None:
-            is_current, stream = found
-            job = await self._current_job(stream) if is_current else await self._behind_job(stream)
-            if job is not None:
-                stream.meter.is_busy = True
-                self._fills |= job.priority is Priority.BACKFILL
-                self._turns += 1
-                stream.turn = self._turns
-                return job
-            # What was due is not: the clock was set back. It is looked again before the next choice.
-            stream.front, stream.is_stale = NOTHING_OPEN, True
-            self._back.append(stream)
-        return None
-
-    async def _look(self) -> None:
-        """Ask the ledger what is open, where that may have changed, and rank what has.
-
-        All streams are gone through only when one of them changes by itself; most turns change one.
-        """
-        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
-        seconds = now.timestamp()
-        back, self._back = self._back, []
-        is_time = seconds >= self._look_at
-        among = self._streams if is_time else back
-        stale = [stream for stream in among if stream.is_stale or stream.changes_at <= seconds]
-        if stale:
-            await self._see(stale, now)
-        if is_time:
-            self._look_at = min((stream.changes_at for stream in self._streams), default=math.inf)
-            self._ranked_at = -RANK_AGAIN_S if stale else self._ranked_at
-        else:
-            self._look_at = min([self._look_at, *(stream.changes_at for stream in stale)])
-        for stream in back:
-            self._ranking.put(self._of_meter[stream.meter.point.meter], now, monotonic_s)
-
-    async def _see(self, stale: Sequence[Stream], now: datetime) -> None:
-        """Ask the ledger what is open of some streams."""
-        for stream in stale:
-            stream.is_stale = False  # before the look: a turn that ends meanwhile makes it stale again
-        wanted = {stream.series: now - stream.plan.current_for for stream in stale}
-        fronts = await self._patience.until_done(partial(self._ledger.fronts, wanted, now))
-        for stream in stale:
-            stream.front = fronts.get(stream.series, stream.front)
-            if stream.plan.data_class != CURVE:
-                is_behind = stream.front.newest is not None
-                stream.behind = tuple(await self._open(stream, is_current=False)) if is_behind else ()
-
-    def _next(self) -> tuple[bool, Stream] | None:
-        """The next stream in the ranking, and whether it is for its current work."""
-        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
-        if monotonic_s - self._ranked_at < RANK_AGAIN_S and (found := self._take(monotonic_s)) is not None:
-            return found
-        if monotonic_s > self._ranked_at:
-            self._ranking.renew(now, monotonic_s)
-            self._ranked_at = monotonic_s
-        return self._take(monotonic_s)
-
-    def _take(self, monotonic_s: float) -> tuple[bool, Stream] | None:
-        """The most urgent one that may be asked, out of the ranking."""
-        may_fill = not self._fills and self._allowance.allows(monotonic_s)
-        starved = self._ranking.has_backfill and self._allowance.starved(monotonic_s)
-        for is_current in (False, True) if starved else (True, False):
-            while (is_current or may_fill) and (stream := self._ranking.take(is_current=is_current)):
-                if stream.is_askable and stream.rests_until(is_current=is_current) <= monotonic_s:
-                    return is_current, stream
-        return None
-
-    async def _current_job(self, stream: Stream) -> Job | None:
-        slots = await self._open(stream, is_current=True)
-        return Job(stream, tuple(slots), stream.priority) if slots else None
-
-    async def _behind_job(self, stream: Stream) -> Job | None:
-        now = self._clock.utc_now()
-        if (oldest := stream.may_be_gone(now)) is not None:
-            return Job(stream, (oldest,), Priority.BACKFILL, checks_depth=True)
-        if stream.plan.data_class == CURVE:
-            slots = (await self._open(stream, is_current=False))[:BACKFILL_POINTS]
-        else:
-            slots = stream.behind_first(now)[:BACKFILL_FREEZES]
-        return Job(stream, tuple(slots), Priority.BACKFILL) if slots else None
-
-    async def _open(self, stream: Stream, *, is_current: bool) -> list[datetime]:
-        """Open slots of a stream, the most urgent first."""
-        now = self._clock.utc_now()
-        border = now - stream.plan.current_for
-        worth = stream.worth(now)
-        look = partial(
-            self._ledger.open_slots,
-            stream.series,
-            since=border if is_current else LONG_AGO,
-            until=now + timedelta(seconds=1) if is_current else border,
-            newest_first=is_current or worth is None or worth[0] < 2,
-            limit=SLOTS_A_TURN if is_current or stream.plan.data_class == CURVE else OVERWRITTEN_MAX,
-        )
-        return await self._patience.until_done(look)
+        return await self._agenda.next()
 
     async def _carry_out(self, job: Job) -> None:
-        is_backfill = job.priority is Priority.BACKFILL
-        if is_backfill:
-            self._allowance.begin()
         try:
             self._line_rests_until = await self._turn.take(job)
         finally:
-            if is_backfill:
-                self._allowance.end(self._clock.monotonic_s())
-                self._fills = False
-            job.stream.meter.is_busy = False
-            job.stream.is_stale = True
-            self._back.append(job.stream)
+            self._agenda.done(job)
+            self._woken.set()
+
+    # --- looks -------------------------------------------------------------------------------
+
+    def _may_look(self) -> bool:
+        """Whether a look at a meter is due, and no other worker is about one."""
+        due_at = max(self._looks.again_at, self._line_rests_until)
+        return not self._looking and self._clock.monotonic_s() >= due_at
+
+    async def _look_at_one(self) -> None:
+        try:
+            await self._looks.again()
+        finally:
+            self._looking = False
             self._woken.set()
 
     # --- time --------------------------------------------------------------------------------
 
     def _nap_s(self) -> float:
         """Until something may have become due."""
-        now, monotonic_s = self._clock.utc_now(), self._clock.monotonic_s()
-        naps = [LONGEST_NAP_S, self._looks.again_at - monotonic_s]
+        monotonic_s = self._clock.monotonic_s()
         if self._line_rests_until > monotonic_s:
             return min(LONGEST_NAP_S, self._line_rests_until - monotonic_s)
-        for stream in self._streams:
-            if stream.front.coming is not None:
-                naps.append(stream.front.coming - now.timestamp())
-            if stream.front.newest is None and stream.front.current is None:
-                continue  # as most have nothing open at most times
-            for is_current, has_work in enumerate((stream.front.newest, stream.front.current)):
-                rests_s = stream.rests_until(is_current=bool(is_current)) - monotonic_s
-                if has_work is not None and rests_s > 0:
-                    naps.append(rests_s)
-            if stream.front.newest is not None and not self._allowance.allows(monotonic_s):
-                naps.append(self._allowance.look_again_s)
-        return max(min(naps), NAP_MIN_S)
+        look_s = math.inf if self._looking else self._looks.again_at - monotonic_s
+        return max(min(LONGEST_NAP_S, look_s, self._agenda.changes_in_s), NAP_MIN_S)

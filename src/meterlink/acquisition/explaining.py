@@ -2,8 +2,9 @@
 
 *Success rate* (采集成功率): of the slots that are due, the share that was read on time, that is while it was
 current: a freeze before the next one, a point of a curve within two hours, a value of the moment in its slot.
-*Completeness* (完整率): the share that is kept by now, backfill included. Slots that are waived (a meter out
-of service) are not due; slots whose time has not come are not yet due.
+*Completeness* (完整率): the share that is kept by now, backfill included. A slot that is kept without an item
+of which its meter says that it has no such data is *lacking* (缺项) besides. Slots that are waived (a meter
+out of service) are not due; slots whose time has not come are not yet due.
 """
 
 from __future__ import annotations
@@ -183,6 +184,7 @@ class _Row:
 
     kept: int = 0
     on_time: int = 0
+    lacking: int = 0
     missing: int = 0
     refused: int = 0
     lost: int = 0
@@ -195,6 +197,7 @@ class _Row:
             case State.KEPT:
                 self.kept += tally.slots
                 self.on_time += tally.on_time
+                self.lacking += tally.lacking
             case State.DUE:
                 self.missing += tally.slots
             case State.REFUSED:
@@ -214,6 +217,7 @@ class _Row:
             "due": due,
             "kept": self.kept,
             "on_time": self.on_time,
+            "lacking": self.lacking,
             "missing": self.missing,
             "refused": self.refused,
             "lost": self.lost,

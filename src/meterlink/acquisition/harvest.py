@@ -7,7 +7,7 @@ in the log already (a terminal may have reported it) is not kept again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol, TypeVar
@@ -57,7 +57,9 @@ class SlotLedger(Protocol):
 class RecordKeeper(Protocol):
     """What is needed of the log; each raises ``JournalError``."""
 
-    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
+    async def keep_all(
+        self, records: Sequence[tuple[Record, SlotKey | None]], *, unlooked: Sequence[SlotKey] = ()
+    ) -> None:
         """See ``Journal.keep_all``."""
 
     async def kept_of_slots(
@@ -82,18 +84,32 @@ class Harvest:
         self._ledger = ledger
         self._patience = Patience(line)
 
-    async def take(self, stream: Stream, asked: Sequence[datetime], answer: StoredAnswer) -> bool:
+    async def take(
+        self,
+        stream: Stream,
+        asked: Sequence[datetime],
+        answer: StoredAnswer,
+        *,
+        unlooked: Collection[datetime] = (),
+    ) -> bool:
         """Put away an answer; ``False``: there is no room for curves now, and the ledger says so.
 
         Whoever reads freezes waits for a disk that is full; nobody waits for room for a curve, which the
         meter remembers, while there is still room for freezes.
+
+        Args:
+            stream: whose.
+            asked: slots.
+            answer: what came of them.
+            unlooked: times of records for which a look at the meter is missing.
+
         """
         key = stream.series.key
         open_slots = set(asked)
         for record in answer.records:
             open_slots.discard(slot_of(stream, record, asked))
         try:
-            await self._keep(stream, asked, answer)
+            await self._keep(stream, asked, answer, unlooked)
         except DiskFull:
             keys = [key(record.slot) for record in answer.records]
             await self._do(partial(self._ledger.tried, keys, Reason.NO_ROOM, tries=0))
@@ -141,7 +157,13 @@ class Harvest:
         keys = [stream.series.key(slot) for slot in slots]
         await self._do(partial(self._ledger.expired, keys, Reason.GONE, note=note, tries=0))
 
-    async def _keep(self, stream: Stream, asked: Sequence[datetime], answer: StoredAnswer) -> None:
+    async def _keep(
+        self,
+        stream: Stream,
+        asked: Sequence[datetime],
+        answer: StoredAnswer,
+        unlooked: Collection[datetime],
+    ) -> None:
         meter, data_class = stream.meter.point.meter, stream.plan.data_class
         wanted = {record.slot: [value.item for value in record.values] for record in answer.records}
         look = partial(self._keeper.kept_of_slots, data_class, meter, wanted)
@@ -167,7 +189,8 @@ class Harvest:
         if new and data_class == CURVE:
             await self._keeper_now(partial(self._keeper.keep_all, new))
         elif new:
-            await self._do(partial(self._keeper.keep_all, new))
+            keys = [key for record, key in new if key is not None and record.readings[0].slot in unlooked]
+            await self._do(partial(self._keeper.keep_all, new, unlooked=keys))
         if settled:
             await self._do(partial(self._ledger.kept, settled))
 

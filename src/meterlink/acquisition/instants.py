@@ -2,7 +2,7 @@
 
 Until that end a slot stays open: whoever was silent, or sent what is no good, is put aside and asked again,
 ever more seldom (``put_aside``), and a line that was down is tried again. What is read late in a slot is the
-slot's, and says itself when it was taken.
+slot's, and says itself when it was taken. A slot that is kept without what its meter has not says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from meterlink.drivers.base import Brought, MeterAnswer
 from meterlink.drivers.together import each_alone
 from meterlink.errors import BadAnswer, Refused
 from meterlink.model.data_classes import STATUS
-from meterlink.model.slot import Reason
+from meterlink.model.slot import Reason, lacking_note
 
 _log = structlog.get_logger(__name__)
 
@@ -38,6 +38,8 @@ class InstantPoller(Poller):
         super().__init__(plan=plan, clock=clock, **rest)
         self._aside = PutAside(plan, clock)
         self._line_trouble = ""
+        self._words: dict[tuple[str, str], str] = {}
+        """With which words a meter refused an item last."""
 
     @property
     def _is_status(self) -> bool:
@@ -50,9 +52,7 @@ class InstantPoller(Poller):
         return self._is_status and not kept.isdisjoint(self._driver.check_status(item))
 
     async def _due(self, slot: datetime) -> list[Task]:
-        newest = self._memory.newest_slot
-        begun = newest is None or slot <= newest  # before a restart, or before the clock was set back
-        kept = await self._keeper.kept_in(slot) if begun else {}
+        kept = {} if self._memory.is_new(slot, self._plan.every_s) else await self._keeper.kept_in(slot)
         tasks = [
             self._task_of(point, kept.get(point.meter, set()), slot)
             for point in self._points
@@ -153,13 +153,30 @@ class InstantPoller(Poller):
                 self._note_bad(point, str(one))
                 bad.append(item)
         is_last = is_last and not bad
+        had_before = task.any_kept
         if answers:
             await self._keep(task, answers, slot, is_last=is_last)
         elif is_last and task.any_kept:
             await self._slots.kept(point.meter, slot)
         elif is_last:
             await self._slots.refused(point.meter, slot, lacking)
+        if is_last and task.any_kept:
+            await self._note_lacking(point, slot, may_be_noted=had_before)
         return bad
+
+    async def _note_lacking(self, point: Point, slot: datetime, *, may_be_noted: bool) -> None:
+        """Say what a kept slot lacks; a start in the middle of it may have said what has come since."""
+        today = slot.astimezone(self._zone).date()
+        lacks = [item for item in self._plan.items if self._memory.refused.get((point.meter, item)) == today]
+        if lacks:
+            note = lacking_note(lacks, self._words.get((point.meter, lacks[0]), ""))
+            await self._slots.lack(point.meter, slot, note)
+        elif may_be_noted:
+            await self._slots.lack(point.meter, slot, "")
+
+    def _note_refused(self, point: Point, item: str, slot: datetime, reason: str) -> None:
+        self._words[point.meter, item] = reason
+        super()._note_refused(point, item, slot, reason)
 
     async def _keep(
         self, task: Task, answers: Sequence[MeterAnswer], slot: datetime, *, is_last: bool

@@ -19,7 +19,9 @@ from meterlink.model.reading import Reading, Record
 from meterlink.model.slot import SlotKey
 
 JOURNAL_PAUSE_S = 1.0
-"""Pause between tries while the journal cannot."""
+"""Pause between the first tries while the journal cannot; each is twice as long as the one before."""
+JOURNAL_PAUSE_MAX_S = 16.0
+"""Longest of them: a disk is full for hours, and every plan of every line waits."""
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -53,6 +55,7 @@ class Patience:
 
     async def until_done(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do it; what it brought."""
+        pause_s = JOURNAL_PAUSE_S
         while True:
             try:
                 result = await work()
@@ -61,7 +64,8 @@ class Patience:
                 if not self._away:
                     self._away = True
                     _log.error("journal_away", line=self._line, reason=str(error))
-                await asyncio.sleep(JOURNAL_PAUSE_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, JOURNAL_PAUSE_MAX_S)
                 continue
             if self._away:
                 self._away = False

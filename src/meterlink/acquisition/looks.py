@@ -1,6 +1,6 @@
 """What meters show beside their values, read when their readings need it: the number when a meter is first
 read, then each week and when it was silent; clock and status word on each day that freezes of it are kept;
-its first settlement day each week, behind a freeze.
+its first settlement day each week, in a quiet moment behind a freeze (``owed``).
 
 A look comes behind the reading that it is for, while the meter is known to answer, and never costs a reading:
 when the line fails meanwhile, the reading is kept without it, and the next one tries again after a pause.
@@ -18,8 +18,9 @@ from typing import Any, Final, Literal
 
 import structlog
 
+from meterlink.acquisition.owed import Owed
 from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
-from meterlink.acquisition.unseen import JudgeAnew, Unseen
+from meterlink.acquisition.unseen import Unseen, UnseenBook
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.errors import BusFull, LineError, ReplyTimeout
@@ -65,7 +66,7 @@ class Looks:
         shown: what they showed is written here, by our id, for whoever judges.
         tell_mixed: is told when one has another number than it should.
         tell_settles_else: is told when one settles on another day than its reading day.
-        judge_anew: judges freezes that were kept before the looks of their day.
+        book: of freezes that were kept before the looks of their day.
         clock: wall and monotonic time.
         zone: whose days count.
 
@@ -78,11 +79,12 @@ class Looks:
         shown: dict[str, Look],
         tell_mixed: Callable[[Mixed], Awaitable[None]],
         tell_settles_else: Callable[[SettlesElse], Awaitable[None]],
-        judge_anew: JudgeAnew,
+        book: UnseenBook,
         clock: Clock,
         zone: tzinfo,
     ) -> None:
-        self._unseen = Unseen(judge_anew, clock)
+        self._unseen = Unseen(book, clock)
+        self._owed = Owed()
         self._sights = sights
         self._known: dict[str, _Known] = {}
         self._silent: set[str] = set()
@@ -100,6 +102,7 @@ class Looks:
         for meter in self._sights:
             self._shown.pop(meter, None)
             self._unseen.forget(meter)
+            self._owed.settle(meter)
 
     def falls_silent(self, meter: str) -> bool:
         """Note that a meter does not answer; whether that is new to all plans of the line."""
@@ -133,6 +136,8 @@ class Looks:
 
         """
         known = self._known.setdefault(meter, _Known())
+        if data_class in FREEZES and self._may_settle_else(meter, known):
+            self._owed.owe(meter, self._today())
         try:
             answered, silent = await self._look_at(_KINDS, known, meter, data_class)
             if answered:  # else it is silent, and would be so again
@@ -146,8 +151,8 @@ class Looks:
             lacks = bool(self._lacks(meter))
             await self._unseen.looked(meter, has_new=not _OF_DAY.isdisjoint(answered), is_whole=not lacks)
 
-    def kept(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> None:
-        """Records were kept behind ``renew``; freezes among them that lack a look of their day are noted.
+    def unlooked(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> list[datetime]:
+        """Records come behind ``renew``: the times of the freezes among them that lack a look of their day.
 
         Args:
             meter: one of the line.
@@ -155,21 +160,44 @@ class Looks:
             slots: their times.
 
         """
-        if self._lacks(meter):
-            self._unseen.note(meter, data_class, slots)
+        return self._unseen.of_the_day(data_class, slots) if self._lacks(meter) else []
+
+    def kept(self, meter: str, data_class: DataClass, unlooked: Iterable[datetime]) -> None:
+        """Freezes were kept that lack a look of their day."""
+        self._unseen.note(meter, [(data_class, slot) for slot in unlooked])
+
+    async def recall(self) -> None:
+        """Begin with what earlier starts left: freezes of this day that were kept without a look."""
+        now_s = self._clock.monotonic_s()
+        for meter in await self._unseen.recall(list(self._sights)):
+            known = self._known.setdefault(meter, _Known())
+            known.rests |= dict.fromkeys(_OF_DAY, now_s)
 
     @property
     def again_at(self) -> float:
         """Monotonic time from which ``again`` has something to do; infinite: nothing."""
-        return min(map(self._rests_until, self._unseen.meters), default=math.inf)
+        return min([self._owed.next_at, *map(self._rests_until, self._unseen.meters)])
 
     async def again(self) -> None:
-        """Look at one meter whose freezes lack a look of their day, if its time has come."""
+        """Look at one meter whose freezes lack a look of their day, or that owes its settlement day."""
         self._unseen.age()
         now_s = self._clock.monotonic_s()
         due = (meter for meter in self._unseen.meters if self._rests_until(meter) <= now_s)
         if (meter := next(due, None)) is not None:
             await self.renew(meter, DAILY_FREEZE)
+        elif self._owed.next_at <= now_s:
+            await self._take_owed(self._owed.take(now_s + AGAIN_S))
+
+    async def _take_owed(self, meter: str) -> None:
+        """Look at the settlement day of a meter, unless it is silent now."""
+        known = self._known.setdefault(meter, _Known())
+        if meter not in self._silent and known.rests.get("settlement", 0.0) <= self._clock.monotonic_s():
+            try:
+                await self._take("settlement", known, meter, DAILY_FREEZE)
+            except ReplyTimeout:
+                known.rests["settlement"] = self._clock.monotonic_s() + AGAIN_S
+            except (LineError, BusFull):
+                self._owed.rest(self._clock.monotonic_s() + AGAIN_S)
 
     def _lacks(self, meter: str) -> set[_Kind]:
         """The looks that were not answered, and not taken today."""
@@ -214,10 +242,14 @@ class Looks:
             case "number":
                 return bool(sight.number) and _is_due(on, today, NUMBER_EVERY)
             case "settlement":
-                is_told = sight.reading_day is not None
-                return is_told and data_class in FREEZES and _is_due(on, today, SETTLEMENT_EVERY)
+                return data_class in FREEZES and on != today and self._owed.presses(meter, today)
             case _:
                 return (data_class in FREEZES or meter in self._unseen) and on != today
+
+    def _may_settle_else(self, meter: str, known: _Known) -> bool:
+        """Whether nobody has looked lately when a meter settles."""
+        is_told = self._sights[meter].reading_day is not None
+        return is_told and _is_due(known.on.get("settlement"), self._today(), SETTLEMENT_EVERY)
 
     async def _take(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass) -> None:
         """Take one look, and show what it brought."""
@@ -235,9 +267,10 @@ class Looks:
                 self._show(meter, meter_number=number)
                 await self._compare_number(meter, number)
             case "settlement":
-                await self._compare_settlement(
-                    meter, await sight.looker.settles_on(sight.address, Priority.CURVE)
-                )
+                shown = await sight.looker.settles_on(sight.address, Priority.CURVE)
+                known.on[kind] = self._today()
+                self._owed.settle(meter)
+                await self._compare_settlement(meter, shown)
 
     def _show(self, meter: str, **found: Any) -> None:
         self._shown[meter] = replace(self._shown.get(meter, NOT_LOOKED), **found)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Plan
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import EVENT
 from meterlink.model.slot import Reason, SlotKey
 
@@ -30,6 +30,9 @@ class PassingLedger(Protocol):
 
     async def kept(self, keys: Sequence[SlotKey]) -> None:
         """See ``Ledger.kept``."""
+
+    async def lack(self, keys: Sequence[SlotKey], *, note: str) -> None:
+        """See ``Ledger.lack``."""
 
     async def made_up(self, key: SlotKey) -> None:
         """See ``Ledger.made_up``."""
@@ -80,6 +83,10 @@ class PassingSlots:
     async def kept(self, meter: str, slot: datetime) -> None:
         """All that a meter has of a slot is kept, though its last item brought nothing."""
         await self._patience.until_done(partial(self._ledger.kept, [self.key(meter, slot)]))
+
+    async def lack(self, meter: str, slot: datetime, note: str) -> None:
+        """A kept slot is without some items, see ``lacking_note``; or without none, which needs no words."""
+        await self._patience.until_done(partial(self._ledger.lack, [self.key(meter, slot)], note=note))
 
     async def made_up(self, meter: str, slot: datetime) -> None:
         """A slot is kept, and what was missed before it came along."""

@@ -108,6 +108,7 @@ class Poller(ABC):
             last = self._memory.last_slot
             if slot != last:
                 await self._note_gap(last, slot, looked)
+                self._memory.was_set = abs(self._set_by_s(looked)) > SET.total_seconds()
                 self._memory.looked, self._memory.no_time = looked, False
                 self._keeper.begin()
                 if self._plan.has(slot):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from meterlink.acquisition.plans import Point
@@ -54,7 +54,8 @@ class Memory:
 
     ``silent`` holds the monotonic time of the last silence, ``asked`` the number of a meter's last turn.
     After the wall clock was set back ``last_slot`` is older than ``newest_slot``. ``looked`` is when both
-    clocks were looked at for the last slot; ``no_time`` says that the wall clock showed none since.
+    clocks were looked at for the last slot; ``no_time`` says that the wall clock showed none since, and
+    ``was_set`` that it was set.
     """
 
     refused: dict[tuple[str, str], date] = field(default_factory=dict)
@@ -64,4 +65,17 @@ class Memory:
     last_slot: datetime | None = None
     looked: Moment | None = None
     no_time: bool = False
+    was_set: bool = False
     newest_slot: datetime | None = None
+
+    def is_new(self, slot: datetime, every_s: int) -> bool:
+        """Whether nobody can have begun with a slot before.
+
+        That is one which time alone has brought, behind the one before it. Another may have been begun before
+        a start, before the clock was set back, or, where the start itself found a clock that was behind,
+        before both.
+        """
+        last, newest = self.last_slot, self.newest_slot
+        if last is None or newest is None or self.was_set:
+            return False
+        return slot > newest and slot - last == timedelta(seconds=every_s)

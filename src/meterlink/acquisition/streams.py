@@ -11,6 +11,7 @@ first; then what the meter will overwrite first. Source: business rules, FRZ-03.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -18,7 +19,8 @@ from typing import Final
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
-from meterlink.journal.ledger import Front, Series
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import MONTH_S
 
@@ -26,7 +28,11 @@ FRESH: Final = timedelta(days=7)
 """Gaps no older than this come before the rest. Source: FRZ-03."""
 NOT_TAKEN: Final = "record_not_taken"
 """What the log says of a meter whose newest record is older than what is due."""
+BACKFILL_POINTS: Final = 24
+"""Points of a curve in one turn of backfill; a request brings several."""
 MONTH_DAYS_S: Final = 31 * 86_400
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 NOTHING_OPEN: Final = Front(current=None, coming=None, newest=None, oldest=None)
 
@@ -67,6 +73,11 @@ class Stream:
         front: the open slots, seen from afar.
         behind: of freezes, all open slots that are backfill.
         passed_over: of these, those that a turn came for in vain since one was read.
+        passed: of a curve, first and last of the open points that turns of backfill came for in vain.
+        points_a_turn: of a curve, how many points of backfill one turn asks for; fewer where all that are
+            left were asked for in vain: one of them spoils the turn for the others.
+        depth_rests_until: monotonic time before which it is not asked again whether it holds what it should
+            have overwritten: it was, in vain.
         is_stale: ``front`` may be no longer true.
         refused: items that the meter has not, by the day on which it said so, with its words.
         lacked: items without which slots may stand kept: refused since they came last, or nobody knows.
@@ -89,6 +100,9 @@ class Stream:
     front: Front = NOTHING_OPEN
     behind: tuple[datetime, ...] = ()
     passed_over: set[datetime] = field(default_factory=set)
+    passed: tuple[datetime, datetime] | None = None
+    points_a_turn: int = BACKFILL_POINTS
+    depth_rests_until: float = 0.0
     is_stale: bool = True
     refused: dict[str, tuple[date, str]] = field(default_factory=dict)
     lacked: set[str] = field(default_factory=set)
@@ -186,6 +200,22 @@ class Stream:
         )
         kinds = ([slot for slot in kind if slot not in self.passed_over] for kind in ranked)
         return next((kind for kind in kinds if kind), [])
+
+    def pass_by(self, slots: Sequence[datetime]) -> None:
+        """Turns of backfill came for some points of a curve in vain, as often as they may."""
+        self.passed = min(*slots, *(self.passed or slots)), max(*slots, *(self.passed or slots))
+
+    def beside_passed(self, slots: Sequence[datetime]) -> list[datetime]:
+        """Open points of backfill without those that were asked for in vain, or all when there is no other.
+
+        They would be asked for first each time, and nobody would come to what stands behind them.
+        """
+        first, last = self.passed or (_NEVER, _NEVER)
+        beside = [slot for slot in slots if not first <= slot <= last]
+        if slots and not beside:
+            self.passed = None
+            self.points_a_turn = max(self.points_a_turn // 2, 1)
+        return beside or list(slots)
 
     def overwritten_before(self, now: datetime) -> datetime:
         """Slots before this are no longer in the meter's memory, as far as anybody knows."""

@@ -31,7 +31,7 @@ from meterlink.errors import (
     NoFreeze,
     ReplyTimeout,
 )
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import Reason
 
@@ -45,6 +45,8 @@ and when there is room again they are to go on within a minute."""
 FIRST_REST_S: Final = 300.0
 """How long a meter rests at first, then twice as long each time: a line that was bad for a moment is good
 again soon, and a dead meter costs its neighbours four more pairs of tries than if it rested long at once."""
+DEPTH_AGAIN_S: Final = 3_600.0
+"""Who does not tell whether it holds a slot that it should have overwritten is asked for others meanwhile."""
 HEARD_S: Final = 86_400.0
 """Who answered other questions since one that it did not answer, and within this time, is not silent."""
 
@@ -173,8 +175,12 @@ class Troubles:
         stream = job.stream
         if (newest := max(job.slots)) in stream.behind and not job.is_current:
             stream.passed_over.add(newest)  # it was asked for first
+        if job.checks_depth:
+            stream.depth_rests_until = self._clock.monotonic_s() + DEPTH_AGAIN_S
         stream.tries += 1
         if stream.tries >= stream.plan.tries:
+            if stream.plan.data_class == CURVE and not job.is_current and not job.checks_depth:
+                stream.pass_by(job.slots)
             stream.vain_rest_s = _longer(stream.vain_rest_s, stream.plan)
             self.rest(job, stream.vain_rest_s)
 

@@ -23,13 +23,13 @@ from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.lacking import Lacking, LackLedger
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.planner import LONG_AGO, BlameLedger
-from meterlink.acquisition.streams import NOT_TAKEN, Job, Stream, depth_s
+from meterlink.acquisition.streams import BACKFILL_POINTS, NOT_TAKEN, Job, Stream, depth_s
 from meterlink.acquisition.troubles import Troubles
 from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.errors import ClockFarAhead, MeterlinkError
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
 VOUCHED_S: Final = 7 * 86_400.0
@@ -153,18 +153,21 @@ class Turn:
         self._troubles.note_heard(meter)
         if answer.records:
             await self._looks.renew(meter.point.meter, stream.plan.data_class)
-        if not await self._harvest.take(stream, job.slots, answer):
+        slots = [record.slot for record in answer.records if record.values]
+        unlooked = self._looks.unlooked(meter.point.meter, stream.plan.data_class, slots)
+        if not await self._harvest.take(stream, job.slots, answer, unlooked=unlooked):
             why = "the journal's disk is almost full: free some space"
             self._troubles.tell(stream, "no_room_for_curves", why)
             await self._troubles.wait_for_room()
             return
-        slots = [record.slot for record in answer.records if record.values]
-        self._looks.kept(meter.point.meter, stream.plan.data_class, slots)
+        self._looks.kept(meter.point.meter, stream.plan.data_class, unlooked)
         await self._lacking.look(stream, job.slots, answer)
         left = _left(job, answer)
         if len(left) < len(job.slots):
             stream.tries, stream.vain_rest_s = 0, 0.0
             stream.passed_over.clear()
+            if not job.is_current:
+                stream.points_a_turn = BACKFILL_POINTS
         if stream.may_reopen and any(record.values for record in answer.records):
             await self._reopen(stream)
         self._note_refused(stream, answer.refused)

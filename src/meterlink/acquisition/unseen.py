@@ -7,9 +7,9 @@ its meter is looked at once more by itself, a few times, and what it shows then 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from meterlink.clock import Clock
 from meterlink.model.data_classes import FREEZES, DataClass
@@ -21,21 +21,32 @@ OF_THE_DAY: Final = timedelta(days=1)
 
 Freeze = tuple[DataClass, datetime]
 """One freeze of a meter: its class and its own time."""
-JudgeAnew = Callable[[str, Sequence[Freeze]], Awaitable[None]]
-"""Judges some freezes of a meter by what it shows now, and keeps their marks."""
+
+
+class UnseenBook(Protocol):
+    """What is needed of the journal; each waits until it can."""
+
+    async def judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        """Judge some freezes of a meter by what it shows now, and keep their marks."""
+
+    async def settle(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        """Freezes lack no look any more; see ``Unlooked.settle``."""
+
+    async def unlooked(self, meters: Sequence[str], since: datetime) -> dict[str, list[Freeze]]:
+        """Freezes that were kept without a look; see ``Unlooked.of``."""
 
 
 class Unseen:
     """Freezes without the looks of their day; by meter those of one day.
 
     Args:
-        judge_anew: judges them.
+        book: judges them, and remembers those of earlier starts.
         clock: wall time.
 
     """
 
-    def __init__(self, judge_anew: JudgeAnew, clock: Clock) -> None:
-        self._judge_anew = judge_anew
+    def __init__(self, book: UnseenBook, clock: Clock) -> None:
+        self._book = book
         self._clock = clock
         self._freezes: dict[str, set[Freeze]] = {}
         self._looks: dict[str, int] = {}
@@ -49,11 +60,14 @@ class Unseen:
         """Those that have some."""
         return list(self._freezes)
 
-    def note(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> None:
-        """Freezes were kept, and a look of the day is missing; older ones are not judged by it."""
+    def of_the_day(self, data_class: DataClass, slots: Iterable[datetime]) -> list[datetime]:
+        """The times of freezes that a look of today still judges; older ones, and all else, are not."""
         now = self._clock.utc_now()
-        new = {(data_class, slot) for slot in slots if data_class in FREEZES and now - slot <= OF_THE_DAY}
-        if new:
+        return [slot for slot in slots if data_class in FREEZES and now - slot <= OF_THE_DAY]
+
+    def note(self, meter: str, freezes: Iterable[Freeze]) -> None:
+        """Freezes were kept, and a look of their day is missing."""
+        if new := set(freezes):
             self._looks.setdefault(meter, 0)
             self._freezes.setdefault(meter, set()).update(new)
 
@@ -73,7 +87,16 @@ class Unseen:
         if is_whole or self._looks[meter] >= LOOKS_MAX:
             self.forget(meter)
         if has_new:
-            await self._judge_anew(meter, freezes)
+            await self._book.judge_anew(meter, freezes)
+        if is_whole:
+            await self._book.settle(meter, freezes)
+
+    async def recall(self, meters: Sequence[str]) -> list[str]:
+        """Note what earlier starts left without a look; gives the meters of which there is some."""
+        found = await self._book.unlooked(meters, self._clock.utc_now() - OF_THE_DAY)
+        for meter, freezes in found.items():
+            self.note(meter, freezes)
+        return list(found)
 
     def forget(self, meter: str) -> None:
         """Nobody looks for its freezes any more."""

@@ -9,8 +9,8 @@ All give an exchange the same three verbs, every wait has a deadline, and who se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
 
 from meterlink.bus.alarm import Alarm, Rung
 from meterlink.bus.endurance import PIECE_OCTETS, Endurance
@@ -60,10 +60,10 @@ class PlainWire:
         self._alarm = alarm
         self._heard = 0
 
-    async def send(self, octets: bytes) -> None:
+    def send(self, octets: bytes) -> Coroutine[Any, Any, None]:
         """See ``Wire.send``."""
         self._heard = 0
-        await self._stream.send(octets)
+        return self._stream.send(octets)
 
     async def clear(self) -> bytes:
         """See ``Wire.clear``."""

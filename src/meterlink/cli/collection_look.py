@@ -28,8 +28,19 @@ if TYPE_CHECKING:
     from meterlink.model.slot import Tally
 
 _HEADS: Final = {
-    "en": ("", "due", "kept", "success rate", "completeness", "missing", "refused", "lost", "not counted"),
-    "zh": ("", "应采", "已采", "采集成功率", "完整率", "缺失", "拒绝", "丢失", "不计"),
+    "en": (
+        "",
+        "due",
+        "kept",
+        "lacking",
+        "success rate",
+        "completeness",
+        "missing",
+        "refused",
+        "lost",
+        "not counted",
+    ),
+    "zh": ("", "应采", "已采", "缺项", "采集成功率", "完整率", "缺失", "拒绝", "丢失", "不计"),
 }
 _TOTAL: Final = {"en": "all", "zh": "合计"}
 _FREEZE_VALID: Final = {
@@ -77,8 +88,8 @@ class CollectionLook:
         from meterlink.clock import SystemClock
         from meterlink.daemon.collection_requests import scene_of
         from meterlink.journal import ledger_looks
-        from meterlink.journal.ledger import Series
         from meterlink.journal.rows import select_marks
+        from meterlink.journal.series import Series
 
         now = datetime.now(UTC)
         found = self._meter(reader, settings, named, now)
@@ -178,7 +189,7 @@ class CollectionLook:
         for row in (*told["rows"], {"name": _TOTAL[self._lang], **told["total"]}):
             table.add_row(
                 Text(row["name"] or _NONE[self._lang]),
-                *(str(row[key]) for key in ("due", "kept")),
+                *(str(row[key]) for key in ("due", "kept", "lacking")),
                 *(in_percent(row[key]) for key in ("success_rate", "completeness")),
                 *(str(row[key]) for key in ("missing", "refused", "lost", "waived")),
             )
@@ -198,7 +209,7 @@ def in_percent(share: float | None) -> str:
 
 def _tallies(reader: JournalReader, day: date, settings: Settings) -> list[Tally]:
     from meterlink.journal import ledger_looks
-    from meterlink.journal.ledger import SERIES_AT_ONCE
+    from meterlink.journal.ledger_asked import SERIES_AT_ONCE
     from meterlink.journal.ledger_rows import seconds
 
     now = seconds(datetime.now(UTC))

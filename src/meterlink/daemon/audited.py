@@ -40,7 +40,7 @@ async def audited_journal(outside: Outside, zone: timezone) -> AsyncIterator[Jou
 
     """
     key = GatewayKey.open(outside.folder)
-    reserve = Reserve(outside.folder / RESERVE_FILE, octets=outside.reserve_octets)
+    reserve = Reserve(outside.folder / RESERVE_FILE, octets=outside.reserve_octets, free=outside.free_octets)
     path = outside.folder / JOURNAL_FILE
     async with Journal.open(path, clock=outside.clock, put_aside=reserve) as journal:
         alarms = Alarms(journal.acts, outside.clock, zone=zone)

@@ -25,7 +25,8 @@ from meterlink.daemon.meter_finder import MeterNames
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.settings_check import lacking
 from meterlink.errors import BadRequest, ConfigError
-from meterlink.journal.ledger import Ledger, Series
+from meterlink.journal.ledger import Ledger
+from meterlink.journal.series import Series
 from meterlink.model.marks import Marks
 from meterlink.roster.entries import Meters
 

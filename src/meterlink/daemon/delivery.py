@@ -19,7 +19,7 @@ from meterlink.ingest.dead_letters import DeadLetters
 from meterlink.ingest.sink import PointSink
 from meterlink.ingest.subscriber import CLIENT_ID, Subscriber
 from meterlink.journal.journal import Journal
-from meterlink.journal.reserve import RESERVE_OCTETS
+from meterlink.journal.reserve import RESERVE_OCTETS, free_octets
 from meterlink.publish.relay import SINK, Relay
 from meterlink.transports.messages import MessageConnector
 
@@ -78,6 +78,7 @@ class Outside:
         sink: makes the place where points go.
         rng: jitter.
         reserve_octets: room put aside for acts on the disk of the folder.
+        free_octets: tells how many octets are free on the disk of a folder.
 
     """
 
@@ -87,6 +88,7 @@ class Outside:
     sink: SinkMaker
     rng: random.Random
     reserve_octets: int = RESERVE_OCTETS
+    free_octets: Callable[[Path], int] = free_octets
 
 
 @asynccontextmanager

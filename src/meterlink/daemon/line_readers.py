@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import TypeVar
 
@@ -34,6 +34,29 @@ from meterprofiles import Profile
 
 _log = structlog.get_logger(__name__)
 _P = TypeVar("_P", Plan, StoredPlan)
+
+
+class _Book:
+    """What the looks of one line need of the journal, as soon as it can.
+
+    Args:
+        line: its name.
+        journal: of the daemon.
+
+    """
+
+    def __init__(self, line: str, journal: Journal) -> None:
+        self._journal = journal
+        self._patience = Patience(line)
+
+    async def judge_anew(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        await self._patience.until_done(partial(self._journal.judge_anew, meter, freezes))
+
+    async def settle(self, meter: str, freezes: Sequence[Freeze]) -> None:
+        await self._patience.until_done(partial(self._journal.unlooked.settle, meter, freezes))
+
+    async def unlooked(self, meters: Sequence[str], since: datetime) -> dict[str, list[Freeze]]:
+        return await self._patience.until_done(partial(self._journal.unlooked.of, meters, since=since))
 
 
 class LineReaders:
@@ -146,17 +169,12 @@ class LineReaders:
                     number=self._numbers[point.meter],
                     reading_day=point.reading_day,
                 )
-        patience = Patience(self._name)
-
-        async def judge_anew(meter: str, freezes: Sequence[Freeze]) -> None:
-            await patience.until_done(partial(self._journal.judge_anew, meter, freezes))
-
         return Looks(
             sights,
             shown=self._judging.shown,
             tell_mixed=self._judging.tell_mixed,
             tell_settles_else=self._judging.tell_settles_else,
-            judge_anew=judge_anew,
+            book=_Book(self._name, self._journal),
             clock=self._clock,
             zone=self._zone,
         )

@@ -41,6 +41,7 @@ from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.held_money import HeldMoney
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
+from meterlink.orders.paid.unowed import Unowed
 from meterlink.orders.people import THE_DAEMON
 from meterlink.orders.protecting import Protecting
 from meterlink.orders.qualifying.desk import Qualifier
@@ -128,7 +129,10 @@ class Ordering:
         self._payments = Payments(
             self.book, aftermath, self._rules.evidence, self.roster, alarms=alarms, clock=clock
         )
-        self._lateness = Lateness(self.book, alarms, attention.work, self.roster, self._payments.resume)
+        unowed = Unowed(self.book, clock)
+        self._lateness = Lateness(
+            self.book, alarms, attention.work, self.roster, self._payments.resume, unowed.quiet
+        )
         self._aftercare.punctuality.waiting = self._lateness.waiting
         self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)

@@ -22,6 +22,7 @@ from meterlink.config import LogSettings, MqttSettings, SecretRef, Settings, dat
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import Outside, ingesting, make_sink
 from meterlink.daemon.event_loop import LoopMaker, loop_maker, running_loop
+from meterlink.daemon.interpreter import tuned
 from meterlink.daemon.loop_errors import LoopErrors
 from meterlink.daemon.manager import Manager, WebOpener
 from meterlink.daemon.monitor import monitor
@@ -36,9 +37,6 @@ from meterlink.transports.open import open_line
 
 Tell = Callable[[dict[str, Any]], None]
 
-LOOP_BACK_S: Final = 0.0005
-"""So soon the loop has the interpreter back from the journal's thread; each call of a socket gives it away.
-With Python's 5 ms and 3,125 lines that went down and up again a stop took 48 s, with this 19 s."""
 LEFT_EXIT: Final = 1
 """Exit code of a program of which a part did not end."""
 LEFT_TOLD_MAX: Final = 10
@@ -213,17 +211,13 @@ def until_signal(program: Callable[[asyncio.Event], Awaitable[None]], make_loop:
             finally:
                 await _end_what_is_left()
 
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(LOOP_BACK_S)
     try:
-        with asyncio.Runner(loop_factory=make_loop) as runner:
+        with tuned(), asyncio.Runner(loop_factory=make_loop) as runner:
             runner.run(run())
     except BaseExceptionGroup as group:
         if (failure := _only_failure(group)) is None:
             raise
         raise failure from None
-    finally:
-        sys.setswitchinterval(before_s)
 
 
 async def _end_what_is_left() -> None:

@@ -16,6 +16,7 @@ from typing import Self
 
 from meterlink.clock import Clock
 from meterlink.journal import judged, ledger_rows, rows
+from meterlink.journal import unlooked as unlooked_rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.event_log import EventLog
 from meterlink.journal.judged import Judge
@@ -26,6 +27,7 @@ from meterlink.journal.roster_log import RosterLog
 from meterlink.journal.sent_mark import SentMark
 from meterlink.journal.sinks import Sinks
 from meterlink.journal.store import Step, Store
+from meterlink.journal.unlooked import Unlooked
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
@@ -58,6 +60,7 @@ class Journal:
         roster: which meters there are.
         ledger: the slots that were due, where each stands and why.
         mark: the newest act that somebody relies on, beside the file.
+        unlooked: freezes that were kept without a look at their meter.
         sinks: how far each of them has followed.
         room: what the file takes, and what may go.
 
@@ -92,7 +95,14 @@ class Journal:
         self.roster = RosterLog(
             ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth, lambda: self.judge
         )
-        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot, clock.monotonic_s())
+        self.ledger = Ledger(
+            change=ranked(Rank.STATE),
+            read=writer.read,
+            clock=clock,
+            boot=boot,
+            opened_s=clock.monotonic_s(),
+        )
+        self.unlooked = Unlooked(ranked(Rank.STATE), writer.read)
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)
 
@@ -155,18 +165,21 @@ class Journal:
         """
         return await self._keep([(record, settles)])
 
-    async def keep_all(self, records: Sequence[tuple[Record, SlotKey | None]]) -> None:
+    async def keep_all(
+        self, records: Sequence[tuple[Record, SlotKey | None]], *, unlooked: Sequence[SlotKey] = ()
+    ) -> None:
         """Append records of one class with their marks and the slots that they settle, all of them or none.
 
         Args:
             records: what one exchange brought, at least one.
+            unlooked: slots among those that they settle for which a look at the meter is missing.
 
         Raises:
             JournalError: none was kept.
             ValueError: a record is malformed, a bug of who made it.
 
         """
-        await self._keep(records)
+        await self._keep(records, unlooked)
 
     async def keep_report(self, records: Sequence[Record | Event], *, key: str, repeat_s: float) -> bool:
         """Append all that a report held, or nothing of it; returns once it is on disk.
@@ -297,7 +310,9 @@ class Journal:
             lambda store: store.look(partial(rows.select_newest_slot, meter=meter))
         )
 
-    async def _keep(self, records: Sequence[tuple[Record | Event, SlotKey | None]]) -> int:
+    async def _keep(
+        self, records: Sequence[tuple[Record | Event, SlotKey | None]], without: Sequence[SlotKey] = ()
+    ) -> int:
         now = self._clock.utc_now()
         encoded = judged.encode([record for record, _ in records], now)
         settled = [settles for _, settles in records if settles is not None]
@@ -307,6 +322,7 @@ class Journal:
             ids = insert(db)
             for key in settled:
                 ledger_rows.keep(db, key, ledger_rows.seconds(now))
+            unlooked_rows.note(db, without)
             return max(ids)
 
         rank = Rank.OFTEN if records[0][0].data_class in READ_OFTEN else Rank.READING

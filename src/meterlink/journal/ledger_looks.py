@@ -60,19 +60,20 @@ _BEGAN: Final = """
 _TALLIES: Final = """
     SELECT meter, data_class, every_s, state, reason, count(*),
            sum(state = 1 AND changed_at - due_at
-               <= CASE data_class WHEN 'curve' THEN :curve_s ELSE :else_s END)
+               <= CASE data_class WHEN 'curve' THEN :curve_s ELSE :else_s END),
+           sum(state = 1 AND note IS NOT NULL)
     FROM series JOIN slot ON slot.series = series.number
     WHERE number BETWEEN :first AND :last AND at >= :since AND at < :until AND due_at <= :now
       AND data_class IN (SELECT value FROM json_each(:classes))
     GROUP BY number, state, reason
     UNION ALL
-    SELECT meter, data_class, every_s, 1, 0, kept, on_time
+    SELECT meter, data_class, every_s, 1, 0, kept, on_time, 0
     FROM series JOIN slot_day ON slot_day.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at >= :since AND from_at < :until
       AND data_class IN (SELECT value FROM json_each(:classes))
     UNION ALL
     SELECT meter, data_class, every_s, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason,
-           (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0
+           (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0, 0
     FROM series JOIN gap ON gap.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at < :until AND until_at > :since
       AND data_class IN (SELECT value FROM json_each(:classes))
@@ -171,8 +172,9 @@ def tallies(
             reason=Reason(reason),
             slots=slots,
             on_time=on_time,
+            lacking=lacking,
         )
-        for meter, data_class, every_s, state, reason, slots, on_time in db.execute(_TALLIES, given)
+        for meter, data_class, every_s, state, reason, slots, on_time, lacking in db.execute(_TALLIES, given)
         if slots
     ]
 

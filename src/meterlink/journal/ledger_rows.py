@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from meterlink.model.data_classes import CURVE, DataClass
 from meterlink.model.slot import (
+    LOOK_OF_DAY,
     NOTE_MAX,
     ON_TIME_ELSE_S,
     PASSING,
@@ -22,6 +24,7 @@ from meterlink.model.slot import (
     State,
     lacking,
     on_time_s,
+    unlooked_note,
 )
 
 _KEEP: Final = """
@@ -193,8 +196,22 @@ def lack(db: sqlite3.Connection, keys: Iterable[SlotKey], note: str) -> None:
     """Slots are kept, and some items of them are not there."""
     for key in keys:
         if (number := _series_for(db, key)) is not None:
-            row = (_note(note), number, seconds(key.slot))
-            db.execute("UPDATE slot SET note = ? WHERE series = ? AND at = ? AND state = 1", row)
+            note_kept(db, number, seconds(key.slot), partial(_beside_look, note=note))
+
+
+def note_kept(db: sqlite3.Connection, number: int, at: int, change: Callable[[str], str]) -> None:
+    """Change what is noted of a slot, where it is kept."""
+    row = db.execute(
+        "SELECT note FROM slot WHERE series = ? AND at = ? AND state = 1", (number, at)
+    ).fetchone()
+    if row is not None:
+        new = (_note(change(row[0] or "")), number, at)
+        db.execute("UPDATE slot SET note = ? WHERE series = ? AND at = ?", new)
+
+
+def _beside_look(old: str, note: str) -> str:
+    """A new note of what a slot lacks; that a look is missing is not of it, and stays."""
+    return unlooked_note(note) if LOOK_OF_DAY in lacking(old) else note
 
 
 def lacking_slots(db: sqlite3.Connection, number: int, since: int, items: Set[str]) -> list[int]:

@@ -45,6 +45,15 @@ class Rank(enum.IntEnum):
     """Taking rows out: it may use the reserve too, and gives back more than it takes."""
 
 
+def free_octets(folder: Path) -> int:
+    """Octets that are free on the disk of a folder; 0 where nobody can tell."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return 0
+    return disk.f_bavail * disk.f_frsize
+
+
 class Reserve:
     """The reserve of one journal; used on the journal's thread.
 
@@ -52,13 +61,22 @@ class Reserve:
         path: the file; on the disk of the journal.
         octets: its size.
         tight_octets: see ``TIGHT_OCTETS``.
+        free: tells how many octets are free on the disk of a folder.
 
     """
 
-    def __init__(self, path: Path, *, octets: int = RESERVE_OCTETS, tight_octets: int = TIGHT_OCTETS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        octets: int = RESERVE_OCTETS,
+        tight_octets: int = TIGHT_OCTETS,
+        free: Callable[[Path], int] = free_octets,
+    ) -> None:
         self._path = path
         self._octets = octets
         self._tight_octets = tight_octets
+        self._free = free
         self._held = 0
 
     def least_rank(self, unused: Callable[[], int] = lambda: 0) -> Rank:
@@ -133,11 +151,7 @@ class Reserve:
         return min(found.st_size, found.st_blocks * 512, self._octets)
 
     def _free_octets(self) -> int:
-        try:
-            disk = os.statvfs(self._path.parent)
-        except OSError:
-            return 0
-        return disk.f_bavail * disk.f_frsize
+        return self._free(self._path.parent)
 
 
 def commit(

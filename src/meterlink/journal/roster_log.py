@@ -114,14 +114,19 @@ class RosterLog:
         look = partial(roster_rows.changes_of, meter=meter, limit=min(limit, HISTORY_MAX))
         return await self.read(lambda store: store.look(look))
 
-    async def newest_shown(self, meter: str, item: str) -> Shown | None:
+    async def newest_shown(self, meter: str, item: str, *, until: datetime) -> Shown | None:
         """What a meter showed last of an item, as far as billing may use it; ``None``: there is nothing.
+
+        Args:
+            meter: our id of it.
+            item: the register.
+            until: what was shown later does not count; aware.
 
         Raises:
             JournalError: the file cannot be read.
 
         """
-        look = partial(roster_rows.newest_shown, meter=meter, item=item)
+        look = partial(roster_rows.newest_shown, meter=meter, item=item, until=until)
         return await self.read(lambda store: store.look(look))
 
     async def valid_days(self, meter: str, item: str, slots: tuple[datetime, datetime]) -> list[Shown]:

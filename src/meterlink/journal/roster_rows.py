@@ -45,8 +45,8 @@ _CHANGED_BEHIND: Final = """
     WHERE act.topic = 'roster' AND act.subject = 'roster' AND act.log_id > ?
     """
 _NEWEST_SHOWN: Final = """
-    SELECT slot, value FROM reading WHERE meter = ? AND item = ? AND value IS NOT NULL AND marks & ? = 0
-    ORDER BY slot DESC, log_id DESC LIMIT 1
+    SELECT slot, value FROM reading WHERE meter = ? AND item = ? AND slot <= ? AND value IS NOT NULL
+    AND marks & ? = 0 ORDER BY slot DESC, log_id DESC LIMIT 1
     """
 _TOLD_GONE: Final = """
     SELECT DISTINCT roster_change.meter FROM act JOIN roster_change ON roster_change.revision = act.step
@@ -200,14 +200,14 @@ def changed_behind(db: sqlite3.Connection, after: int) -> set[str]:
     return {meter for (meter,) in db.execute(_CHANGED_BEHIND, (after,))}
 
 
-def newest_shown(db: sqlite3.Connection, meter: str, item: str) -> Shown | None:
-    """What the newest slot of an item shows that billing may use; ``None``: there is none.
+def newest_shown(db: sqlite3.Connection, meter: str, item: str, until: datetime) -> Shown | None:
+    """What the newest slot of an item up to a time shows that billing may use; ``None``: there is none.
 
     Raises:
         JournalError: it is damaged.
 
     """
-    row = db.execute(_NEWEST_SHOWN, (meter, item, UNUSABLE.value)).fetchone()
+    row = db.execute(_NEWEST_SHOWN, (meter, item, micros(until), UNUSABLE.value)).fetchone()
     try:
         return Shown(instant(row[0]), Decimal(row[1])) if row else None
     except InvalidOperation:

@@ -30,6 +30,9 @@ NOTE_MAX: Final = 200
 
 _BETWEEN: Final = ", "
 _BEHIND: Final = ": "
+LOOK_OF_DAY: Final = "clock_or_status_word"
+"""Stands among the items that a kept slot lacks: its meter did not tell them when its freeze was read."""
+_UNTOLD: Final = "the meter did not tell it on that day"
 
 Lang = Literal["en", "zh"]
 
@@ -215,6 +218,8 @@ class Tally:
         reason: of those that are not kept.
         slots: how many.
         on_time: how many of them were kept on time (``ON_TIME_S``).
+        lacking: how many of them are kept without some of their items; of days that have been folded into one
+            row nobody knows it any more.
 
     """
 
@@ -225,6 +230,7 @@ class Tally:
     reason: Reason
     slots: int
     on_time: int
+    lacking: int = 0
 
 
 def lacking_note(items: Iterable[str], words: str) -> str:
@@ -241,6 +247,25 @@ def lacking_note(items: Iterable[str], words: str) -> str:
 def lacking(note: str) -> frozenset[str]:
     """Undo ``lacking_note``: the items."""
     return frozenset(note.partition(_BEHIND)[0].split(_BETWEEN))
+
+
+def unlooked_note(note: str = "") -> str:
+    """What is noted of a slot whose freeze is kept without a look at its meter.
+
+    Args:
+        note: ``lacking_note`` of the items that it lacks; empty: none.
+
+    """
+    items, _, words = note.partition(_BEHIND)
+    others = [item for item in items.split(_BETWEEN) if item and item != LOOK_OF_DAY]
+    return lacking_note([LOOK_OF_DAY, *others], words or _UNTOLD)
+
+
+def looked_note(note: str) -> str:
+    """Undo ``unlooked_note``; empty: nothing else is lacking."""
+    items, _, words = note.partition(_BEHIND)
+    others = [item for item in items.split(_BETWEEN) if item and item != LOOK_OF_DAY]
+    return lacking_note(others, words) if others else ""
 
 
 def on_time_s(data_class: str) -> int:

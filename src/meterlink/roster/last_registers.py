@@ -51,7 +51,8 @@ async def check_last(
 ) -> tuple[Doubt, ...]:
     """Refuse a last register that was passed before; the doubtful ones.
 
-    Of what was read only that counts which billing may use, and a register may have rolled over since.
+    Of what was read only that counts which billing may use, and of the time in which the meter hung there:
+    what came behind its end, under its name, is another meter's. A register may have rolled over since.
 
     Args:
         log: of the journal.
@@ -67,7 +68,7 @@ async def check_last(
     """
     doubts = []
     for item, value in registers.items():
-        newest = await log.newest_shown(meter, item)
+        newest = await log.newest_shown(meter, item, until=at)
         if newest is None:
             continue
         if not _may_follow(newest, value, at, item, facts):
@@ -77,7 +78,7 @@ async def check_last(
             )
         if facts is not None:
             days = await log.valid_days(meter, item, (at - USUAL_DAYS * _DAY, at))
-            made = step(newest, _told(newest, value, at), item, facts)
+            made = step(newest, Shown(at, value), item, facts)
             usual = Usual(usual_day(days, item, facts))
             if is_doubtful(made, usual, facts, _ONE):
                 limit = most(usual, made.span, facts, _ONE)
@@ -88,9 +89,4 @@ async def check_last(
 def _may_follow(newest: Shown, value: Decimal, at: datetime, item: str, facts: MeterFacts | None) -> bool:
     if value >= newest.value:
         return True
-    return facts is not None and step(newest, _told(newest, value, at), item, facts).counted >= 0
-
-
-def _told(newest: Shown, value: Decimal, at: datetime) -> Shown:
-    """As if it was shown behind what was read: a reading behind the end is of the register at its end."""
-    return Shown(max(at, newest.at), value)
+    return facts is not None and step(newest, Shown(at, value), item, facts).counted >= 0

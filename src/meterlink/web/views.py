@@ -198,6 +198,9 @@ class TallyView(BaseModel):
     due: int
     kept: int
     on_time: int
+    lacking: int = Field(
+        description="of those that are kept: without items of which the meter says that it has no such data"
+    )
     missing: int
     refused: int
     lost: int

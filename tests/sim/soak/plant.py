@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import product
 from typing import Any, Final, NamedTuple, Protocol
 
 from meterlink.errors import LineLost
@@ -27,14 +28,34 @@ from metersim.line.port import Port
 from metersim.plant.making import Named, speaker
 from metersim.plant.rows import METERS_MAX, MeterRow
 from metersim.works.works import Works
-from tests.sim.soak.draft import START, Draft, LineDraft, MeterDraft, at
+from tests.sim.soak.draft import (
+    DENIED_FREEZE,
+    DENIED_PASSING,
+    START,
+    Draft,
+    LineDraft,
+    MeterDraft,
+    at,
+)
 from tests.support.simulated import Duplex
 
 MEAN_KW: Final = Decimal(7)
 FEED_IN_SHARE: Final = Decimal("0.1")
 REDIAL_S: Final = 120.0
+END_S: Final = 400 * 86_400.0
+"""Later than any simulation."""
 HABITS: Final = Habits(heartbeat_s=1_200, news_s=600.0)
 """Of terminals; more often costs more than all else in a week."""
+REGISTER: Final = "forward_active_energy"
+"""What people write down of a meter that they take out or put in."""
+NO_SUCH: Final = {"dlt645-2007": 2, "dlt645-1997": 2, "dlt698.45": 6}
+"""With which word a meter says that it has no such data: ERR of DL/T 645, DAR of 698.45."""
+DENIED: Final = {
+    "dlt645-2007": ("0506020*", DENIED_PASSING),
+    "dlt645-1997": (DENIED_PASSING,),
+    "dlt698.45": (f"{DENIED_FREEZE}*", DENIED_PASSING),
+}
+"""Of what a denying meter says so, as rules of faults name it."""
 _PROFILES: Final = packaged()
 _SPOILS: Final = frozenset((*IN_PLACE, "collision"))
 
@@ -98,6 +119,7 @@ class Plant:
     Attributes:
         meters: by our id.
         talks: by line and address.
+        registers: of meters that were exchanged, by our id: the last of the old one, the first of the new.
 
     """
 
@@ -107,6 +129,8 @@ class Plant:
         self._drafts = {line.name: line for line in draft.lines}
         self._rules = _Watch(self.talks, clock)
         self.meters = {one.id: _meter(one, draft.seed) for one in draft.meters}
+        self.meters |= {one.id: self.meters[one.place] for one in draft.entries}
+        self.registers: dict[str, tuple[Decimal, Decimal]] = {}
         self._stations = {
             line.name: [
                 Station(
@@ -115,13 +139,22 @@ class Plant:
                     reply_delay_ms=one.reply_delay_ms,
                 )
                 for one in draft.meters
-                if one.line == line.name
+                if line.name in one.hangs
             ]
             for line in draft.lines
         }
         for one in draft.meters:
+            if one.moves is not None:
+                moved_s, to = one.moves
+                self._strike("loss", (moved_s, END_S), meter=one.address, line=one.line)
+                self._strike("loss", (0.0, moved_s), meter=one.address, line=to)
             for span in one.away:
-                self._strike("loss", span, meter=one.address, line=one.line)
+                for line in one.hangs:
+                    self._strike("loss", span, meter=one.address, line=line)
+            for span in one.denies:
+                word = NO_SUCH[one.protocol]
+                for line, item in product(one.hangs, DENIED[one.protocol]):
+                    self._strike("abnormal", span, meter=one.address, line=line, item=item, word=word)
         for each in draft.lines:
             for span in each.mute:
                 self._strike("loss", span, line=each.name)
@@ -129,9 +162,25 @@ class Plant:
         self._ends: dict[str, list[ByteStream]] = defaultdict(list)
         self._happenings = sorted(self._drawn(draft), key=lambda happening: happening[0])
 
-    def _strike(self, what: str, span: tuple[float, float], *, line: str, meter: str = "*") -> None:
+    def _strike(self, what: str, span: tuple[float, float], **where: Any) -> None:
         between = (timedelta(seconds=span[0]), timedelta(seconds=span[1]))
-        self._rules.add(FaultRule(what=what, meter=meter, line=line, between=between))
+        self._rules.add(FaultRule(what=what, between=between, **where))
+
+    def asked_s(self, one: MeterDraft) -> Iterator[float]:
+        """Times of all questions to a meter that came as far as its line, while it hung there."""
+        for line, span in one.hangs.items():
+            asked_s = self.talks[line, one.address].asked_s
+            yield from (moment_s for moment_s in asked_s if span.begin <= moment_s < span.end)
+
+    def said(self, one: MeterDraft) -> Iterator[Said]:
+        """Sound answers of a meter, on whatever line."""
+        for line in one.hangs:
+            yield from self.talks[line, one.address].said
+
+    def said_late(self, one: MeterDraft) -> Iterator[Said]:
+        """Answers to the same question of before."""
+        for line in one.hangs:
+            yield from self.talks[line, one.address].said_late
 
     # --- as long as a daemon runs ---------------------------------------------------------------
 
@@ -224,7 +273,7 @@ class Plant:
             moment, by_s = one.jump
             found.append((moment, partial(self._jump, works, moment, by_s)))
         if one.exchanged_at is not None:
-            found.append((one.exchanged_at, partial(self._exchange, works, one.exchanged_at)))
+            found.append((one.exchanged_at, partial(self._exchange, one, one.exchanged_at)))
         return found
 
     async def _lose(self, line: LineDraft) -> None:
@@ -247,10 +296,19 @@ class Plant:
     async def _jump(self, works: Works, moment: float, by_s: float) -> None:
         works.clock.go_wrong(works.advance(at(moment)), by=timedelta(seconds=by_s))
 
-    async def _exchange(self, works: Works, moment: float) -> None:
-        works.exchange(
-            works.advance(at(moment)), meter_number=f"{int(works.plate.meter_number or 0) + 1:012d}"
-        )
+    async def _exchange(self, one: MeterDraft, moment: float) -> None:
+        speaker = self.meters[one.id]
+        works, now = speaker.works, speaker.works.advance(at(moment))
+        last = speaker.value(REGISTER, now)
+        works.exchange(now, meter_number=self.new_number(one))
+        first = speaker.value(REGISTER, now)
+        assert last is not None and first is not None, "every meter counts energy"
+        self.registers[one.id] = last, first
+
+    @staticmethod
+    def new_number(one: MeterDraft) -> str:
+        """The number of the meter that takes the place of another one."""
+        return f"{int(one.address) + 900_000_000_000:012d}"
 
 
 def _meter(one: MeterDraft, seed: int) -> Meter | Meter698:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from tests.sim.soak.draft import Draft
+from tests.sim.soak.drawing import drawn
 from tests.sim.soak.verdict import Verdict, judge
 from tests.sim.soak.world import World
 
@@ -26,7 +26,7 @@ def play(seed: int, folder: Path, *, days: int = DAYS, meters: int = METERS) -> 
         meters: 12 or more.
 
     """
-    draft = Draft.of(seed, days=days, meters=meters)
+    draft = drawn(seed, days=days, meters=meters)
     world = World(draft, folder)
     world.play()
     return judge(draft, world)

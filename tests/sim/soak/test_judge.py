@@ -17,6 +17,7 @@ import pytest
 from meterlink.daemon.audited import JOURNAL_FILE
 from tests.sim.soak import soak
 from tests.sim.soak.draft import Draft
+from tests.sim.soak.drawing import drawn
 from tests.sim.soak.playing import play, quiet
 from tests.sim.soak.verdict import Verdict, judge
 from tests.sim.soak.world import World
@@ -34,7 +35,7 @@ _RESTARTED = "(SELECT CAST(max(started_at) / 1000000 AS INTEGER) FROM boot)"
 def played() -> Iterator[tuple[Draft, World]]:
     """A day of twelve meters, which is as it must be."""
     quiet()
-    draft = Draft.of(_SEED, days=_DAYS, meters=_METERS)
+    draft = drawn(_SEED, days=_DAYS, meters=_METERS)
     with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
         world = World(draft, Path(folder))
         world.play()

@@ -10,7 +10,7 @@ kept of it must be true, and that is all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -23,7 +23,6 @@ from tests.sim.soak.draft import (
     DAY_S,
     GATHER_S,
     HOUR_S,
-    PASSING_S,
     START,
     Draft,
     LineDraft,
@@ -51,9 +50,10 @@ HELD: Final[Mapping[str, tuple[Kind, ...]]] = {
 }
 """What meters of a protocol remember."""
 ITEMS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "daily_freeze": (
-        "forward_active_energy",
-        *(f"forward_active_energy.t{tariff}" for tariff in range(1, 5)),
+    "daily_freeze": tuple(
+        quantity + tariff
+        for quantity in ("forward_active_energy", "reverse_active_energy")
+        for tariff in ("", ".t1", ".t2", ".t3", ".t4")
     ),
     "monthly_freeze": ("forward_active_energy",),
     "curve": (CURVE_ITEM,),
@@ -63,7 +63,15 @@ NOBODY_ASKED: Final = frozenset({"not_running", "line_down"})
 TRY_S: Final = 900.0
 """From a cause until the gateway has said so, at most."""
 _DUE_S: Final = 300.0
+RELOAD_S: Final = 300.0
+"""Until the lines go by another configuration, at most."""
 _INSTANT: Final = timedelta(microseconds=1)
+
+
+def is_of(item: str, block: str) -> bool:
+    """Whether an item is one, or one of a block as plans have it."""
+    quantity = block.removesuffix(".*")
+    return item == block or (block != quantity and item.partition(".")[0] == quantity)
 
 
 class Truth:
@@ -82,7 +90,7 @@ class Truth:
         self._draft = draft
         self._plant = plant
         self._lines = {line.name: line for line in draft.lines}
-        self.usable = {one.id: self._usable_of(one) for one in draft.meters}
+        self.usable = {one.id: self._usable_of(one) for one in draft.entries}
         self.freeze = cache(self._freeze)
 
     def slots(self, one: MeterDraft) -> Iterator[tuple[Kind, datetime]]:
@@ -91,7 +99,8 @@ class Truth:
             step_s = self._draft.curve_s if kind == "curve" else DAY_S
             for number in range(round(self._draft.days * DAY_S / step_s)):
                 slot = START + timedelta(seconds=number * step_s)
-                if kind != "monthly_freeze" or slot.day == 1:
+                is_in_service = one.comes_at <= number * step_s < one.leaves_at
+                if is_in_service and (kind != "monthly_freeze" or slot.day == 1):
                     yield kind, slot.astimezone(UTC)
 
     def is_readable(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
@@ -100,7 +109,7 @@ class Truth:
             self._was_opportunity(one, kind, slot, span) for span in self._waits(one, kind, slot)
         )
 
-    def is_passing_readable(self, one: MeterDraft, begin_s: float) -> bool:
+    def is_passing_readable(self, one: MeterDraft, begin_s: float, length_s: float) -> bool:
         """Whether values of the moment of a slot could have been read.
 
         There was a stretch of time in the slot in which nothing kept the daemon from the meter, and in which
@@ -109,12 +118,30 @@ class Truth:
         Args:
             one: the meter.
             begin_s: when the slot began.
+            length_s: of it.
 
         """
-        spans = without(after(self.usable[one.id], begin_s), [Span(begin_s + PASSING_S, float("inf"))])
+        needed_s = min(PASSING_OPPORTUNITY_S, length_s)
+        usable = without(self.usable[one.id], self._draft.tight)
+        spans = without(after(usable, begin_s), [Span(begin_s + length_s, float("inf"))])
         return one.nature != "garbage" and any(
-            span.seconds >= PASSING_OPPORTUNITY_S and self.would_tell(one, span) for span in spans
+            span.seconds >= needed_s and self.would_tell(one, span) for span in spans
         )
+
+    def could_be_whole(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
+        """Whether items of a slot that a meter denied for a while could have been had before or after.
+
+        What was denied is asked for again on the next day: so behind a denial a midnight is needed, and time.
+        """
+        if not one.denies:
+            return True
+        first_s = min(span.begin for span in one.denies)
+        for span in without(self._waits(one, kind, slot), one.denies):
+            midnight_s = -(-span.begin // DAY_S) * DAY_S
+            is_before = span.end <= first_s and self._was_opportunity(one, kind, slot, span)
+            if is_before or midnight_s + LATE_OPPORTUNITY_S <= span.end:
+                return True
+        return False
 
     def _was_opportunity(self, one: MeterDraft, kind: Kind, slot: datetime, span: Span) -> bool:
         late = span.begin > self.due_s(kind, slot) + DAY_S
@@ -127,13 +154,13 @@ class Truth:
 
     def would_tell(self, one: MeterDraft, span: Span) -> bool:
         """Whether a meter was not asked in a stretch of time, or gave a sound answer in it."""
-        talk = self._plant.talks[one.line, one.address]
-        was_asked = any(span.begin <= asked_s < span.end for asked_s in talk.asked_s)
-        return not was_asked or any(span.begin <= said.at_s < span.end for said in talk.said)
+        was_asked = any(span.begin <= asked_s < span.end for asked_s in self._plant.asked_s(one))
+        return not was_asked or any(span.begin <= said.at_s < span.end for said in self._plant.said(one))
 
     def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
         """The stretches in which it could be asked for; an exchange of the meter divides one."""
-        spans = after(self.usable[one.id], self.due_s(kind, slot))
+        holes = self._draft.tight if kind == "curve" else ()
+        spans = after(without(self.usable[one.id], holes), self.due_s(kind, slot))
         edges = [edge for edge in (one.exchanged_at, one.jump and one.jump[0]) if edge is not None]
         for edge in edges:
             spans = [*without(spans, [Span(edge, float("inf"))]), *after(spans, edge)]
@@ -158,9 +185,25 @@ class Truth:
                 found.append(self._shown(one, kind, freeze))
         return found
 
+    def was_set_over(self, one: MeterDraft, kind: Kind, slot: datetime) -> bool:
+        """Whether a meter's clock was set over a settlement of which nobody can see that it was not taken.
+
+        DL/T 645 numbers settlements, and tells no time of them: the one before is taken for it.
+        """
+        if one.jump is None or kind != "monthly_freeze" or one.protocol == "dlt698.45":
+            return False
+        moment_s, by_s = one.jump
+        return at(moment_s) < slot <= at(moment_s + by_s)
+
+    def planned(self, kind: Kind, told: Iterable[str], taken_at: datetime) -> set[str]:
+        """Of what a meter may have shown when it was read, what the plans of that time asked for."""
+        begin_s = min(self.true_times(taken_at), default=0.0)
+        blocks = self._draft.freeze_items(begin_s - RELOAD_S) if kind == "daily_freeze" else ITEMS[kind]
+        return {item for item in told if any(is_of(item, block) for block in blocks)}
+
     def is_noisy_line(self, one: MeterDraft) -> bool:
         """Whether there is rubbish on the line of a meter."""
-        return self._lines[one.line].turn_noise > 0
+        return any(self._lines[line].turn_noise > 0 for line in one.hangs)
 
     def causes(self, one: MeterDraft, kind: Kind, slot: datetime) -> set[str]:
         """Everything that was in the way of a slot while it was due."""
@@ -176,7 +219,7 @@ class Truth:
     def is_stale(self, one: MeterDraft, kind: Kind, slot: datetime, reason: str, told_at: datetime) -> bool:
         """Whether there was another chance since a reason was told, in which it was not in the way."""
         told_s = max(self.true_times(told_at), default=self._draft.ends_at)
-        asked_s = max(self._plant.talks[one.line, one.address].asked_s, default=0.0)
+        asked_s = max(self._plant.asked_s(one), default=0.0)
         if reason in NOBODY_ASKED and asked_s > max(told_s, self.due_s(kind, slot)) + OPPORTUNITY_S:
             return True
         return any(
@@ -203,21 +246,28 @@ class Truth:
             found |= {"refused", "gone", "not_taken", "clock_wrong"}
         if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
             found.add("not_taken")
+        if one.leaves_at < float("inf"):
+            found |= {"exchanged", "not_in_service"}
         return found | self._memory_causes(one, kind, slot, span)
 
     def causes_between(self, one: MeterDraft, span: Span) -> set[str]:
         """What was in the way of a meter in a stretch of time, whatever was asked for."""
         begin, end = span
-        line = self._lines[one.line]
-        found = {"refused"} if one.faults.abnormal else set[str]()
-        if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *line.mute)) or one.faults.loss:
+        lines = [self._lines[name] for name in one.hangs]
+        mute = [each for line in lines for each in line.mute]
+        away = [each for line in lines for each in self._away(line)]
+        is_denied = one.denies and min(denied.begin for denied in one.denies) < end
+        found = {"refused"} if one.faults.abnormal or is_denied else set[str]()
+        if any(deaf.overlaps(begin, end) for deaf in (*one.deaf, *mute)) or one.faults.loss:
             found.add("silent")
-        if any(away.overlaps(begin, end) for away in self._away(line)):
+        if any(each.overlaps(begin, end) for each in away):
             found.add("line_down")
-        if one.nature in {"noisy", "garbage"} or line.turn_noise:
+        if one.nature in {"noisy", "garbage"} or self.is_noisy_line(one):
             found |= {"bad_data", "silent"}
         if any(off.overlaps(begin, end) for off, _ in self._draft.clock_off):
             found |= {"clock_wrong", "not_running"}
+        if any(tight.overlaps(begin, end) for tight in self._draft.tight):
+            found.add("no_room")
         if any(absent.begin <= end and begin <= absent.end for absent in self._absences()):
             found.add("not_running")
         return found
@@ -234,9 +284,24 @@ class Truth:
         return found
 
     def _usable_of(self, one: MeterDraft) -> list[Span]:
-        line = self._lines[one.line]
+        """On each line that it hangs on, as long as it does."""
+        return [
+            piece
+            for name, span in one.hangs.items()
+            for piece in without(
+                self._usable_on(one, self._lines[name]), without([Span(0.0, float("inf"))], [span])
+            )
+        ]
+
+    def _usable_on(self, one: MeterDraft, line: LineDraft) -> list[Span]:
         running = [Span(life.span.begin + STARTING_S, life.span.end) for life in self._draft.lives]
         holes = [*one.deaf, *line.mute, *self._away(line), *(span for span, _ in self._draft.clock_off)]
+        holes += self._draft.full
+        acts = [act.at_s for act in self._draft.acts if line.name in act.meter.hangs]
+        holes += [Span(at_s, at_s + STARTING_S) for at_s in acts]  # its line begins anew
+        holes += [Span(0.0, one.known_at), Span(one.leaves_at, float("inf"))]
+        if (moment_s := self._draft.replanned_at) is not None:
+            holes.append(Span(moment_s, moment_s + STARTING_S))
         return without([span for span in running if span.seconds > 0], holes)
 
     def _away(self, line: LineDraft) -> list[Span]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from tests.sim.soak.draft import PASSING_S, START, Draft, MeterDraft
+from tests.sim.soak.draft import START, Draft, MeterDraft
 from tests.sim.soak.passing import Passing, Stood
 from tests.sim.soak.recorded import Records
 from tests.sim.soak.spans import Span
-from tests.sim.soak.truth import ITEMS, Kind, Truth
+from tests.sim.soak.truth import ITEMS, Kind, Truth, is_of
 from tests.sim.soak.world import World
 from tests.support.collection_truth import Book, Row
 from tests.support.completeness import Completeness
@@ -48,16 +48,28 @@ def judge(draft: Draft, world: World) -> Verdict:
     """
     book = Book(world.journal)
     slots, readings, taken = book.slots(), book.readings(), book.taken_at()
+    for meter, data_class, slot, item, value, at in world.told():  # it may have made room since
+        key = (meter, data_class, slot)
+        if item not in readings.get(key, {}):
+            readings.setdefault(key, {})[item] = value
+            taken.setdefault(key, at)
     truth, found = Truth(draft, world.plant), Verdict()
-    passing = Passing(draft, truth, Records(draft, world.plant, truth), book)
+    passing = Passing(draft, truth, Records(draft, world.plant, truth), book, readings, taken)
     found.complaints += passing.wrong()
     for stood in passing.standings():
         _judge_moment(found, truth, stood)
+    doubtful = book.doubtful()
     book.close()
-    for one in draft.meters:
+    for one in draft.entries:
         for kind, slot in truth.slots(one):
-            _judge_slot(found, truth, one, kind, slot, slots.get((one.id, kind, slot)))
-    _judge_values(found, truth, draft, readings, taken)
+            key = (one.id, kind, slot)
+            values = readings.get(key, {})
+            lacked = frozenset[str]()
+            if values:
+                lacked = missing(values, truth.values(one, kind, slot, taken[key]))
+                lacked = frozenset(truth.planned(kind, lacked, taken[key]))
+            _judge_slot(found, truth, one, kind, slot, slots.get(key), lacked)
+    _judge_values(found, truth, draft, readings, taken, doubtful)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
         if row.state == "kept" and key[1] != "event" and not readings.get(key):
@@ -66,13 +78,25 @@ def judge(draft: Draft, world: World) -> Verdict:
 
 
 def _judge_slot(
-    found: Verdict, truth: Truth, one: MeterDraft, kind: Kind, slot: datetime, row: Row | None
+    found: Verdict,
+    truth: Truth,
+    one: MeterDraft,
+    kind: Kind,
+    slot: datetime,
+    row: Row | None,
+    lacked: frozenset[str],
 ) -> None:
     name = f"{one.id} ({one.nature}, {one.protocol}, {one.line}) {kind} {slot:%m-%d %H:%M}"
     if row is None:
         found.complaints.append(f"{name}: was due and has no row")
         return
     is_readable, is_kept = truth.is_readable(one, kind, slot), row.state == "kept"
+    if is_kept:
+        found.complaints += (f"{name}: {said}" for said in _wrong_of_items(one, row, lacked))
+    if is_kept and lacked and is_readable and truth.could_be_whole(one, kind, slot):
+        found.readable += 1
+        found.missing.append(f"{name}: kept without {sorted(lacked)}, which it has had since; {row}")
+        return
     found.readable += is_readable
     found.kept += is_readable and is_kept
     found.beyond += is_kept and not is_readable
@@ -88,6 +112,29 @@ def _judge_slot(
         _judge_time(found, truth, one, kind, slot, row, name)
 
 
+def missing(values: Mapping[str, Decimal], told: Sequence[Mapping[str, Decimal]]) -> frozenset[str]:
+    """Items that a meter had of a slot when it was read, and that are not in the journal.
+
+    Args:
+        values: in the journal.
+        told: what the meter may have shown, by the times at which that may have been.
+
+    """
+    lacked = [frozenset(shown) - values.keys() for shown in told if values.items() <= shown.items()]
+    return min(lacked, key=len, default=frozenset())
+
+
+def _wrong_of_items(one: MeterDraft, row: Row, lacked: frozenset[str]) -> Iterator[str]:
+    """A kept slot holds all that the meter had of it, or the ledger says what it lacks, and truly."""
+    unsaid = {item for item in lacked if not any(is_of(item, block) for block in row.lacks)}
+    if unsaid:
+        yield f"kept without {sorted(unsaid)}, and the ledger does not say so ({row.note!r})"
+    if lacked and not one.denies and one.nature != "garbage":
+        yield f"kept without {sorted(lacked)}, which the meter never denied"
+    if row.lacks and not lacked and one.nature != "garbage":
+        yield f"said to lack {sorted(row.lacks)}, and nothing is missing"
+
+
 def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
     """A slot of the moment counts like any other; why it is missing, ``Passing`` judges."""
     one, is_kept = stood.one, stood.state == "kept"
@@ -98,7 +145,7 @@ def _judge_moment(found: Verdict, truth: Truth, stood: Stood) -> None:
         found.holes[one.nature, stood.data_class, stood.reason] += 1
     if stood.is_readable and not is_kept:
         begin_s = (stood.slot - START).total_seconds()
-        causes = truth.causes_between(one, Span(begin_s, begin_s + PASSING_S))
+        causes = truth.causes_between(one, Span(begin_s, begin_s + stood.every_s))
         name = f"{one.id} ({one.nature}, {one.protocol}, {one.line})"
         of = f"{stood.data_class} {stood.slot:%m-%d %H:%M}"
         told = ", ".join(sorted(causes)) or "nothing"
@@ -127,14 +174,17 @@ def _judge_values(
     draft: Draft,
     readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
     taken: Mapping[tuple[str, str, datetime], datetime],
+    doubtful: Set[tuple[str, str, datetime]],
 ) -> None:
     """Whatever stands in the journal of a meter's memory stood there, under that time."""
-    drafts = {one.id: one for one in draft.meters}
+    drafts = {one.id: one for one in draft.entries}
     for key, values in readings.items():
         meter, data_class, slot = key
         one = drafts[meter]
         if (kind := _kind(data_class)) is None:
             continue
+        if truth.was_set_over(one, kind, slot) and key in doubtful:
+            continue  # whoever bills sees the mark
         told = truth.values(one, kind, slot, taken[key])
         if not any(values.items() <= shown.items() for shown in told):
             found.complaints.append(f"{meter} ({one.nature}) {kind} {slot}: journal {values}, meter {told}")
@@ -152,15 +202,14 @@ def _judge_passing(
     readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
 ) -> None:
     """Whatever stands in the journal of the moment was said by the meter at some moment."""
-    drafts = {one.id: one for one in draft.meters}
+    drafts = {one.id: one for one in draft.entries}
     said: dict[str, set[tuple[str, Decimal]]] = {}
     for (meter, data_class, slot), values in readings.items():
         if data_class != "instant":
             continue
         one = drafts[meter]
         if meter not in said:
-            talk = world.plant.talks[one.line, one.address]
-            answers = (*talk.said, *talk.said_late)
+            answers = (*world.plant.said(one), *world.plant.said_late(one))
             said[meter] = {value for answer in answers for value in answer.values.items()}
         if not said[meter].issuperset(values.items()):
             found.complaints.append(f"{meter} ({one.nature}) instant {slot}: nobody said {values}")

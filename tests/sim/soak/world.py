@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from meterlink.config import Settings
-from meterlink.daemon.audited import JOURNAL_FILE
-from meterlink.daemon.control_socket import Handler
+from meterlink.daemon.audited import JOURNAL_FILE, RESERVE_FILE
 from meterlink.daemon.daemon import Daemon
 from meterlink.daemon.delivery import INGEST_FILE, Outside
+from meterlink.daemon.manager import Manager
 from meterlink.daemon.ordering import OrderWorld
 from meterlink.ingest.memory import MemorySink
+from meterlink.journal.reserve import TIGHT_OCTETS
 from meterlink.model.line_url import LineUrl
 from meterlink.transports.hall import Hall
 from meterlink.transports.memory import MemoryBroker
@@ -25,10 +28,16 @@ from meterlink.transports.memory_server import dial
 from meterlink.transports.stream import ByteStream
 from metersim import Simulation
 from tests.sim.soak.draft import START, Draft, Life, LineDraft
+from tests.sim.soak.office import Office, told_of
 from tests.sim.soak.plant import Plant
+from tests.sim.soak.spans import Span
 from tests.support.simulated import OwnClock
 
 STEPS_MAX: Final = 200_000_000
+RESERVE_OCTETS: Final = 65_536
+"""Room that is put aside where a disk becomes full."""
+LITTLE_OCTETS: Final = 8 * 1024 * 1024
+"""What is free on a tight disk."""
 _FILES: Final = (JOURNAL_FILE, INGEST_FILE)
 
 
@@ -60,6 +69,8 @@ class World:
             _url(line, number, terminals[line.name]): line.name for number, line in enumerate(draft.lines)
         }
         self._hall: Hall[Any] | None = None
+        self._told: list[bytes] = []
+        self._office = Office(draft, self.plant, self.sim.clock, self.journal)
 
     @property
     def journal(self) -> Path:
@@ -79,6 +90,8 @@ class World:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             await self.plant.catch_up()
+            if self._is_in(self._draft.full):
+                (self._folder / RESERVE_FILE).unlink(missing_ok=True)
             self.plant.wire(group, self._draft.seed)
             beside = [
                 group.create_task(self.plant.happen(), name="plant.happenings"),
@@ -91,7 +104,10 @@ class World:
                     if line.way == "dial"
                 ),
             ]
-            running = group.create_task(self._daemon().run(stop, lambda _: None), name="daemon")
+            daemon = self._daemon()
+            running = group.create_task(daemon.run(stop, lambda _: None), name="daemon")
+            beside.append(group.create_task(self._replan(daemon), name="gateway.plans"))
+            beside.append(group.create_task(self._office.run(life.span), name="office"))
             await asyncio.sleep(max(0.0, life.span.end - self.sim.clock.monotonic_s()))
             if life.ends == "torn":
                 for name in _FILES:
@@ -123,6 +139,13 @@ class World:
                 return
             await asyncio.sleep(coming[0] - now)
 
+    async def _replan(self, daemon: Daemon) -> None:
+        """Let the daemon read its configuration again when the plans are changed, as on SIGHUP."""
+        wait_s = (self._draft.replanned_at or 0.0) - self.sim.clock.monotonic_s()
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+            daemon.ask_reload()
+
     def _daemon(self) -> Daemon:
         outside = Outside(
             folder=self._folder,
@@ -130,10 +153,18 @@ class World:
             connector=self._broker,
             sink=lambda: self.sink,
             rng=self.sim.random,
-            reserve_octets=0,  # dozens of test folders would hold one each
+            reserve_octets=RESERVE_OCTETS if self._draft.full else 0,  # each folder would hold one
+            free_octets=self._free_octets,
         )
-        orders = OrderWorld(open_desk=_no_desk)
-        return Daemon(self._settings(), outside, self._open, self._listening, orders=orders)
+        orders = OrderWorld(open_desk=self._office.open_desk)
+        return Daemon(
+            self._settings(),
+            outside,
+            self._open,
+            self._listening,
+            orders=orders,
+            manager=Manager(reread=self._settings),
+        )
 
     async def _open(self, url: LineUrl) -> ByteStream:
         return await self.plant.open(self._names[str(url)])
@@ -151,9 +182,31 @@ class World:
     def _dial(self) -> ByteStream | None:
         return None if self._hall is None else dial(self._hall)
 
+    def _is_in(self, spans: Iterable[Span]) -> bool:
+        now_s = self.sim.clock.monotonic_s()
+        return any(span.begin <= now_s < span.end for span in spans)
+
+    def _free_octets(self, _: Path) -> int:
+        """Of the gateway's disk."""
+        if self._is_in(self._draft.full):
+            return 0
+        return LITTLE_OCTETS if self._is_in(self._draft.tight) else 2 * TIGHT_OCTETS
+
     def _count(self, topic: str, payload: bytes) -> None:
-        del topic, payload
         self.published += 1
+        if self._draft.tight and "/up/reading/" in topic:
+            self._told.append(payload)
+
+    def told(self) -> Iterator[tuple[str, str, datetime, str, Decimal, datetime]]:
+        """What the broker took of readings, where some may have been taken out of the journal since.
+
+        Meter, class, slot, item, value, and when it was taken.
+        """
+        for payload in self._told:
+            told = json.loads(payload)
+            for one in told["readings"]:
+                slot, taken_at = (datetime.fromisoformat(one[key]) for key in ("slot", "taken_at"))
+                yield told["meter"], told["class"], slot, one["item"], Decimal(one["value"]), taken_at
 
     def _settings(self) -> Settings:
         draft = self._draft
@@ -163,17 +216,8 @@ class World:
                 "mqtt": {"url": "mqtt://127.0.0.1:1883"},  # the one in memory is given
                 "ingest": {"in_daemon": draft.with_database},
                 "lines": [{"name": name, "url": url} for url, name in self._names.items()],
-                "meters": [
-                    {
-                        "id": one.id,
-                        "address": one.address,
-                        "line": one.line,
-                        "protocol": one.protocol,
-                        "model": one.model,
-                    }
-                    for one in draft.meters
-                ],
-                "plans": draft.plans,
+                "meters": [told_of(one) for one in draft.meters if not one.known_at],
+                "plans": draft.plans_at(self.sim.clock.monotonic_s()),
             }
         )
 
@@ -202,9 +246,3 @@ def _put_back(path: Path) -> None:
         there.unlink(missing_ok=True)
         if (torn := there.with_name(there.name + ".torn")).exists():
             torn.rename(there)
-
-
-@asynccontextmanager
-async def _no_desk(_: Path, handler: Handler) -> AsyncIterator[None]:
-    del handler
-    yield

@@ -183,6 +183,20 @@ LIVE_METER = (
         seen(PERMIT, meter={"line_is_ours": False}),
     ),
     Case(
+        "CTRL-20",
+        "a closed contact without voltage, that a closing would be called needless at",
+        LIVE,
+        seen(PERMIT, command_open=False, contact_open=False, voltages_v=(Decimal(0),) * 3, **NO_LOAD),
+        also=("NEED-01",),
+    ),
+    Case(
+        "CTRL-20",
+        "a closed contact without voltage",
+        LIVE,
+        seen(TRIP, voltages_v=(Decimal("29.9"),), **NO_LOAD),
+        seen(TRIP, voltages_v=(Decimal("30.0"),), **NO_LOAD),
+    ),
+    Case(
         "CTRL-14",
         "more than 60 A",
         LIVE,

@@ -112,6 +112,19 @@ QUEUE = (
     ),
     Case(
         "CTRL-21",
+        "money while a frame of a closing may still arrive",
+        PAPER,
+        made(TOP_UP, others=other(PERMIT, OrderState.READBACK, arrives_until=NOON + SECOND)),
+        made(TOP_UP, others=other(PERMIT, OrderState.READBACK, arrives_until=NOON)),
+    ),
+    Case(
+        "CTRL-21",
+        "money while a trip is only read back",
+        PAPER,
+        made(TOP_UP, others=other(TRIP, OrderState.READBACK, arrives_until=NOON)),
+    ),
+    Case(
+        "CTRL-21",
         "a trip while an alarm is only read back",
         PAPER,
         trip(others=other(ALARM_OFF, OrderState.READBACK, arrives_until=NOON)),

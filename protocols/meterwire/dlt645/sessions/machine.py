@@ -33,6 +33,7 @@ class Machine(ABC, Generic[_State, _Signal]):
         edition: whose function codes.
 
     Attributes:
+        finished: whether nothing more will be sent or taken.
         ignored: frames seen that were not the answer.
 
     Raises:
@@ -49,6 +50,7 @@ class Machine(ABC, Generic[_State, _Signal]):
         preamble: int,
         edition: Edition,
     ) -> None:
+        self.finished = False
         self.ignored = 0
         self._transitions = transitions
         self._state = begin
@@ -59,11 +61,6 @@ class Machine(ABC, Generic[_State, _Signal]):
     def state(self) -> _State:
         """Where it stands."""
         return self._state
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing more will be sent or taken."""
-        return not self._transitions[self._state]
 
     def feed(self, octets: bytes) -> None:
         """Take octets from the line, in any pieces; never raises."""
@@ -80,6 +77,7 @@ class Machine(ABC, Generic[_State, _Signal]):
 
     def _signal(self, signal: _Signal) -> None:
         self._state = self._transitions[self._state].get(signal, self._state)
+        self.finished = not self._transitions[self._state]
 
     def _message_of(self, frame: link.Frame) -> Message | None:
         """What a frame says that may answer the request that is open; ``None``: it is none, or unreadable."""

@@ -34,7 +34,6 @@ from meterwire.dlt645.link import frame as link
 from meterwire.dlt645.link.functions import Edition
 from meterwire.dlt645.messages.messages import (
     AbnormalReply,
-    Message,
     ReadFollowingReply,
     ReadFollowingRequest,
     ReadReply,
@@ -159,33 +158,28 @@ class ReadSession(Machine[State, Signal]):
         if frame == self._last:  # once more, and not the next one: that has another number, or function
             self.ignored += 1
             return
-        match self._ours(frame) if self._state is State.WAITING else None:
-            case AbnormalReply() as refusal:
-                self._refused(refusal)
-            case ReadReply(has_following=False) as whole:
-                self._last, self.reply = frame, whole
-                self._signal(Signal.REPLY)
-            case ReadReply() as first:
+        match self._message_of(frame) if self._state is State.WAITING else None:
+            case ReadReply(di=self._request.di) as answer:
                 self._last = frame
-                self._keep(first.address, first.data, more=True)
-            case ReadFollowingReply(data=data, sequence=sequence, has_following=more) as piece:
+                self._answered(answer)
+            case ReadFollowingReply(di=self._request.di, sequence=sequence) as piece:
                 if self._edition == "dlt645-1997" or sequence == next_sequence(self._sequence):
                     self._last = frame
                     self._sequence = sequence
-                    self._keep(piece.address, data, more)
+                    self._keep(piece.address, piece.data, piece.has_following)
                 else:
                     self._signal(Signal.OUT_OF_ORDER)
+            case AbnormalReply() as refusal:
+                self._refused(refusal)
             case _:
                 self.ignored += 1
 
-    def _ours(self, frame: link.Frame) -> Message | None:
-        """The message, if it answers the request that is open."""
-        match message := self._message_of(frame):
-            case AbnormalReply():
-                return message
-            case ReadReply(di=di) | ReadFollowingReply(di=di) if di == self._request.di:
-                return message
-        return None
+    def _answered(self, answer: ReadReply) -> None:
+        if answer.has_following:
+            self._keep(answer.address, answer.data, more=True)
+        else:
+            self.reply = answer
+            self._signal(Signal.REPLY)
 
     def _refused(self, refusal: AbnormalReply) -> None:
         if self._whole_anyway():

@@ -15,7 +15,7 @@ from meterlink.drivers.base import Brought, Depth, MeterAnswer, StoredAnswer, Wa
 from meterlink.drivers.dlt645.blocks import block_name, block_of, names_of
 from meterlink.drivers.dlt645.events import Events645
 from meterlink.drivers.dlt645.memory import Memory645
-from meterlink.drivers.dlt645.talk import Talk645
+from meterlink.drivers.dlt645.talk import Talk645, Told
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
 from meterlink.drivers.near import near
 from meterlink.drivers.status import each_with_bits, with_bits
@@ -100,17 +100,11 @@ class Dlt645Driver:
         entry = self._entry(item)
         selector = _selector(entry) if window is None else self._selector(entry, window)
         try:
-            return await self._told(line, address, entry, selector, priority)
+            told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
         except ReplyTimeout:
             self._together.silent_alone((address, block_name(item)))
             raise
-
-    async def _told(
-        self, line: Exchanging, address: str, entry: Entry, selector: bytes, priority: Priority
-    ) -> MeterAnswer:
-        """What a meter tells under one identifier."""
-        told = await self._talk.ask(line, address, entry, priority=priority, selector=selector)
-        return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
+        return _answer_of(told)
 
     async def read_status(
         self, line: Exchanging, address: str, item: str, *, priority: Priority
@@ -132,8 +126,8 @@ class Dlt645Driver:
         block = block_of(self._dictionary, items, len(items))
         assert block is not None, "a group has a block"
         with self._together.asked_at_once((address, block_name(items[0]))):
-            answer = await self._told(line, address, block.entry, b"", priority)
-            found = self._parts(answer, items, address)
+            told = await self._talk.ask(line, address, block.entry, priority=priority)
+            found = self._parts(_answer_of(told), items, address)
         return each_with_bits(found, bit_words()) if as_status else found
 
     def _parts(self, answer: MeterAnswer, items: Sequence[str], address: str) -> Brought:
@@ -228,6 +222,10 @@ class Dlt645Driver:
         en, zh = near(item, names)
         shows = f"`meterlink items --protocol {protocol} --dialect {spoken}`"
         return f"{en} ({shows} lists all)", f"{zh}(全部见 {shows})"
+
+
+def _answer_of(told: Told) -> MeterAnswer:
+    return MeterAnswer(tuple(map(measured, told.values)), told.taken_at)
 
 
 def _selector(entry: Entry) -> bytes:

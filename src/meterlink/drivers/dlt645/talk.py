@@ -120,7 +120,7 @@ class Talk645:
     ) -> ReadReply | AbnormalReply | None:
         """One question and what came of it; ``None``: pieces that make no whole."""
         session = ReadSession(
-            ReadRequest(address=address, di=entry.di, selector=selector),
+            ReadRequest(address, entry.di, selector),
             preamble=self.preamble,
             edition=self._edition,
             items=self._dictionary,

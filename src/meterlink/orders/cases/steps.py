@@ -23,7 +23,7 @@ from meterlink.model.payload import time_out
 from meterlink.orders.cases.machine import Case, CaseSignal, CaseState
 from meterlink.orders.evidence.records import BalanceStatement, Filing, FinalNotice, Payment
 from meterlink.orders.evidence.told import Told
-from meterlink.orders.rules import chain, customers, hands, live_meter, persons, queueing
+from meterlink.orders.rules import chain, customers, hands, live_meter, live_switch, persons, queueing
 from meterlink.orders.rules.facts import Facts, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Finding, Stage, Verdict
@@ -56,7 +56,7 @@ LOOKS: Final[Mapping[CaseSignal, tuple[tuple[str, Look], ...]]] = MappingProxyTy
             ("CTRL-08", customers.not_protected),
             ("CTRL-12", live_meter.known_on_paper),
             ("CTRL-21", queueing.one_wanted),
-            ("RELAY-01", live_meter.has_a_switch),
+            ("RELAY-01", live_switch.has_a_switch),
         ),
         CaseSignal.WARN: (*_OWED, *_WARNED),
         CaseSignal.NOTICE: (*_OWED, *_WARNED),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -14,7 +15,9 @@ from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_in, time_out
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.life.look import Look
+from meterlink.orders.life.proof import contradiction
 from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.switch_proof import LOOKS_APART
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.life.written import Seen, clock_in, clock_out, seen_in, seen_out
 from meterlink.orders.limits.trips import CUTS
@@ -41,7 +44,7 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
     except (Refused, BadAnswer):
         clock = None  # it has none, or shows what is no time: the rules know what that means
     facts = await reach.facts(firmware)
-    standing: Standing = await driver.standing(held, address, facts.known)
+    standing = await look_twice(held, reach, facts)
     purse: Purse | None = None
     if kind is OrderKind.TOP_UP or (kind is OrderKind.GUARANTEE_OFF and reach.meter.world == "local"):
         purse = await driver.purse(held, address, security)
@@ -54,6 +57,24 @@ async def look_before(held: Exchanging, reach: Reach, kind: OrderKind, security:
         firmware=firmware,
         facts=facts,
     )
+
+
+async def look_twice(held: Exchanging, reach: Reach, facts: SwitchFacts) -> Standing:
+    """How a switch stands; one that contradicts itself is looked at once more.
+
+    It is not read in one instant, and a contact may move between two answers, as behind a key that is pressed
+    just then (``proof``).
+
+    Raises:
+        ReplyTimeout, LineError, BusFull, BadAnswer, Refused: it cannot be seen.
+
+    """
+    driver, address = reach.driver, reach.meter.address
+    standing: Standing = await driver.standing(held, address, facts.known)
+    if contradiction(standing, facts):
+        await asyncio.sleep(LOOKS_APART.total_seconds())
+        standing = await driver.standing(held, address, facts.known)
+    return standing
 
 
 async def look_after(

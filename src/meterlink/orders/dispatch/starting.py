@@ -23,6 +23,7 @@ from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
+from meterlink.orders.rules.queueing import is_money_past_closing
 
 QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
 """What moves no contact and no money."""
@@ -95,7 +96,9 @@ def waits_for(life: Life, other: Life, timeline: Timeline) -> bool:
     """Whether an order waits for the end of another of its meter: an earlier one that goes on by itself.
 
     An alarm disturbs nobody; the rules let it wait for what is in flight. A closing goes before every alarm,
-    and waits neither for an alarm nor for money that is only read back: nothing of that is in the line.
+    and waits neither for an alarm nor for money that is only read back: nothing of that is in the line. No
+    more does money wait for a closing that is only read back, or for whoever has to press a key: either may
+    take a day, and the money would come too late for its own time.
 
     Args:
         life: goes on by itself.
@@ -107,8 +110,11 @@ def waits_for(life: Life, other: Life, timeline: Timeline) -> bool:
     if life.order.kind in QUIET or not is_earlier or waits_for_people(other):
         return False
     is_quiet = other.order.kind in QUIET
-    if life.order.kind not in CLOSES or not (is_quiet or other.order.kind is OrderKind.TOP_UP):
+    is_closing_past_money = life.order.kind in CLOSES and (is_quiet or other.order.kind is OrderKind.TOP_UP)
+    if not is_closing_past_money and not is_money_past_closing(life.order.kind, other.order.kind):
         return True
+    if other.state is OrderState.WAITING_FOR_KEY:
+        return False
     if other.state is OrderState.READBACK and other.sent is not None:
         until = arrives_until(other.sent, timeline)
         return until is None or timeline.now() < until

@@ -14,6 +14,8 @@ operator code, or none. Guarantee and alarm: their bit stands as ordered, and ch
 A top-up: the purchase count is the one that was sent, and the money fits (TOP-07).
 
 **Waiting for the key** (``WAIT_FOR_KEY``). Of a permit only: the command is closed, the contact still open.
+Behind it the key was pressed (``CLOSED_BY_KEY``) if both are closed and the meter does not tell that there is
+no voltage (CTRL-19): nobody has current by a word alone.
 
 **Not obeyed** (``PROVE_NOT``; decision 22). All of these, or there is no such proof:
 
@@ -60,7 +62,14 @@ from meterlink.orders.life.look import Case, Conclusion, Look
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.money_proof import STORED_MONEY_LIVES, of_money, purse_of
 from meterlink.orders.life.switch_facts import SwitchFacts
-from meterlink.orders.life.switch_proof import is_load_on_open, of_switch, shown_twice, standing_of
+from meterlink.orders.life.switch_proof import (
+    CROSSED,
+    DEAD,
+    is_load_on_open,
+    of_switch,
+    shown_twice,
+    standing_of,
+)
 from meterlink.orders.life.timeline import Timeline
 from meterlink.orders.life.transmission import Transmission
 from meterlink.orders.life.witnesses import Word
@@ -155,20 +164,25 @@ def conclude_key(looks: Sequence[Look], facts: SwitchFacts) -> Conclusion:
     """
     standings = [standing_of(look.seen) for look in looks[-2:]]
     after = standings[-1]
-    if witnesses.of_status(OrderKind.DIRECT_CLOSE, after) is Word.FOR:
+    is_closed = witnesses.of_status(OrderKind.DIRECT_CLOSE, after) is Word.FOR
+    if is_closed and contradiction(after, facts) != DEAD:
         return Conclusion(signal=Signal.CLOSED_BY_KEY, inputs={"status": Word.FOR})
-    shown = [["load_with_contact_open"] if is_load_on_open(each, facts) else [] for each in standings]
+    shown = [[CROSSED] if is_load_on_open(each, facts) else [] for each in standings]
     if found := shown_twice(looks, shown):
         return Conclusion(signal=Signal.CONTRADICT, inputs={"contradiction": " ".join(found)})
     return _NOTHING
 
 
 def contradiction(standing: Standing, facts: SwitchFacts) -> str:
-    """What one look shows that cannot be, by name; empty: nothing. It refuses every order (fact 3)."""
+    """What one look shows that cannot be, ``CROSSED`` or ``DEAD``; empty: nothing.
+
+    Such a look is taken once more before an order is judged by it, and if it shows the same, no order leaves
+    by such words. Source: fact 3; CTRL-20.
+    """
     if is_load_on_open(standing, facts):
-        return "load_with_contact_open"
+        return CROSSED
     if standing.contact_open is False and standing.voltages_v is not None:
-        return "" if any(volts >= witnesses.VOLTAGE_V for volts in standing.voltages_v) else "no_voltage"
+        return "" if any(volts >= witnesses.VOLTAGE_V for volts in standing.voltages_v) else DEAD
     return ""
 
 

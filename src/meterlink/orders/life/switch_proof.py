@@ -25,6 +25,10 @@ UNCHANGED: Final = "unchanged"
 """The proof on a line of ours. Source: decision 22, a."""
 UNCHANGED_AND_EXPIRED: Final = "unchanged_and_expired"
 """The proof on a line that stores. Source: decision 22, b."""
+CROSSED: Final = "load_with_contact_open"
+"""What a look shows at which something flows through an open contact."""
+DEAD: Final = "no_voltage"
+"""What a look shows at which a closed contact has no voltage."""
 
 
 def of_switch(case: Case) -> Conclusion:
@@ -181,7 +185,7 @@ def _is_expired(case: Case) -> bool:
 def _contradictions(case: Case, look: Look) -> list[str]:
     """What one look shows that cannot be, by name."""
     before, after = standing_of(case.sent.before), standing_of(look.seen)
-    found = ["load_with_contact_open"] if is_load_on_open(after, case.facts) else []
+    found = [CROSSED] if is_load_on_open(after, case.facts) else []
     if _has_moved_apart(case, look):
         found.append("contact_moved")
     if witnesses.has_one_bit(case.kind):
@@ -191,7 +195,7 @@ def _contradictions(case: Case, look: Look) -> list[str]:
         if _has_no_record(case, before, after):
             found.append("record_missing")
         if case.kind in CLOSES and after.contact_open is False and _is_dead(case, after):
-            found.append("no_voltage")
+            found.append(DEAD)
     if _differs(case, after) and _is_overdue(case, age):
         found.append("command_and_contact_differ")
     return found

@@ -19,7 +19,7 @@ from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.life.history import last_cut, stopped_by
+from meterlink.orders.life.history import NOT_NEEDED, last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.order_ids import order_id_of
@@ -45,10 +45,9 @@ _ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKin
     OrderState.CANCELLED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
 }
 """By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
-_BY_RULE: Final[Mapping[str, WorkKind | None]] = {
+_BY_RULE: Final[Mapping[str, WorkKind]] = {
     "CTRL-12": WorkKind.IDENTITY,
     "HOLD-01": WorkKind.HOLD,
-    "NEED-01": None,
 }
 """Of what a rule refused: the work that this rule leaves, whatever the order was."""
 
@@ -88,7 +87,7 @@ class Aftermath:
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
-        elif _is_paid_in(after) and needs_reconnection(await self._orders_of(after.order.meter)):
+        elif _is_paid_in(after) and await self._is_to_be_closed(after.order.meter):
             payment = after.order.payment
         heir = self._roster.heir_of(after.order.meter)
         meter = heir.id if heir else after.order.meter
@@ -159,6 +158,12 @@ class Aftermath:
         meter = self._roster.meter(meter_id)
         return await self._book.of_meter(meter_id, meter.predecessors if meter else ())
 
+    async def _is_to_be_closed(self, meter_id: str) -> bool:
+        """Whether money in the wallet has to be followed by a closing; not while only a key is missing."""
+        if any(waits_for_key(one) for one in self._book.open_of(meter_id)):
+            return False
+        return needs_reconnection(await self._orders_of(meter_id))
+
     async def _free_name(self, order: Order, payment: str) -> str:
         """The id of the reconnection that the end of an order brings; empty: there is one under way."""
         for name in (
@@ -216,6 +221,8 @@ def work_of(life: Life, act: Act) -> list[Act]:
         kind = _of_refused(life, act, kind)
     elif life.state is OrderState.CANCELLED and not _is_owed(life.order):
         kind = None
+    elif life.state is OrderState.EXPIRED and life.order.origin is Origin.PAYMENT:
+        kind = kind or WorkKind.OTHER  # the household is warned on, and nobody would know
     elif life.order.origin is Origin.PROBE and kind is WorkKind.OTHER:
         kind = None  # a no may be what the probe is to bring out, and whoever asks stands at the meter
     if kind is None:
@@ -227,6 +234,8 @@ def work_of(life: Life, act: Act) -> list[Act]:
 def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
     """A person who says no has seen it, unless somebody has paid; and what nobody waits for needs nobody."""
     stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
+    if frozenset(stopping) == NOT_NEEDED:
+        return None
     for rule in stopping:
         if rule in _BY_RULE:
             return _BY_RULE[rule]

@@ -6,7 +6,8 @@ have ended meanwhile, and as well while a trip that was sent before is still rea
 then, and just that must be known. They count lived time (``Timeline``), are looked at once a minute, and
 raise an alarm once for a wait. Whoever waits without a reconnection gets one.
 
-Every meter is looked at after the start, and then those of which the log tells something new.
+Every meter is looked at after the start, and then those of which the log tells something new. An alarm that
+was for want of money ends by the same look, once for each record that ends the want (``unowed``).
 
 Source: CTRL-16, CTRL-17, business-rules 2.2.
 """
@@ -53,6 +54,7 @@ class Lateness:
         work: sends somebody there.
         roster: the meters.
         reconnect: opens the reconnection of somebody who waits, if none was opened and one may be.
+        quiet: ends the alarm at a meter of which something was told, if nothing is owed there any more.
 
     """
 
@@ -63,12 +65,14 @@ class Lateness:
         work: WorkItems,
         roster: Roster,
         reconnect: Callable[[Wait], Awaitable[None]],
+        quiet: Callable[[RosterMeter], Awaitable[None]],
     ) -> None:
         self._book = book
         self._alarms = alarms
         self._work = work
         self._roster = roster
         self._reconnect = reconnect
+        self._quiet = quiet
         self._timeline = book.timeline
         self._read_to: int | None = None
         self._followed = -1
@@ -128,6 +132,8 @@ class Lateness:
         self._waits.pop(name, None)
         if wait is not None:
             self._waits[name] = wait
+        if meter is not None:
+            await self._quiet(meter)
         self._unread.discard(name)
 
     async def _judge(self, name: str) -> None:

@@ -38,7 +38,7 @@ from meterlink.orders.evidence.told import Kept, record_of
 from meterlink.orders.life.history import cut_of
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.order_ids import order_id_of
-from meterlink.orders.paid.quieting import alarm_of, is_operated_before, quieting
+from meterlink.orders.paid.quieting import alarm_of, is_operated_before, quieted_by, quieting
 from meterlink.orders.paid.standing import is_sent_before, stands_for
 from meterlink.orders.paid.withdrawing import Withdrawing
 from meterlink.orders.people import DAEMON
@@ -250,6 +250,8 @@ class Payments:
 
     async def _quieted(self, meter: RosterMeter, payment: Payment) -> str:
         order = quieting(meter.id, payment.full_id, self._clock.utc_now())
+        if standing := quieted_by(self._book.open_of(meter.id)):
+            return standing
         if not await self._is_there(order.id):
             await self._begun(order)
         return order.id

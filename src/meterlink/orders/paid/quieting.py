@@ -3,13 +3,14 @@
 Whoever pays what he owes hears and sees no alarm any more that was operated before his payment was told: if
 it was not sent it is cancelled (``withdrawing``), while it is read back its end brings the order that ends it
 (``aftermath``), and behind that the payment does (``payments``). An alarm of which nobody can tell may be on.
+A balance that is not below 0 again, or a dispute that is upheld, does the same (``unowed``).
 
 Source: ARR-06.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,24 +25,32 @@ QUIETED_WITHIN: Final = timedelta(hours=24)
 """An alarm that could not be switched off for so long is left to people."""
 
 
-def quieting(meter: str, payment: str, at: datetime) -> Order:
-    """The order that ends the alarm of somebody who has paid: the same for the same payment.
+def quieting(meter: str, cause: str, at: datetime, *, is_paid: bool = True) -> Order:
+    """The order that ends the alarm of somebody who owes nothing any more: the same for the same record.
 
     Args:
         meter: our id.
-        payment: full id of its record.
+        cause: full id of the record that says so.
         at: now; aware, UTC.
+        is_paid: whether that is a payment; else a balance or a dispute.
 
     """
     return Order(
-        id=order_id_of("alarm-off", meter, payment),
+        id=order_id_of("alarm-off", meter, cause),
         kind=OrderKind.ALARM_OFF,
         meter=meter,
-        reason=f"paid: {payment}",
+        reason=f"{'paid' if is_paid else 'nothing is owed'}: {cause}",
         deadline_at=at.replace(microsecond=0) + QUIETED_WITHIN,
         origin=Origin.PAYMENT,
-        payment=payment,
+        payment=cause if is_paid else "",
+        reference="" if is_paid else cause,
     )
+
+
+def quieted_by(lives: Iterable[Life]) -> str:
+    """The id of the open order that ends an alarm already, whatever record brought it; empty: none is."""
+    off = (one.order for one in lives if one.order.kind is OrderKind.ALARM_OFF and one.is_open)
+    return next((order.id for order in off if order.origin is Origin.PAYMENT), "")
 
 
 def may_be_on(life: Life) -> bool:

@@ -7,7 +7,8 @@ Source: CTRL-21; ARR-06; business-rules 2.1.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import structlog
 
@@ -72,17 +73,34 @@ class Withdrawing:
             and is_operated_before(await self._book.acts_of(life.order.id), number)
         ]
 
+    async def unowed(self, order_id: str, cause: str) -> None:
+        """Cancel an alarm that has not been sent, of somebody who owes nothing any more by another record.
+
+        Args:
+            order_id: of the alarm; one that was sent meanwhile stays as it is.
+            cause: full id of that record.
+
+        Raises:
+            JournalError: the log cannot be read or written.
+
+        """
+        await self._stepped(order_id, Signal.CANCEL, {"told": f"nothing is owed: {cause}"})
+
     async def _told(self, order_id: str, payment: Payment) -> str:
-        """Tell an order, whose line may be taking a step of it at this moment; its id."""
+        """Tell an order; its id."""
+        await self._stepped(order_id, Signal.PAYMENT, {"payment": payment.full_id})
+        return order_id
+
+    async def _stepped(self, order_id: str, signal: Signal, body: Mapping[str, Any]) -> None:
+        """Take a step of an order whose line may be taking one at this moment."""
         life = await self._book.read(order_id)
         for _ in range(TRIES_MAX):
             try:
-                await self._book.step(life, Signal.PAYMENT, actor=DAEMON, body={"payment": payment.full_id})
+                await self._book.step(life, signal, actor=DAEMON, body=body)
             except NotAllowed:
-                return order_id  # it was told before, or has ended without being sent
+                return  # it was told before, or has ended without being sent
             except StepTaken:
                 life = await self._book.read(order_id)
             else:
-                return order_id
-        _log.error("payment_not_told", order=order_id, payment=payment.full_id)
-        return order_id
+                return
+        _log.error("payment_not_told", order=order_id, **body)

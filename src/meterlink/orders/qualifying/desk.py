@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from meterlink.bus.line import Exchanging
 from meterlink.clock import Clock
-from meterlink.drivers.control import ClockLook, Identity, Standing
+from meterlink.drivers.control import Standing
 from meterlink.errors import BadAnswer, BadRequest, NotAllowed, Refused, ReplyTimeout, Unknown
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act
@@ -31,9 +31,9 @@ from meterlink.orders.book import Book
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.judging.judge import Judge, Stopped
 from meterlink.orders.people import Actor, Deed
-from meterlink.orders.qualification.facts import Qualification, firmware_of
+from meterlink.orders.qualification.facts import Qualification
 from meterlink.orders.qualification.judges import greeting, left_open
-from meterlink.orders.qualification.looks import Found, Greeting, Words
+from meterlink.orders.qualification.looks import Found, Words
 from meterlink.orders.qualification.probes import next_probe
 from meterlink.orders.qualification.walk import (
     CLOSED,
@@ -43,6 +43,7 @@ from meterlink.orders.qualification.walk import (
     order_of,
     probe_named,
 )
+from meterlink.orders.qualifying.greeted import greeted
 from meterlink.orders.qualifying.probe_orders import ProbeOrders
 from meterlink.orders.qualifying.qualified import Qualifications
 from meterlink.orders.qualifying.standpoint import Standpoint
@@ -55,8 +56,6 @@ PRESS: Final = Words(
     en="press the key of the meter for 3 seconds, and go on when the load is back",
     zh="请按住电表按键3秒,负荷恢复后继续",
 )
-CLOCK_WATCHED: Final = timedelta(seconds=5)
-"""Between two looks at a clock: a clock that shows seconds has moved in that time."""
 UNDECIDED_FOR: Final = timedelta(minutes=20)
 """So long the order of a probe may stay undecided after its looks have shown what they could."""
 UNDECIDED: Final = Words(
@@ -198,7 +197,7 @@ class Qualifier:
     async def _greet(self, walk: Walk, meter: RosterMeter) -> Standpoint:
         basic_a = Decimal(meter.profile.meter.basic_current_a)
         try:
-            seen = await self._greeting(meter)
+            seen = await greeted(self._at_meter, meter)
             judged = left_open if walk.closes else greeting
             found, firmware = judged(seen, basic_a), seen.firmware
         except ReplyTimeout:
@@ -293,27 +292,6 @@ class Qualifier:
         )
         return await self._end(walk, "qualified", [await self._models.signed(qualification)])
 
-    # --- looking ---
-
-    async def _greeting(self, meter: RosterMeter) -> Greeting:
-        async with self._at_meter(meter.id) as (held, reach):
-            driver, address = reach.driver, meter.address
-            first = await driver.identity(held, address)
-            firmware = firmware_of(await driver.firmware(held, address))
-            clock = await _clock(held, reach)
-            standing = await driver.standing(held, address, (await reach.facts(firmware)).known)
-        await asyncio.sleep(CLOCK_WATCHED.total_seconds())
-        async with self._at_meter(meter.id) as (held, reach):
-            later = await _clock(held, reach)
-            second = await reach.driver.identity(held, meter.address)
-        return Greeting(
-            identity=(first, second),
-            expected=Identity(address=meter.address, meter_number=meter.meter_number),
-            firmware=firmware,
-            clocks=(clock, later),
-            standing=standing,
-        )
-
     # --- the log ---
 
     async def _end(self, walk: Walk, result: str, beside: Sequence[Act] = ()) -> Walk:
@@ -366,10 +344,3 @@ def _checked(found: Found, meter: RosterMeter) -> Found:
             )
             return Found(facts=found.facts, stop=words)
     return found
-
-
-async def _clock(held: Exchanging, reach: Reach) -> ClockLook | None:
-    try:
-        return await reach.driver.clock(held, reach.meter.address)
-    except (Refused, BadAnswer):
-        return None

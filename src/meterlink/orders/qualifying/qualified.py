@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -27,11 +27,13 @@ from meterlink.orders.life import witnesses
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.switch_proof import CROSSED
 from meterlink.orders.life.witnesses import Word
 from meterlink.orders.life.written import seen_in
 from meterlink.orders.people import DAEMON
 from meterlink.orders.qualification.facts import MODELS_MAX, Qualification, agreed, combined, unproven
 from meterlink.orders.qualification.walk import SESSIONS, Walk
+from meterlink.orders.rules.live_switch import SHOWN
 from meterlink.roster.roster import Roster, RosterMeter
 
 WITHDRAWN: Final = "QUALIFICATION_WITHDRAWN"
@@ -41,8 +43,6 @@ NOT_QUALIFIED: Final = "qualification"
 ASSUMED: Final = MappingProxyType({"command_bit": "state_grid"})
 """By what a meter is read at which a walk goes on, until the walk finds it: its person sees the contact."""
 _RECORDED: Final = frozenset({OrderKind.TRIP, OrderKind.DIRECT_CLOSE})
-
-_CROSSED: Final = "load_with_contact_open"
 
 _log = structlog.get_logger(__name__)
 
@@ -177,8 +177,8 @@ class Qualifications:
         """What a step of an order shows that cannot be if the facts are right; empty: nothing."""
         if after.state is OrderState.RELAY_FAULT and before.state is not after.state:
             return str(act.body.get("inputs", {}).get("contradiction", "")) or "relay_fault"
-        if act.verb == Signal.REFUSE:
-            return next((_CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
+        if act.verb in (Signal.REFUSE, Signal.LEAVE):
+            return next((CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
         facts = None if after.sent is None else after.sent.facts
         is_done = act.verb == Signal.PROVE and after.order.kind in _RECORDED
         is_kept = is_done and facts is not None and facts.keeps_records
@@ -232,8 +232,10 @@ def _is_same_model(one: Qualification, meter: RosterMeter) -> bool:
     return bool(meter.model) and (one.protocol, one.model) == (meter.protocol, meter.model)
 
 
-def _is_crossed(verdict: Mapping[str, object]) -> bool:
-    return verdict.get("rule") == "CTRL-20" and not verdict.get("passed")
+def _is_crossed(verdict: Mapping[str, Any]) -> bool:
+    """Whether current through an open contact stopped it; a contact without voltage may be without mains."""
+    is_stop = verdict.get("rule") == "CTRL-20" and not verdict.get("passed")
+    return is_stop and verdict.get("inputs", {}).get(SHOWN) == CROSSED
 
 
 def _is_unrecorded(done: Life, act: Act) -> bool:

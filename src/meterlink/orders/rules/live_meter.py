@@ -1,18 +1,16 @@
-"""The meter itself: is it the right one, is its clock right, is it safe to open its contact now.
+"""The meter itself: is it the right one, is its clock right, is it still owed; its switch: ``live_switch``.
 
-Some of it is judged on paper too, before a line is taken. Source: CTRL-11 to CTRL-14, CTRL-22; decision 33.
+Some of it is judged on paper too, before a line is taken. Source: CTRL-11 to CTRL-13; decisions 23, 33.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 from meterlink.model.order import OrderKind
 from meterlink.orders.evidence.records import BalanceStatement, Payment
 from meterlink.orders.evidence.told import Told
-from meterlink.orders.life.witnesses import is_loaded
 from meterlink.orders.rules.facts import Facts
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 
@@ -176,54 +174,6 @@ def clock_or_own_line(facts: Facts) -> Finding:
     return passes("the deadline can be told to the meter, or nothing stores it", "命令时限可控")
 
 
-def load_is_low(facts: Facts) -> Finding:
-    """CTRL-14: the contact does not open under more current than it may."""
-    limit = opening_limit_a(facts)
-    currents = facts.seen.standing.currents_a
-    if limit is None or not currents:
-        return stops_with(
-            OnStop.POSTPONE,
-            "the current ({currents} A) or the contact's limit ({limit} A) is unknown",
-            "电流({currents}A)或开断限值({limit}A)未知",
-            currents=_amperes(currents),
-            limit=limit,
-        )
-    inputs = {"currents": _amperes(currents), "limit": limit}
-    if max(abs(current) for current in currents) > limit:
-        return stops_with(
-            OnStop.POSTPONE,
-            "{currents} A: the contact opens up to {limit} A",
-            "电流{currents}A,超过开断限值{limit}A",
-            **inputs,
-        )
-    return passes("{currents} A of at most {limit} A", "电流{currents}A,限值{limit}A", **inputs)
-
-
-def opening_limit_a(facts: Facts) -> Decimal | None:
-    """The smallest limit that anybody tells; of a direct meter of which nobody does, the default."""
-    told = [limit for limit in (facts.seen.opening.limit_a, facts.meter.opening_limit_a) if limit is not None]
-    if told:
-        return min(told)
-    is_direct = facts.meter.profile.meter.connection == "direct"
-    return Decimal(facts.settings.opening_limit_a) if is_direct else None
-
-
-def guarantee_off_cuts_nobody(facts: Facts) -> Finding:
-    """CTRL-22: the end of a guarantee lets a waiting trip through, or that of an empty wallet."""
-    seen = facts.seen
-    if seen.standing.command_open is not False:
-        return stops(
-            "a trip waits behind the guarantee, or may", "保电解除后可能立即跳闸:存在未执行的跳闸命令"
-        )
-    if facts.meter.world == "local" and (seen.purse is None or seen.purse.remaining_cents < 0):
-        return stops(
-            "the wallet is overdrawn or unknown ({cents} cents): the meter would trip",
-            "电表余额不足或未知({cents}分),解除保电会导致跳闸",
-            cents=seen.purse.remaining_cents if seen.purse else "-",
-        )
-    return passes("nothing waits to cut the customer off", "解除保电不会导致停电")
-
-
 def is_qualified(facts: Facts) -> Finding:
     """Decision 33: what such an order depends on was proven of the model and firmware."""
     if facts.unproven:
@@ -233,40 +183,6 @@ def is_qualified(facts: Facts) -> Finding:
             unproven=", ".join(facts.unproven),
         )
     return passes("the model and firmware are qualified", "型号与固件已验证")
-
-
-def not_crossed(facts: Facts) -> Finding:
-    """CTRL-20, fact 3: nothing flows through an open contact; where it does, no word of the meter counts."""
-    standing, basic_a = facts.seen.standing, facts.meter.profile.meter.basic_current_a
-    inputs = {"contact_open": standing.contact_open, "currents": _amperes(standing.currents_a)}
-    if standing.contact_open is True and is_loaded(standing, Decimal(basic_a)):
-        return stops(
-            "the contact is said to be open, and {currents} A flow",
-            "电表显示开关断开,但有{currents}A电流",
-            **inputs,
-        )
-    return passes("contact and current do not contradict each other", "开关状态与电流不矛盾", **inputs)
-
-
-def is_needed(facts: Facts) -> Finding:
-    """Section 2.2, NOT_NEEDED: the meter does not stand already as it is wanted."""
-    standing, kind = facts.seen.standing, facts.order.kind
-    switch = (standing.command_open, standing.contact_open)
-    there = {
-        OrderKind.TRIP: switch == (True, True),
-        OrderKind.PERMIT_CLOSE: switch == (False, False),
-        OrderKind.DIRECT_CLOSE: switch == (False, False),
-        OrderKind.GUARANTEE_ON: standing.guarantee is True,
-        OrderKind.GUARANTEE_OFF: standing.guarantee is False,
-        OrderKind.ALARM_ON: standing.alarm is True,
-        OrderKind.ALARM_OFF: standing.alarm is False,
-    }
-    inputs = {"kind": kind.value, "command_open": switch[0], "contact_open": switch[1]}
-    if there.get(kind, False):
-        return stops(
-            "the meter stands so already: {kind} is not needed", "电表已处于该状态,无需{kind}", **inputs
-        )
-    return passes("the meter does not stand so yet", "电表尚未处于该状态", **inputs)
 
 
 def single_address(facts: Facts) -> Finding:
@@ -287,13 +203,6 @@ def lab_stays_in_lab(facts: Facts) -> Finding:
             **inputs,
         )
     return passes("proved by {provider}", "安全模块:{provider}", **inputs)
-
-
-def has_a_switch(facts: Facts) -> Finding:
-    """Nothing is switched where nothing is."""
-    if facts.meter.profile.meter.relay == "none":
-        return stops("the model has no relay", "该型号没有负荷开关")
-    return passes("the model has a relay", "该型号有负荷开关")
 
 
 def in_time(facts: Facts) -> Finding:
@@ -346,7 +255,3 @@ def in_this_month(facts: Facts) -> Finding:
             **inputs,
         )
     return passes("its deadline is within {days} days", "时限在{days}天以内", **inputs)
-
-
-def _amperes(currents: tuple[Decimal, ...] | None) -> str:
-    return " / ".join(str(current) for current in currents) if currents else "-"

@@ -22,7 +22,13 @@ _QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF, OrderKind.TO
 """What moves no contact: it waits for what is in flight, and what is in flight waits for it.
 
 A closing alone does not wait for such an order that is only read back: that may take a day, in the dark.
+Money does not wait for a closing that is only read back: that may take as long as the money has.
 """
+
+
+def is_money_past_closing(kind: OrderKind, other: OrderKind) -> bool:
+    """Whether money and a closing meet: neither is proved by what proves the other."""
+    return kind is OrderKind.TOP_UP and other in CLOSES
 
 
 def one_wanted(facts: Facts) -> Finding:
@@ -157,8 +163,11 @@ def batch_runs(facts: Facts) -> Finding:
 
 
 def _is_only_looked_at(facts: Facts, other: OtherOrder) -> bool:
-    """Whether a closing need not wait for it: it moves no contact, and nothing of it is in the line."""
-    if facts.order.kind not in CLOSES or other.kind not in _QUIET or other.state is not OrderState.READBACK:
+    """Whether a closing, or money behind one, need not wait for it: nothing of it is in the line."""
+    is_closing_past_quiet = facts.order.kind in CLOSES and other.kind in _QUIET
+    if not is_closing_past_quiet and not is_money_past_closing(facts.order.kind, other.kind):
+        return False
+    if other.state is not OrderState.READBACK:
         return False
     return other.arrives_until is not None and facts.now >= other.arrives_until
 

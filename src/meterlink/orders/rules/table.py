@@ -18,6 +18,7 @@ from meterlink.orders.rules import (
     customers,
     hands,
     live_meter,
+    live_switch,
     money,
     persons,
     probing,
@@ -155,7 +156,7 @@ _ALL: Final = (
     Rule(
         id="CTRL-14",
         says="The contact opens only below its limit of current.",
-        checks=(_check(live_meter.load_is_low, _LIVE, CUTS),),
+        checks=(_check(live_switch.load_is_low, _LIVE, CUTS),),
         elsewhere="the meter's own limit is read just before (8000 attribute 2, 04001402)",
     ),
     Rule(
@@ -195,7 +196,7 @@ _ALL: Final = (
     Rule(
         id="CTRL-20",
         says="Facts that contradict each other: RELAY_FAULT, alarm, work item.",
-        checks=(_check(live_meter.not_crossed, _LIVE, KINDS - _TOP_UP),),
+        checks=(_check(live_switch.not_crossed, _LIVE, KINDS - _TOP_UP),),
         elsewhere="orders/life/proof.py; the qualification of the model is withdrawn (QUAL-01)",
     ),
     Rule(
@@ -212,7 +213,7 @@ _ALL: Final = (
         says="Guarantee on and off are switching orders: approved, and safe as a close or a trip.",
         checks=(
             _check(persons.approved, _AGREED, _GUARANTEE_ON | _GUARANTEE_OFF),
-            _not_of_probes(live_meter.guarantee_off_cuts_nobody, _LIVE, _GUARANTEE_OFF),
+            _not_of_probes(live_switch.guarantee_off_cuts_nobody, _LIVE, _GUARANTEE_OFF),
             _not_of_probes(closing.guarantee_may_close, _LIVE, _GUARANTEE_ON),
             _not_of_probes(closing.guarantee_has_a_reason, _LIVE, _GUARANTEE_ON),
         ),
@@ -346,7 +347,7 @@ _ALL: Final = (
     Rule(
         id="NEED-01",
         says="The meter does not stand already as it is wanted (section 2.2, NOT_NEEDED).",
-        checks=(_check(live_meter.is_needed, _LIVE, KINDS - _TOP_UP),),
+        checks=(_check(live_switch.is_needed, _LIVE, KINDS - _TOP_UP),),
     ),
     Rule(
         id="HOLD-01",
@@ -366,7 +367,7 @@ _ALL: Final = (
     Rule(
         id="RELAY-01",
         says="Nothing is switched at a model without a relay.",
-        checks=(_check(live_meter.has_a_switch, _ALWAYS, SWITCHING),),
+        checks=(_check(live_switch.has_a_switch, _ALWAYS, SWITCHING),),
     ),
     Rule(
         id="PEOPLE-01",

@@ -82,6 +82,35 @@ def clearing(told: Sequence[ToldOf], meter: RosterMeter, cut_at: int) -> ToldOf 
     return min(clear.values(), key=lambda one: one[0].number, default=None)
 
 
+def arrears_over(told: Sequence[ToldOf], meter: RosterMeter, since: int) -> ToldOf | None:
+    """The same, of somebody who was in arrears, without payments: those are followed when they are told.
+
+    A balance counts only if the one before it was below 0, or none was. Who is warned while he owes nothing
+    is warned that little is left; by how much more that ends is the billing system's to say.
+
+    Args:
+        told: in the order of the log.
+        meter: of whom.
+        since: number in the log from which on it counts.
+
+    """
+    newest_from, is_clear = datetime.min.replace(tzinfo=UTC), False
+    turning: list[ToldOf] = []
+    for one in told:
+        kept, record = one
+        if isinstance(record, Payment):
+            continue
+        if isinstance(record, BalanceStatement) and concerns(record, meter):
+            counts_from, was_clear = Kept.of([kept]).counts_from, is_clear
+            if counts_from < newest_from:
+                continue
+            newest_from, is_clear = counts_from, record.balance_cents >= 0
+            if is_clear and was_clear:
+                continue
+        turning.append(one)
+    return clearing(turning, meter, since)
+
+
 def is_of_wallet(kept: KeptAct, meter: RosterMeter) -> bool:
     """Whether the money of a payment goes into the meter, which alone knows when it is enough."""
     return meter.world == "local" and not Kept.of([kept]).is_for_account
