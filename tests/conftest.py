@@ -33,3 +33,12 @@ def pytest_collection_finish() -> None:
     """Tests by the ten thousand stay until the end: no collection of garbage need look at them each time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A journal that somebody keeps where a daemon without a `data_dir` keeps one is not looked into."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        environment.delenv("STATE_DIRECTORY", raising=False)
+        yield
