@@ -82,8 +82,8 @@ class ToldOfSpared:
         contact, contact_zh = self._contact(cut)
         return (
             f"meter {meter}: {en}, by {spared.cause}, and cut off by order {order}; {contact}. "
-            f"A reconnection follows by itself; see that current comes back / 电表{meter}:{zh},依据{spared.cause},"
-            f"停电工单{order};{contact_zh}。系统将自动复电,请确认用户恢复供电"
+            f"A reconnection follows by itself; see that current comes back / "
+            f"电表{meter}:{zh},依据{spared.cause},停电工单{order};{contact_zh}。系统将自动复电,请确认用户恢复供电"
         )
 
     def _contact(self, cut: History) -> tuple[str, str]:
