@@ -74,7 +74,7 @@ class ToldOfSpared:
         await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut)
 
     def _words(self, meter: str, spared: Spared, cut: History) -> str:
-        """What is to be known, in both languages; the longest names still leave room for both."""
+        """What is to be known, in both languages; names stand in front, once, so that there is room for both."""
         order = cut.life.order.id
         is_another = spared.why == ANOTHER
         en = "another customer since" if is_another else f"protected since ({spared.why})"
@@ -83,7 +83,7 @@ class ToldOfSpared:
         return (
             f"meter {meter}: {en}, by {spared.cause}, and cut off by order {order}; {contact}. "
             f"A reconnection follows by itself; see that current comes back / "
-            f"电表{meter}:{zh},依据{spared.cause},停电工单{order};{contact_zh}。系统将自动复电,请确认用户恢复供电"
+            f"{zh};{contact_zh}。系统将自动复电,请确认用户恢复供电"
         )
 
     def _contact(self, cut: History) -> tuple[str, str]:
