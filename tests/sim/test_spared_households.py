@@ -14,6 +14,7 @@ from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim import Station
 from tests.sim.test_orders_of_a_changed_roster import _committed
+from tests.sim.test_protected_at_every_meter import OTHER, two_meters
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
 
@@ -255,3 +256,64 @@ def test_a_closing_that_waited_behind_the_trip_is_followed_by_another(tmp_path: 
 
 def _in(gateway: OrderGateway, seconds: int) -> str:
     return time_out(gateway.now().replace(microsecond=0) + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("by_roster", [False, True])
+def test_a_protection_of_another_meter_reconnects_this_one(tmp_path: Path, *, by_roster: bool) -> None:
+    """The ward behind the second meter of a hospital would stay dark, for it was told of the first."""
+    gateway = two_meters(tmp_path)
+    gateway.employ("olga", "operator")
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(OTHER)
+        await gateway.trip("t-1", OTHER)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        if by_roster:
+            assert "revision" in await _committed(gateway, protected=["hospital"])
+        else:
+            await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(120)
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert OTHER == item["meter"] == alarm["meter"]
+
+    gateway.run(seconds=900, meanwhile=script)
+
+
+def test_a_reconnection_whose_protection_ends_on_the_way_stops_and_says_so(tmp_path: Path) -> None:
+    """It would go for a reason that is none any more, or be given up in silence (CTRL-16)."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(60)
+        assert ("permit_close", "authorised") in await _orders(gateway)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        assert ("permit_close", "refused") in await _orders(gateway)
+        items = (await gateway.ask("david", "work.list"))["items"]
+        assert {"cut_off", "field_order"} == {one["kind"] for one in items}
+        (sent,) = [one for one in items if one["kind"] == "field_order"]
+        assert "CTRL-16" in sent["why"]
+
+    gateway.run(seconds=1200, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_current_that_is_back_closes_the_work(tmp_path: Path) -> None:
+    """Somebody would be sent to a household that has had its current for hours."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(120)
+        assert 1 == len(await _work(gateway))
+        assert gateway.press_key()
+        await asyncio.sleep(1800)
+        assert [] == await _work(gateway)
+
+    gateway.run(seconds=3000, meanwhile=script)

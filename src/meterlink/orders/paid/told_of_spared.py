@@ -74,7 +74,7 @@ class ToldOfSpared:
         await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut)
 
     def _words(self, meter: str, spared: Spared, cut: History) -> str:
-        """What is to be known, in both languages; names stand in front, once, so that there is room for both."""
+        """What is to be known, in both languages; names stand in front, once: there is room for both."""
         order = cut.life.order.id
         is_another = spared.why == ANOTHER
         en = "another customer since" if is_another else f"protected since ({spared.why})"
