@@ -114,6 +114,7 @@ class World:
             wall=wall,
             restored=Restored(self.journal.acts, self.journal.mark, self.timeline, wall),
             people=People(()),
+            changes_of=self.journal.roster.changes_of,
         )
 
     async def _last_read(self, meter: str) -> datetime | None:

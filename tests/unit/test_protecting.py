@@ -34,7 +34,7 @@ def test_a_dispute_ends_every_trip_but_a_probes(tmp_path: Path, origin: Origin, 
             roster = Roster((METER,))
             world = World(journal, roster, _Clock())
             book = Book(journal.acts, sim.clock)
-            protecting = Protecting(book, world.book, world.gatherer, roster)
+            protecting = Protecting(book, world.book, world.gatherer, roster, lambda: None)
             name = "probe-1" if origin is Origin.PROBE else "o-1"
             deadline = NOON + timedelta(days=1)
             life = await book.begin(

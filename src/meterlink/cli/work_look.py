@@ -34,6 +34,7 @@ _KINDS: Final = {
     WorkKind.FIELD_ORDER: "现场工单",
     WorkKind.HOLD: "封存",
     WorkKind.SECURE: "看守现场",
+    WorkKind.CUT_OFF: "误停用户",
     WorkKind.MANUAL: "款项处理",
     WorkKind.CONTACT: "联系用户",
     WorkKind.REMINDER: "提醒按键",

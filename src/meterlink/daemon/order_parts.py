@@ -5,7 +5,7 @@ A part knows those before it and no later one; ``Ordering`` puts them together a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -15,6 +15,7 @@ from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.acts import ActLog
 from meterlink.journal.journal import Journal
 from meterlink.journal.sent_mark import SentMark
+from meterlink.model.roster_change import KeptChange
 from meterlink.orders.access import Accesses
 from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.attention.desk import Attention
@@ -58,6 +59,7 @@ class Ground:
         acts: the log.
         mark: names the newest act that somebody relies on, beside the log.
         last_read: the newest slot of any reading that was kept of a meter.
+        changes_of: what the roster was told of a meter, oldest first.
         roster: the meters.
         clock: wall time.
         timeline: how long ago something was.
@@ -70,6 +72,7 @@ class Ground:
     acts: ActLog
     mark: SentMark
     last_read: Callable[[str], Awaitable[datetime | None]]
+    changes_of: Callable[[str], Awaitable[Sequence[KeptChange]]]
     roster: Roster
     clock: Clock
     timeline: Timeline
@@ -96,6 +99,7 @@ class Ground:
             acts=journal.acts,
             mark=journal.mark,
             last_read=journal.last_read_at,
+            changes_of=journal.roster.changes_of,
             roster=Roster.of(settings, profiles),
             clock=clock,
             timeline=Timeline(clock),
@@ -150,6 +154,7 @@ class Rules:
             wall=wall,
             restored=restored,
             people=ground.people,
+            changes_of=ground.changes_of,
         )
         brakes = Brakes(ground.acts, watch, ground.clock)
         return cls(

@@ -41,6 +41,7 @@ from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.held_money import HeldMoney
 from meterlink.orders.paid.lateness import Lateness
 from meterlink.orders.paid.payments import Payments
+from meterlink.orders.paid.told_of_spared import ToldOfSpared
 from meterlink.orders.paid.unowed import Unowed
 from meterlink.orders.people import THE_DAEMON
 from meterlink.orders.protecting import Protecting
@@ -131,11 +132,21 @@ class Ordering:
         )
         unowed = Unowed(self.book, clock)
         self._lateness = Lateness(
-            self.book, alarms, attention.work, self.roster, self._payments.resume, unowed.quiet
+            self.book,
+            alarms,
+            attention.work,
+            self.roster,
+            self._payments.resume,
+            unowed.quiet,
+            sparing=self._rules.judge.sparing,
+            tell=ToldOfSpared(self.book, alarms, attention.work, ground.zone).tell,
         )
+        self.book.companions.append(self._lateness)
         self._aftercare.punctuality.waiting = self._lateness.waiting
         self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
-        self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
+        self._protecting = Protecting(
+            self.book, self._rules.evidence, self._rules.judge, self.roster, self._lateness.hurry
+        )
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
         self.people = self._desk.people
         self._requests = self._all_requests(ground.acts)
@@ -210,6 +221,7 @@ class Ordering:
         self._lines = {lane: orders for lane, orders in self._lines.items() if lane[0] in here}
         self.roster.rebuilt(Roster.of(settings, profiles))
         self._left.set()
+        self._lateness.hurry()
 
     async def answer(self, user: str, op: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a local user asks; see ``control_socket.Handler``."""

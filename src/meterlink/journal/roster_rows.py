@@ -31,7 +31,7 @@ from meterlink.model.roster_change import (
 _REVISION: Final = "SELECT step FROM subject WHERE topic = ? AND id = ?"
 _ENTRIES: Final = "SELECT id, entry FROM roster ORDER BY id"
 _CHANGES: Final = """
-    SELECT roster_change.revision, act.log_id, act.at, act.actor, act.verb, roster_change.meter,
+    SELECT roster_change.revision, act.log_id, act.number, act.at, act.actor, act.verb, roster_change.meter,
       roster_change.old, roster_change.new,
       CASE WHEN act.verb = 'ratio' AND json_valid(act.body) THEN json_extract(act.body, '$.at') END
     FROM roster_change
@@ -235,12 +235,19 @@ def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _kept(rows: Iterable[tuple[Any, ...]]) -> Iterator[KeptChange]:
-    for revision, seq, at, actor, verb, meter, old, new, since in rows:
+    for revision, seq, number, at, actor, verb, meter, old, new, since in rows:
         where = f"the change of meter {meter!r} in revision {revision}"
         change = EntryChange(meter=meter, old=None if old is None else _in(old, where), new=_in(new, where))
         told = None if since is None else kept_time(since, where)
         yield KeptChange(
-            revision=revision, seq=seq, at=instant(at), actor=actor, verb=verb, change=change, since=told
+            revision=revision,
+            seq=seq,
+            number=number,
+            at=instant(at),
+            actor=actor,
+            verb=verb,
+            change=change,
+            since=told,
         )
 
 

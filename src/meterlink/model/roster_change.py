@@ -56,6 +56,7 @@ class KeptChange:
     Args:
         revision: which one brought it.
         seq: its row of the log.
+        number: the place of its act in the chain.
         at: when.
         actor: who.
         verb: how: ``import``, ``apply``, ``exchange``, ``ratio`` or ``remove``.
@@ -66,6 +67,7 @@ class KeptChange:
 
     revision: int
     seq: int
+    number: int
     at: datetime
     actor: str
     verb: str

@@ -40,7 +40,9 @@ STANDING_MAX: Final = 8
 CLOSING_HELD: Final = "CLOSING_UNDER_HOLD"
 """Alarm: supply may come back where an inspector forbids it."""
 UNREADABLE: Final = "what is told of this meter cannot be read, so nobody knows whether it is safe"
-GOES_THERE: Final = frozenset({WorkKind.FIELD_ORDER, WorkKind.UNKNOWN_OUTCOME, WorkKind.RELAY_FAULT})
+GOES_THERE: Final = frozenset(
+    {WorkKind.FIELD_ORDER, WorkKind.UNKNOWN_OUTCOME, WorkKind.RELAY_FAULT, WorkKind.CUT_OFF}
+)
 """Work that brings somebody to the meter, who may close it by hand."""
 CONCERNED: Final = GOES_THERE | {WorkKind.MANUAL, WorkKind.REMINDER}
 """Work that may end with a closing: of a hold it says so, or is not opened at all."""

@@ -1,14 +1,15 @@
 """A dispute or a protection comes: the disconnection that is not sent ends, and a new one is approved anew.
 
 Whoever brings the record brings this about at once. A crash in between, and what the roster says of a
-customer, are found once a minute. What has been sent is finished; an upheld dispute then reconnects
-(``paid.lateness``). A protection ends the trips at every meter of its customer.
+customer, are found once a minute. What has been sent is finished; an upheld dispute, a protection and another
+customer then reconnect (``paid.lateness``). A protection ends the trips at every meter of its customer.
 
 Source: business-rules 2.1, "any before SENDING: payment, dispute, protection, cancel".
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -39,14 +40,23 @@ class Protecting:
         evidence: what is told of a meter.
         judge: knows whom the roster protects now.
         roster: the meters.
+        hurry: has those looked at who are cut off already.
 
     """
 
-    def __init__(self, book: Book, evidence: EvidenceBook, judge: Gatherer, roster: Roster) -> None:
+    def __init__(
+        self,
+        book: Book,
+        evidence: EvidenceBook,
+        judge: Gatherer,
+        roster: Roster,
+        hurry: Callable[[], None],
+    ) -> None:
         self._book = book
         self._evidence = evidence
         self._judge = judge
         self._roster = roster
+        self._hurry = hurry
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
@@ -65,6 +75,7 @@ class Protecting:
         """
         if not isinstance(record, Dispute | Protection) or not keeps_from_harm(record):
             return []
+        self._hurry()
         meters = {record.meter}
         if isinstance(record, Protection):
             meters |= {one.id for one in self._roster.of_customer(record.customer)}

@@ -24,6 +24,8 @@ LONGEST_WAIT_S: Final = 2_700.0
 """Who waits for the state of an order waits no longer."""
 GIVES_UP_AFTER: Final = timedelta(hours=3)
 """Beyond this nobody comes again."""
+LOOKED_AFTER_S: Final = 65.0
+"""So long after a record the program has looked at what it leads to."""
 REFUSED_MAX: Final = 3
 """Whom the rules have refused so often does not come again."""
 
@@ -72,7 +74,8 @@ class Persons:
                     await self._come_to(state)
             self._waited.add(wish.id)
             await asyncio.sleep(later.total_seconds())
-        told = {"payment": self._pay, "top_up": self._pay, "case": self._case}.get(wish.what, self._order)
+        deeds = {"payment": self._pay, "top_up": self._pay, "case": self._case, "protection": self._protect}
+        told = deeds.get(wish.what, self._order)
         refused, pause_s = 0, COMES_AGAIN_S
         while self._clock.utc_now() < START + wish.at + GIVES_UP_AFTER and refused < REFUSED_MAX:
             try:
@@ -118,6 +121,15 @@ class Persons:
             settles=True,
         )
         await self._ask("billing", "evidence.add", records=[record])
+        return True
+
+    async def _protect(self, wish: Wish) -> bool:
+        fields = {"protection": "life_support", "state": "set"}
+        record = self._record(
+            "protection", wish.id, f"m{wish.address}", at=time_out(START + wish.at), **fields
+        )
+        await self._ask("billing", "evidence.add", records=[record])
+        await asyncio.sleep(LOOKED_AFTER_S)  # who tells is answered before anything follows from it
         return True
 
     async def _order(self, wish: Wish) -> bool:

@@ -60,7 +60,7 @@ THEMES: Final[tuple[tuple[OrderKind | Literal["payment"], ...], ...]] = (
 )
 """What follows on each other; a seed takes the one of its remainder."""
 
-What = OrderKind | Literal["payment", "case", "field_close", "walk"]
+What = OrderKind | Literal["payment", "case", "field_close", "walk", "protection"]
 WIDE_THEMES: Final[tuple[tuple[What, ...], ...]] = (
     (OrderKind.TRIP, "payment"),
     (OrderKind.TRIP, OrderKind.PERMIT_CLOSE),
@@ -116,9 +116,10 @@ class Wish:
     """What somebody wants.
 
     Args:
-        id: of the order or case, or of the payment record.
-        what: an order of persons, a case, or a payment; a top-up is a payment to a meter with a wallet, and a
-            closing of field staff is a permit that one of them operates.
+        id: of the order or case, or of the record of a payment or protection.
+        what: an order of persons, a case, a payment, or, in no plan of a seed, a protection; a top-up is a
+            payment to a meter with a wallet, and a closing of field staff is a permit that one of them
+            operates.
         at: since ``START``.
         within: deadline of the order, since then.
         cents: of a payment.

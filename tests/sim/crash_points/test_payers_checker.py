@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,13 @@ from meterlink.model.act import Act
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.payments import Payments
+from meterlink.orders.waiting.spared import Sparing
+from tests.sim.crash_points.fates import Listed
 from tests.sim.crash_points.payers_checker import complaints_of_payers
+from tests.sim.crash_points.plan import Plan
 from tests.sim.crash_points.playing import play
 from tests.sim.crash_points.test_checker import Story, a_lost_trip, a_trip, at
+from tests.sim.crash_points.world import Played, World
 
 FORGOTTEN = "nobody knows that its customer waits"
 
@@ -39,6 +45,27 @@ def test_who_paid_and_is_forgotten_is_found() -> None:
     (told,) = _found(_paid(a_trip()))
     assert FORGOTTEN in told
     assert "billing:p1" in told
+
+
+def _protected(story: Story, name: str = "x1", state: str = "set") -> Story:
+    body = {"kind": "protection", "protection": "life_support", "state": state}
+    _row(story, "evidence", f"billing:{name}", is_open=False, **body)
+    return story
+
+
+def test_who_is_protected_and_is_forgotten_is_found() -> None:
+    """A program that leaves somebody who lives by a machine in the dark would pass."""
+    (told,) = _found(_protected(a_trip()))
+    assert FORGOTTEN in told
+    assert "life_support" in told
+
+
+def test_who_is_protected_and_known_or_no_longer_protected_is_not_waited_for() -> None:
+    """A checker that complains of what people know of, or of what is over, is turned off."""
+    story = _protected(a_trip())
+    _row(story, "work", "cut_off:o-1", kind="cut_off")
+    assert [] == _found(story)
+    assert [] == _found(_protected(_protected(a_trip()), "x2", "lifted"))
 
 
 def test_who_has_not_paid_or_was_not_cut_off_is_not_waited_for() -> None:
@@ -118,4 +145,32 @@ def test_a_program_that_reconnects_nobody_is_found(
     monkeypatch.setattr(Payments, "_reconnected", nobody)
     monkeypatch.setattr(Payments, "resume", nobody)
     found = play(seed, kills).complaints
+    assert any(FORGOTTEN in told for told in found), found
+
+
+def _play_protected(folder: Path, kills: Sequence[int] = ()) -> Played:
+    """The world of a trip in which somebody comes to be protected in place of paying."""
+    plan = Plan.of(136)
+    wishes = tuple(
+        replace(one, what="protection" if one.what == "payment" else one.what) for one in plan.wishes
+    )
+    return World(replace(plan, wishes=wishes), folder, Listed(kills)).run()
+
+
+@pytest.mark.parametrize("kills", [(), (40,), (60,), (80,), (100,), (120, 30)])
+def test_who_comes_to_be_protected_is_not_forgotten(tmp_path: Path, kills: Sequence[int]) -> None:
+    """A crash between the record and what follows from it would leave somebody in the dark, untold."""
+    assert () == tuple(_play_protected(tmp_path, kills).complaints)
+
+
+def test_a_program_that_forgets_who_is_protected_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A million crash points would be played, and nobody see that whom none may cut off is dark."""
+
+    async def nobody(_self: Sparing, *_told: object) -> list[object]:
+        return []
+
+    monkeypatch.setattr(Sparing, "since", nobody)
+    found = _play_protected(tmp_path).complaints
     assert any(FORGOTTEN in told for told in found), found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.model.payload import time_out
+from meterlink.orders.evidence.told import Kept
 from meterlink.orders.rules import (
     OtherOrder,
 )
@@ -51,6 +53,10 @@ def _of_dispute(*, sent_for: str) -> Made:
         order_reference="billing:d1",
         others=tuple(replace(one, reference=sent_for) for one in _sent(PERMIT, "")),
     )
+
+
+def _protection(name: str, state: str, ago: timedelta = HOUR) -> Kept:
+    return record("protection", name, NOON - ago, protection="life_support", state=state)
 
 
 CLOSING = (
@@ -144,6 +150,25 @@ CLOSING = (
             kept=[record("work_order", "k1", NOON - HOUR, until=time_out(NOON), why="换表")],
             order_reference="billing:k1",
         ),
+    ),
+    Case(
+        "CTRL-16",
+        "a protection that was lifted",
+        PAPER,
+        made(
+            PERMIT,
+            kept=[_protection("x1", "set"), _protection("x2", "lifted", MINUTE)],
+            order_payment="",
+            order_reference="billing:x1",
+        ),
+        made(PERMIT, kept=[_protection("x1", "set")], order_payment="", order_reference="billing:x1"),
+    ),
+    Case(
+        "CTRL-16",
+        "a revision of the roster that spares nobody",
+        PAPER,
+        made(PERMIT, kept=[], order_payment="", order_reference="roster:2", spared=frozenset({"roster:3"})),
+        made(PERMIT, kept=[], order_payment="", order_reference="roster:2", spared=frozenset({"roster:2"})),
     ),
     Case(
         "CTRL-16",

@@ -24,6 +24,8 @@ class WorkKind(enum.StrEnum):
     """An inspector holds a reconnection back."""
     SECURE = "secure"
     """Secure a place that an inspector holds and where current may come back."""
+    CUT_OFF = "cut_off"
+    """See that current comes back to a household that is cut off, or about to be, and must not be."""
     MANUAL = "manual"
     """A top-up that needs a decision about money."""
     CONTACT = "contact"
@@ -50,6 +52,7 @@ CLOSERS: Final[Mapping[WorkKind, frozenset[str]]] = MappingProxyType(
         WorkKind.FIELD_ORDER: frozenset({"field", "dispatcher"}),
         WorkKind.HOLD: frozenset({"inspector"}),
         WorkKind.SECURE: frozenset({"dispatcher", "inspector"}),
+        WorkKind.CUT_OFF: frozenset({"dispatcher", "operator"}),
         WorkKind.MANUAL: frozenset({"approver", "dispatcher"}),
         WorkKind.CONTACT: frozenset({"clerk", "operator", "dispatcher"}),
         WorkKind.REMINDER: frozenset({"clerk", "operator", "dispatcher", "field"}),

@@ -21,7 +21,7 @@ def due_at(life: Life, trip_delay: timedelta, timeline: Timeline) -> datetime:
 
     Args:
         life: open.
-        trip_delay: how long its meter may wait before it opens.
+        trip_delay: how long its meter may wait before it opens; what it told just before may be longer.
         timeline: where its acts were written.
 
     """
@@ -29,9 +29,15 @@ def due_at(life: Life, trip_delay: timedelta, timeline: Timeline) -> datetime:
     if life.state in SENT:
         return last_at
     if life.state in (OrderState.READBACK, OrderState.WAITING_FOR_KEY):
-        return next_look(timeline.lived(watched_since(life)), last_at, trip_delay=trip_delay)
+        delay = max(trip_delay, _told_delay(life))
+        return next_look(timeline.lived(watched_since(life)), last_at, trip_delay=delay)
     ends_at = timeline.now() + max(timedelta(), min(time_left(life, timeline), LOOKED_AT_EVERY))
     return ends_at if waits_for_people(life) else min(_next_try(life, timeline), ends_at)
+
+
+def _told_delay(life: Life) -> timedelta:
+    """How long a trip takes, as its meter said: who pays meanwhile is in the dark until it is known."""
+    return (life.sent.opens_within if life.sent else None) or timedelta()
 
 
 def waits_for_people(life: Life) -> bool:

@@ -34,7 +34,8 @@ from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
-from meterlink.orders.waiting.wait import closings_of_wait
+from meterlink.orders.waiting.spared import BY_ROSTER, ChangesOf, Sparing
+from meterlink.orders.waiting.wait import closings_of_wait, that_cut
 from meterlink.roster.roster import Roster, RosterMeter
 
 ORDER_ACTS_MAX: Final = 50_000
@@ -91,6 +92,7 @@ class Gatherer:
         wall: since when our clock can be right.
         restored: whether the log is the newest.
         people: who has which role, or why that cannot be said.
+        changes_of: what the roster was told of a meter, oldest first.
 
     """
 
@@ -107,6 +109,17 @@ class Gatherer:
     wall: LeastTime
     restored: Restored
     people: People
+    changes_of: ChangesOf
+
+    @property
+    def sparing(self) -> Sparing:
+        """Finds who was cut off and must not be."""
+        return Sparing(
+            evidence=self.book,
+            changes_of=self.changes_of,
+            roster=self.roster,
+            protected_now=self.protected_now,
+        )
 
     async def judge(
         self, stage: Stage, order: Order, life: Life | None, actor: Actor, live: Live | None = None
@@ -162,7 +175,9 @@ class Gatherer:
         proven = await self.qualified(meter, order.kind, live.firmware if live else None)
         probing = await self._probing(order)
         cut_at = await self._cut_at(order, meter)
-        of_wait = await closings_of_wait(self.acts, meter) if _goes_by_itself(order) else frozenset()
+        by_itself = _goes_by_itself(order)
+        of_wait = await closings_of_wait(self.acts, meter, self.sparing) if by_itself else frozenset()
+        spared = await self._spared(order, meter)
         grant = await self._grant(order.id)
         await self.watch.refresh()
         # From here to the verdict nothing waits, so that no other order is counted in between.
@@ -192,6 +207,7 @@ class Gatherer:
             model=proven.facts,
             told_elsewhere=tuple(elsewhere),
             cut_at=cut_at,
+            spared=spared,
             live=live,
             probing=probing,
             clock_from=self.wall.least(),
@@ -217,6 +233,13 @@ class Gatherer:
             return 0
         cut = cut_of(await histories_of(self.acts, meter.id, meter.predecessors))
         return 0 if cut is None else cut.ordered_at
+
+    async def _spared(self, order: Order, meter: RosterMeter) -> frozenset[str]:
+        """What the roster has told since the meter was cut off, by which its household must not be."""
+        if order.kind not in CLOSES or not order.reference.startswith(BY_ROSTER):
+            return frozenset()
+        cut = that_cut(await histories_of(self.acts, meter.id, meter.predecessors))
+        return frozenset(one.cause for one in await self.sparing.since(meter, cut)) if cut else frozenset()
 
     async def _probing(self, order: Order) -> Probing | None:
         """Who at the meter has asked for the order of a probe; ``None``: it is none, or nobody has."""

@@ -103,7 +103,14 @@ class Aftermath:
                 self._book.adopt(Life.of([act]))
 
     async def reconnection(
-        self, meter: str, cause: str, at: datetime, name: str, *, is_paid: bool = True
+        self,
+        meter: str,
+        cause: str,
+        at: datetime,
+        name: str,
+        *,
+        is_paid: bool = True,
+        is_spared: bool = False,
     ) -> Order:
         """The order that brings supply back to somebody who owes nothing any more.
 
@@ -113,13 +120,15 @@ class Aftermath:
             at: now.
             name: id of the order.
             is_paid: whether that is a payment; else a balance or a dispute.
+            is_spared: whether it says that nobody may cut the household off, and nothing of money.
 
         """
+        why = "must not be cut off" if is_spared else "paid" if is_paid else "nothing is owed"
         close = Order(
             id=name,
             kind=OrderKind.PERMIT_CLOSE,
             meter=meter,
-            reason=f"{'paid' if is_paid else 'nothing is owed'}: {cause}",
+            reason=f"{why}: {cause}",
             deadline_at=at.replace(microsecond=0) + RECONNECTED_WITHIN,
             origin=Origin.PAYMENT,
             payment=cause if is_paid else "",

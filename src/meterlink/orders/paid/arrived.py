@@ -8,6 +8,7 @@ are closed in the transaction of the step that proves it. Source: CTRL-17; decis
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
@@ -20,6 +21,9 @@ from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
 from meterlink.roster.roster import Roster
+
+_ANSWERED: Final = frozenset({WorkKind.FIELD_ORDER.value, WorkKind.CUT_OFF.value})
+"""Kinds of items, at the beginning of their ids, for which nobody need go any more."""
 
 
 class Arrived:
@@ -51,8 +55,8 @@ class Arrived:
     async def _open_of(self, meter: str) -> list[Act]:
         """The newest act of each open item that sends somebody to a meter."""
         newest = {kept.act.subject: kept.act async for kept in self._acts.all_of_meter(meter, Topic.WORK)}
-        sent = f"{WorkKind.FIELD_ORDER.value}:"
-        return [act for name, act in newest.items() if name.startswith(sent) and act.is_open]
+        is_answered = {name: name.partition(":")[0] in _ANSWERED for name in newest}
+        return [act for name, act in newest.items() if is_answered[name] and act.is_open]
 
 
 def _shows_closed(before: Life, after: Life, act: Act) -> bool:

@@ -4,9 +4,11 @@ The clocks run from the record that cleared the debt: five minutes to the first 
 goes there, a day to current. They run until current is seen (``waiting``), whatever orders and work items
 have ended meanwhile, and as well while a trip that was sent before is still read back: nothing can be sent
 then, and just that must be known. They count lived time (``Timeline``), are looked at once a minute, and
-raise an alarm once for a wait. Whoever waits without a reconnection gets one.
+raise an alarm once for a wait. Whoever waits without a reconnection gets one. Who must not be cut off at all
+is told of at once (``told_of_spared``).
 
-Every meter is looked at after the start, and then those of which the log tells something new. An alarm that
+Every meter is looked at after the start, and then those of which the log tells something new: once a minute,
+and at once where an order ends at the meter of somebody who waits, or a protection is told. An alarm that
 was for want of money ends by the same look, once for each record that ends the want (``unowed``).
 
 Source: CTRL-16, CTRL-17, business-rules 2.2.
@@ -14,14 +16,15 @@ Source: CTRL-16, CTRL-17, business-rules 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from meterlink.errors import MeterlinkError
-from meterlink.model.act import Topic
+from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
@@ -34,6 +37,7 @@ from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
+from meterlink.orders.waiting.spared import Sparing
 from meterlink.orders.waiting.wait import BRINGS_CURRENT, Wait, who_waits
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -55,6 +59,8 @@ class Lateness:
         roster: the meters.
         reconnect: opens the reconnection of somebody who waits, if none was opened and one may be.
         quiet: ends the alarm at a meter of which something was told, if nothing is owed there any more.
+        sparing: finds who was cut off and must not be.
+        tell: tells people of them.
 
     """
 
@@ -66,6 +72,9 @@ class Lateness:
         roster: Roster,
         reconnect: Callable[[Wait], Awaitable[None]],
         quiet: Callable[[RosterMeter], Awaitable[None]],
+        *,
+        sparing: Sparing,
+        tell: Callable[[Wait], Awaitable[None]],
     ) -> None:
         self._book = book
         self._alarms = alarms
@@ -73,6 +82,9 @@ class Lateness:
         self._roster = roster
         self._reconnect = reconnect
         self._quiet = quiet
+        self._sparing = sparing
+        self._tell = tell
+        self._sooner = asyncio.Event()
         self._timeline = book.timeline
         self._read_to: int | None = None
         self._followed = -1
@@ -87,7 +99,20 @@ class Lateness:
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        await looking_after(self.look, every_s=EVERY_S, trouble="lateness_unknown")
+        await looking_after(self.look, every_s=EVERY_S, trouble="lateness_unknown", sooner=self._sooner)
+
+    def hurry(self) -> None:
+        """Have the next look now: somebody may be in the dark who must not be."""
+        self._sooner.set()
+
+    async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
+        """See ``Companion.beside``: nothing."""
+        return ()
+
+    def kept(self, acts: Iterable[Act]) -> None:
+        """See ``Companion.kept``: what somebody waits for may be possible once an order there has ended."""
+        if any(act.topic is Topic.ORDER and not act.is_open and act.meter in self._waits for act in acts):
+            self.hurry()
 
     async def look(self) -> None:
         """Raise the alarms that are due, and open what is missing.
@@ -114,7 +139,10 @@ class Lateness:
     async def _follow(self) -> None:
         """Find the meters of which something was told since the last look, or that are new or others."""
         meters = {meter.id: meter for meter in self._roster}
-        self._unread.update(name for name, meter in meters.items() if meter != self._meters.get(name))
+        others = [meter for name, meter in meters.items() if meter != self._meters.get(name)]
+        self._unread.update(
+            name for meter in others for name in self._with_others(meter.customer_number, meter.id)
+        )
         self._meters = meters
         if self._read_to is None:
             self._read_to = await self._book.acts.newest_number()
@@ -122,13 +150,19 @@ class Lateness:
         if begun == self._followed:
             return
         while page := await self._book.acts.after(self._read_to):
-            self._unread.update(kept.act.meter for kept in page if kept.act.topic in _TELLING)
+            for act in (kept.act for kept in page if kept.act.topic in _TELLING):
+                customer = act.body.get("customer", "") if act.topic is Topic.EVIDENCE else ""
+                self._unread |= self._with_others(str(customer), act.meter)
             self._read_to = page[-1].number
         self._followed = begun
 
+    def _with_others(self, customer: str, meter: str) -> set[str]:
+        """A meter and the others of its customer: what protects him is told of one of them."""
+        return {meter, *(one.id for one in (self._roster.of_customer(customer) if customer else ()))}
+
     async def _read(self, name: str) -> None:
         meter = self._roster.meter(name)
-        wait = None if meter is None else await who_waits(self._book, meter)
+        wait = None if meter is None else await who_waits(self._book, meter, self._sparing)
         self._waits.pop(name, None)
         if wait is not None:
             self._waits[name] = wait
@@ -138,6 +172,7 @@ class Lateness:
 
     async def _judge(self, name: str) -> None:
         wait = self._waits[name]
+        await self._tell(wait)
         told = self._told.setdefault((name, wait.cause), set())
         since, now = self._timeline.lived(wait.since), self._timeline.now()
         first_sent_at = None if wait.first_sent_at is None else self._timeline.lived(wait.first_sent_at)

@@ -165,7 +165,7 @@ class Payments:
         if is_wanted and not await self._is_there(name):
             now = self._clock.utc_now()
             close = await self._aftermath.reconnection(
-                wait.meter, wait.cause, now, name, is_paid=wait.is_paid
+                wait.meter, wait.cause, now, name, is_paid=wait.is_paid, is_spared=wait.is_spared
             )
             await self._begun(close)
 

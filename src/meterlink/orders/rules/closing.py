@@ -9,7 +9,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meterlink.model.order import CLOSES, OrderKind, Origin
-from meterlink.orders.evidence.records import BalanceStatement, Consent, Dispute, Payment, Record, WorkOrder
+from meterlink.orders.evidence.records import (
+    BalanceStatement,
+    Consent,
+    Dispute,
+    Payment,
+    Protection,
+    Record,
+    WorkOrder,
+)
 from meterlink.orders.rules.facts import Facts, holds
 from meterlink.orders.rules.verdict import Finding, OnStop, passes, stops, stops_with
 
@@ -68,13 +76,20 @@ def reasons_of(facts: Facts) -> list[Record]:
     told, order, balance = facts.told, facts.order, _balance(facts)
     payment, work = told.find(order.payment, Payment), told.find(order.reference, WorkOrder)
     dispute = told.find(order.reference, Dispute)
+    protection = told.find(order.reference, Protection)
     found: list[tuple[Record | None, bool]] = [
         (payment, payment is not None and _is_paid(facts, payment)),
         (work, work is not None and holds(work.until, facts.now)),
         (dispute, dispute is not None and dispute.state == "upheld" and _is_later(facts, dispute)),
+        (protection, protection is not None and _protects(facts, protection)),
         (balance, balance is not None and balance.balance_cents >= 0),
     ]
     return [record for record, is_reason in found if record is not None and is_reason]
+
+
+def _protects(facts: Facts, protection: Protection) -> bool:
+    """Whether a protection stands: whoever may not be cut off may be closed, whenever that was told."""
+    return protection.state == "set" and protection.protection in facts.told.protections()
 
 
 def _is_paid(facts: Facts, payment: Payment) -> bool:
@@ -131,9 +146,10 @@ def consent_of(facts: Facts) -> Consent | None:
 
 
 def has_a_reason(facts: Facts) -> Finding:
-    """CTRL-16: paid, nothing owed, a dispute upheld, or a work order.
+    """CTRL-16: paid, nothing owed, a dispute upheld, a work order; or nobody may cut the household off.
 
     Who was cut off for a newer debt has not paid it with what was told before.
+    A protection is a reason as long as it stands, and a customer who is not the one that was cut off.
     Where the money is in the meter, any payment is a reason: the meter closes for no less than its own limit.
     """
     order = facts.order
@@ -146,12 +162,28 @@ def has_a_reason(facts: Facts) -> Finding:
             return passes("dispute {reference} was upheld", "争议{reference}成立", reference=order.reference)
         case BalanceStatement() as balance:
             return passes("nothing is owed since {at}", "{at}已无欠费", at=balance.at)
-    return stops(
-        "no payment that settles the debt ({payment}), no work order or upheld dispute ({reference}) "
-        "since it was cut off",
-        "停电以来没有结清欠费的缴费({payment}),也没有工单或成立的争议({reference})",
+        case Protection():
+            return passes(
+                "a protected customer: {reference}", "受保护用户:{reference}", reference=order.reference
+            )
+    return _is_spared(facts) or stops(
+        "no payment that settles the debt ({payment}), no work order, upheld dispute or protection "
+        "({reference}) since it was cut off",
+        "停电以来没有结清欠费的缴费({payment}),也没有工单、成立的争议或保护记录({reference})",
         payment=order.payment,
         reference=order.reference,
+    )
+
+
+def _is_spared(facts: Facts) -> Finding | None:
+    """What the roster says since the household was cut off is no record; an order names its revision."""
+    reference = facts.order.reference
+    if reference not in facts.spared:
+        return None
+    return passes(
+        "protected, or another customer, since it was cut off ({reference})",
+        "停电后档案登记为受保护用户或已更换用户({reference})",
+        reference=reference,
     )
 
 

@@ -159,6 +159,8 @@ class Facts:
         model: what is proven of the model, fact by name. Source: decision 33.
         told_elsewhere: payments told of other meters that are of the same transfer as the order's, or may be.
         cut_at: where in the log the order was created that has cut the meter off, or may have; 0: none has.
+        spared: revisions of the roster, by which the household must not be cut off since it was, if the
+            order names one; see ``waiting.spared``.
         live: what the meter said; only at ``LIVE``.
         probing: who asked for it at the meter; only of an order of a probe.
         clock_from: a clock that shows less is not set, or behind what the log has written.
@@ -185,6 +187,7 @@ class Facts:
     model: Mapping[str, str]
     told_elsewhere: tuple[str, ...] = ()
     cut_at: int = 0
+    spared: frozenset[str] = frozenset()
     live: Live | None = None
     probing: Probing | None = None
     clock_from: datetime = SET_FROM

@@ -101,6 +101,8 @@ _ALL: Final = (
         id="CTRL-08",
         says="A protected customer is never cut off.",
         checks=(_check(customers.not_protected, _ALWAYS, CUTS),),
+        elsewhere="a protection that is told once the frame of a trip has left reconnects (CTRL-16), alarm "
+        "CUT_OFF_PROTECTED: orders/waiting/spared.py",
         lacks="a guarantee that puts itself on: it is a switching order of two persons (CTRL-22), because it "
         "may close an open contact, and no rule names a policy that stands for them; whether a meter is "
         "under guarantee is read before an order alone (04000503 bit 12, 8001 attribute 2)",
@@ -170,7 +172,8 @@ _ALL: Final = (
     ),
     Rule(
         id="CTRL-16",
-        says="A closing has a reason; after a payment the first command leaves within 5 minutes.",
+        says="A closing has a reason: paid, nothing owed, a dispute upheld, a work order, a protection that "
+        "stands, another customer since; after a payment the first command leaves within 5 minutes.",
         checks=(_not_of_probes(closing.has_a_reason, _ALWAYS, CLOSES),),
         elsewhere="the clocks are watched by the service, with `rules.closing.late`; the 95 % within 30 "
         "minutes are counted over the log: `meterlink order punctual`, alarm RECONNECT_SHARE",
@@ -206,7 +209,8 @@ _ALL: Final = (
             _check(queueing.one_wanted, _CREATE, KINDS - _TOP_UP),
             _check(queueing.one_sent, frozenset({Stage.PAPER, Stage.LIVE})),
         ),
-        elsewhere="payments are handled by the service; the order machine has them in every state",
+        elsewhere="payments are handled by the service; the order machine has them in every state; a "
+        "protection and another customer reverse a trip that was sent, as a payment does",
     ),
     Rule(
         id="CTRL-22",

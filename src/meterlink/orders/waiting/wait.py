@@ -1,7 +1,8 @@
 """Who waits for current: cut off by us, and owing nothing any more, as the log of one meter tells it.
 
 A wait begins with the record that clears the debt, kept after the trip was sent: a payment that settles it, a
-balance not below 0, a dispute that is upheld. It ends when a closing is proved, or a look finds the meter
+balance not below 0, a dispute that is upheld. Who must not be cut off at all, as is told only then, waits in
+the same way (``spared``). It ends when a closing is proved, or a look finds the meter
 closed. Work items, alarms and the ends of single orders say nothing about
 it: whoever closes an item has brought nobody current. Everything is ordered by the log, which no clock sets.
 Who was cut off at a meter that was exchanged since waits at the new one.
@@ -24,7 +25,8 @@ from meterlink.orders.book import Book, histories_of
 from meterlink.orders.evidence.records import Payment
 from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.waiting.clearing import clearing, is_of_wallet, releases, told_there
+from meterlink.orders.waiting.clearing import ToldOf, clearing, is_of_wallet, releases, told_there
+from meterlink.orders.waiting.spared import Spared, Sparing
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -46,8 +48,11 @@ class Wait:
 
     Args:
         meter: our id.
-        cause: full id of the record that cleared the debt.
+        cause: full id of the record that cleared the debt, or ``roster:`` and a revision, see ``Spared``.
         is_paid: whether that is a payment.
+        spared: why he must not be cut off at all, whatever else clears the debt; ``None``: nobody says so.
+        is_spared: whether that is the cause.
+        cut: the order that cut him off.
         since: when that was kept, as it is written there.
         first_sent_at: when the first frame left that was to bring current; ``None``: none has.
         released: full id of the newest release of a safety hold since; empty: none was.
@@ -63,6 +68,9 @@ class Wait:
     meter: str
     cause: str
     is_paid: bool
+    spared: Spared | None
+    is_spared: bool
+    cut: History
     since: datetime
     first_sent_at: datetime | None
     released: str
@@ -74,10 +82,12 @@ class Wait:
     @property
     def told(self) -> str:
         """What cleared the debt, for people."""
+        if self.is_spared:
+            return f"must not be cut off ({self.cause})"
         return f"{'paid' if self.is_paid else 'nothing owed'} ({self.cause})"
 
 
-async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
+async def who_waits(book: Book, meter: RosterMeter, sparing: Sparing) -> Wait | None:
     """Whether somebody waits at a meter; ``None``: nobody does.
 
     Raises:
@@ -85,29 +95,32 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
 
     """
     histories = await book.histories(meter.id, meter.predecessors)
-    trip = _that_cut(histories)
+    trip = that_cut(histories)
     if trip is None:
         return None
     told = await told_there(book.acts, meter)
     found = clearing(told, meter, trip.sent[0].number)
-    if found is None:
+    spared = next(iter(await sparing.since(meter, trip)), None)
+    cause = _first_of(found, spared)
+    if cause is None:
         return None
-    cause, record = found
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
-    is_paid = isinstance(record, Payment)
-    has_money = not is_of_wallet(cause, meter) or _has_money(later, cause.number, is_paid=is_paid)
+    has_money = not cause.is_of_wallet(meter) or _has_money(later, cause.number, is_paid=cause.is_paid)
     is_cut = not trip.life.is_open and is_cut_off(histories)
     sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
     released = [kept for kept, one in told if kept.number > cause.number and releases(one)]
     undone_at, undone = _undone(histories, cause.number)
-    behind = max((released or [cause])[-1].number, undone_at)
+    behind = max(released[-1].number if released else cause.number, undone_at)
     opened = [*_by_themselves(histories, behind=behind), *_permitted(histories, behind=behind)]
     return Wait(
         meter=meter.id,
-        cause=cause.act.subject,
-        is_paid=is_paid,
-        since=cause.act.at,
+        cause=cause.name,
+        is_paid=cause.is_paid,
+        spared=spared,
+        is_spared=cause.cleared is None,
+        cut=trip,
+        since=cause.at,
         first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
         released=released[-1].act.subject if released else "",
         undone=undone,
@@ -117,7 +130,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     )
 
 
-async def closings_of_wait(acts: ActLog, meter: RosterMeter) -> frozenset[str]:
+async def closings_of_wait(acts: ActLog, meter: RosterMeter, sparing: Sparing) -> frozenset[str]:
     """The ids of the closings that began by themselves since somebody waits at a meter; none: nobody does.
 
     Several records may clear one debt, each with a closing of its own: it is one household in the dark. Where
@@ -128,14 +141,15 @@ async def closings_of_wait(acts: ActLog, meter: RosterMeter) -> frozenset[str]:
 
     """
     histories = await histories_of(acts, meter.id, meter.predecessors)
-    trip = _that_cut(histories)
+    trip = that_cut(histories)
     if trip is None:
         return frozenset()
     found = clearing(await told_there(acts, meter), meter, trip.sent[0].number)
-    if found is None:
+    cause = _first_of(found, next(iter(await sparing.since(meter, trip)), None))
+    if cause is None:
         return frozenset()
     credited = (one.acts[-1].number for one in histories if _is_credited(one))
-    behind = max((found[0].number, *credited))
+    behind = max((cause.number, *credited))
     return frozenset(one.life.order.id for one in _by_themselves(histories, behind=behind))
 
 
@@ -155,6 +169,8 @@ class Episode:
 
 async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
     """Every wait at a meter and at those before it, the oldest first, by the same signs as ``who_waits``.
+
+    Of those who must not be cut off the log tells as of now alone, so they are no part of what was.
 
     Raises:
         JournalError: the log cannot be read, or an order in it makes no sense.
@@ -185,7 +201,7 @@ def is_cut_off(histories: Sequence[History]) -> bool:
         histories: every order of the meter and of those before it, as ``Book.histories`` orders them.
 
     """
-    return last_cut([one.life for one in histories]) is not None and _that_cut(histories) is not None
+    return last_cut([one.life for one in histories]) is not None and that_cut(histories) is not None
 
 
 def _by_themselves(histories: Sequence[History], *, behind: int) -> list[History]:
@@ -205,7 +221,32 @@ def _permitted(histories: Sequence[History], *, behind: int) -> list[History]:
     return [one for one in waiting if one.acts[-1].number > behind]
 
 
-def _that_cut(histories: Sequence[History]) -> History | None:
+@dataclass(frozen=True, slots=True)
+class _Cause:
+    """By what somebody waits: what cleared the debt, or why he must not be cut off."""
+
+    name: str
+    number: int
+    at: datetime
+    cleared: ToldOf | None
+
+    @property
+    def is_paid(self) -> bool:
+        return self.cleared is not None and isinstance(self.cleared[1], Payment)
+
+    def is_of_wallet(self, meter: RosterMeter) -> bool:
+        return self.cleared is not None and is_of_wallet(self.cleared[0], meter)
+
+
+def _first_of(cleared: ToldOf | None, spared: Spared | None) -> _Cause | None:
+    found = [] if spared is None else [_Cause(spared.cause, spared.number, spared.at, None)]
+    if cleared is not None:
+        kept = cleared[0]
+        found.append(_Cause(kept.act.subject, kept.number, kept.act.at, cleared))
+    return min(found, key=lambda one: one.number, default=None)
+
+
+def that_cut(histories: Sequence[History]) -> History | None:
     """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
     closed_at = max((one.acts[-1].number for one in histories if is_proved_closed(one)), default=0)
     trips = [one for one in histories if _may_have_cut(one)]

@@ -1,0 +1,150 @@
+"""Who was cut off and must not be: protected since, or a customer who is not the one that owed.
+
+Before a frame leaves, CTRL-08 and CTRL-12 stop it. Once it has left nothing takes it back: whoever is told to
+be protected then, and whoever moves in then, is cut off for a debt that is not to be had in this way. So what
+is told behind the first frame is treated as what clears the debt (business-rules 2.1: finish, then
+reconnect). What was told before it is no matter of this module: by that no frame left.
+
+What counts is what holds now. A protection that was lifted again, or that is out of season in the roster,
+spares nobody; nor does a number of a customer that had been written down wrongly: then the customer is who
+he was, and people say so when they change it (``roster.saying``).
+
+Source: CTRL-08, CTRL-16; business-rules 2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from meterlink.errors import EvidenceRefused
+from meterlink.model.order import Origin
+from meterlink.model.roster_change import KeptChange
+from meterlink.orders.evidence.book import EvidenceBook
+from meterlink.orders.evidence.records import Protection
+from meterlink.orders.life.history import History
+from meterlink.roster.roster import Roster, RosterMeter
+
+BY_ROSTER: Final = "roster:"
+"""Before the number of the revision, in the name of a cause that the roster tells."""
+ANOTHER: Final = "another_customer"
+"""Beside the kinds of protection: the meter has been another customer's since."""
+
+ChangesOf = Callable[[str], Awaitable[Sequence[KeptChange]]]
+"""What the roster was told of a meter, oldest first."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spared:
+    """Why somebody must not be without current, told after the frame left that cut him off.
+
+    Args:
+        cause: full id of the record, or ``roster:`` and the number of the revision.
+        number: its place in the log.
+        at: when that was kept, as it is written there.
+        why: the kind of protection, or ``another_customer``.
+
+    """
+
+    cause: str
+    number: int
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sparing:
+    """Finds them, by the log alone.
+
+    Args:
+        evidence: the protections.
+        changes_of: what the roster was told.
+        roster: as it is.
+        protected_now: why nobody may cut off a meter's customer by the roster, today.
+
+    """
+
+    evidence: EvidenceBook
+    changes_of: ChangesOf
+    roster: Roster
+    protected_now: Callable[[RosterMeter], Collection[str]]
+
+    async def since(self, meter: RosterMeter, cut: History) -> list[Spared]:
+        """What spares the household of a meter, the first that was told first.
+
+        Args:
+            meter: of whom.
+            cut: the order that cut it off; the trip of a probe spares nobody, who asked for it stands there.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        if cut.life.order.origin is Origin.PROBE:
+            return []
+        number = cut.sent[0].number
+        found = await self._by_evidence(meter, number)
+        found += await self._by_roster(meter, number)
+        found += await self._by_customer(meter, cut.life.order.meter, number)
+        return sorted(found, key=lambda one: one.number)
+
+    async def _by_evidence(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
+        try:
+            told = await self.evidence.of_meter(meter)
+        except EvidenceRefused as error:  # no rule lets an order go before somebody has looked
+            _log.error("protections_unreadable", meter=meter.id, reason=str(error))
+            return []
+        standing = told.protections()
+        return [
+            Spared(cause=one.record.full_id, number=one.number, at=one.kept_at, why=one.record.protection)
+            for one in told.kept
+            if isinstance(one.record, Protection) and one.number > cut_at
+            if one.record.state == "set" and one.record.protection in standing
+        ]
+
+    async def _by_roster(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
+        """By entries of the customer's meters that say so now, and did not when the frame left."""
+        protected = set(self.protected_now(meter))
+        if not protected:
+            return []
+        others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
+        names = dict.fromkeys([*meter.predecessors, meter.id, *(one.id for one in others)])
+        found = []
+        for name in names:
+            for one in await self.changes_of(name):
+                if one.number <= cut_at:
+                    continue
+                come = set(one.change.new.get("protected", ())) - set(
+                    (one.change.old or {}).get("protected", ())
+                )
+                found += [_by_revision(one, kind) for kind in sorted(come & protected)]
+        return found
+
+    async def _by_customer(self, meter: RosterMeter, cut: str, cut_at: int) -> list[Spared]:
+        """By whose meter it is now, and whose it was when the frame left.
+
+        A meter that nobody has, or nobody had, is no other customer's.
+        """
+        then = ""
+        for one in await self.changes_of(cut):
+            if one.number < cut_at and "customer_number" in {**one.change.new, **(one.change.old or {})}:
+                then = str(one.change.new.get("customer_number", ""))
+        if not then or not meter.customer_number or then in (meter.customer_number, *meter.customer_was):
+            return []
+        told = [
+            one
+            for name in dict.fromkeys([cut, *meter.predecessors, meter.id])
+            for one in await self.changes_of(name)
+            if one.number > cut_at and one.change.new.get("customer_number") == meter.customer_number
+        ]
+        return [_by_revision(max(told, key=lambda one: one.number), ANOTHER)] if told else []
+
+
+def _by_revision(change: KeptChange, why: str) -> Spared:
+    return Spared(cause=f"{BY_ROSTER}{change.revision}", number=change.number, at=change.at, why=why)

@@ -1,0 +1,319 @@
+"""A protection, or another customer, is told once the frame of a trip has left: nobody is left dark."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meterlink.model.order import OrderKind
+from meterlink.model.payload import time_out
+from metersim import Station
+from tests.sim.test_orders_of_a_changed_roster import _committed
+from tests.sim.test_protected_at_every_meter import OTHER, two_meters
+from tests.support.control_bench import ADDRESS, a_meter
+from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway
+
+M = f"m{ADDRESS}"
+
+
+def _gateway(folder: Path, *, delay_min: int = 0) -> OrderGateway:
+    gateway = OrderGateway(folder, [Station(meter=a_meter(OPEN_TO_ALL))])
+    gateway.employ("olga", "operator")
+    if delay_min:
+        gateway.meters[ADDRESS].works.switch.trip_delay = timedelta(minutes=delay_min)
+    return gateway
+
+
+async def _orders(gateway: OrderGateway) -> list[tuple[str, str]]:
+    found = (await gateway.ask("clara", "order.list", all=True))["orders"]
+    return [(one["kind"], one["state"]) for one in found]
+
+
+async def _work(gateway: OrderGateway) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = (await gateway.ask("david", "work.list"))["items"]
+    return [one for one in found if one["kind"] == "cut_off"]
+
+
+async def _alarms(gateway: OrderGateway) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = (await gateway.ask("david", "alarm.list"))["alarms"]
+    return [one for one in found if one["rule"].startswith("CUT_OFF")]
+
+
+@pytest.mark.parametrize("delay_min", [0, 20, 40])
+def test_who_lives_by_a_machine_is_told_of_and_reconnected(tmp_path: Path, delay_min: int) -> None:
+    """Somebody who lives by a machine would stay in the dark, and nothing and nobody would say so."""
+    gateway = _gateway(tmp_path, delay_min=delay_min)
+    switch = gateway.meters[ADDRESS].works.switch
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        assert switch.contact_open is not bool(delay_min)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(1)
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert ("CUT_OFF_PROTECTED", "serious", M) == (alarm["rule"], alarm["severity"], alarm["meter"])
+        contact = "opens by 20" if delay_min else "stands open"
+        for words in ("life_support", "billing:x1", "t-1", "受保护用户", contact):
+            assert words in item["why"], item["why"]
+        await asyncio.sleep(delay_min * 60 + 600)
+        gateway.meters[ADDRESS].works.advance(gateway.sim.clock.utc_now())
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+        assert gateway.press_key()
+        await asyncio.sleep(1800)
+        assert [("permit_close", "done"), ("trip", "done")] == sorted(await _orders(gateway))
+
+    gateway.run(seconds=9000, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()[:2]
+
+
+@pytest.mark.parametrize("delay_min", [0, 20])
+def test_whom_the_roster_comes_to_protect_is_reconnected(tmp_path: Path, delay_min: int) -> None:
+    """What an operator writes into the roster a minute too late would help nobody any more."""
+    gateway = _gateway(tmp_path, delay_min=delay_min)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        assert "revision" in await _committed(gateway, protected=["hospital"])
+        await asyncio.sleep(61)
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert "hospital" in item["why"]
+        assert "roster:2" in item["why"]
+        assert ["order:t-1", "evidence:roster:2"] == alarm["evidence"]
+        await asyncio.sleep(delay_min * 60 + 600)
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+
+    gateway.run(seconds=3600, meanwhile=script)
+
+
+@pytest.mark.parametrize("delay_min", [0, 40])
+def test_a_new_tenant_pays_nobody_s_debt_in_the_dark(tmp_path: Path, delay_min: int) -> None:
+    """Whoever moves in would be cut off for what somebody else owed, silently and for ever."""
+    gateway = _gateway(tmp_path, delay_min=delay_min)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        told = await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        assert "revision" in told
+        await asyncio.sleep(61)
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert "another customer" in item["why"]
+        assert ("CUT_OFF_ANOTHER", "CTRL-12") == (alarm["rule"], alarm["origin"])
+        await asyncio.sleep(delay_min * 60 + 600)
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+
+    gateway.run(seconds=6000, meanwhile=script)
+
+
+def test_a_number_that_was_written_down_wrongly_is_no_new_tenant(tmp_path: Path) -> None:
+    """Correcting a slip of the pen would reconnect everybody whose number had one."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        assert "revision" in await _committed(gateway, customer_number="000099999999")
+        await asyncio.sleep(600)
+        assert [("trip", "done")] == await _orders(gateway)
+        assert ([], []) == (await _work(gateway), await _alarms(gateway))
+
+    gateway.run(seconds=2000, meanwhile=script)
+
+
+def test_it_is_told_once_whatever_happens_to_the_daemon(tmp_path: Path) -> None:
+    """A restart, and each record that says the same, would send somebody again and close once more."""
+    gateway = _gateway(tmp_path, delay_min=20)
+    told: list[str] = []
+
+    async def cut() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        told.append(time_out(gateway.now()))
+        await gateway.told_of_life_support(meter=M, at=told[0])
+        await asyncio.sleep(1)
+
+    gateway.run(seconds=400, meanwhile=cut)
+
+    async def again() -> None:
+        await gateway.up()
+        await gateway.told_of_life_support(meter=M, at=told[0])
+        await gateway.told_of_life_support("x2", meter=M)
+        await asyncio.sleep(1800)
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+        (_,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert 1 == alarm["count"]
+
+    gateway.run(seconds=2400, meanwhile=again)
+    assert ["trip", "permit_close"] == gateway.obeyed()
+
+
+def test_a_protection_that_ends_before_the_close_leaves_closes_nothing(tmp_path: Path) -> None:
+    """Whoever is protected by mistake for a minute would be reconnected without paying."""
+    gateway = _gateway(tmp_path, delay_min=20)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(60)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted")
+        await asyncio.sleep(2400)
+        assert [("trip", "done")] == await _orders(gateway)
+        assert 1 == len(await _work(gateway)), "a person decides, who knows of both"
+
+    gateway.run(seconds=4000, meanwhile=script)
+
+
+def test_a_hold_stands_before_a_protection(tmp_path: Path) -> None:
+    """Current would come back where an inspector found that it kills."""
+    gateway = _gateway(tmp_path)
+    gateway.employ("ines", "inspector")
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        hold = {
+            "kind": "safety_hold",
+            "id": "h1",
+            "sender": "ines",
+            "at": time_out(gateway.now()),
+            "meter": M,
+        }
+        answer = await gateway.ask(
+            "ines", "evidence.add", records=[{**hold, "hold": "H", "state": "set", "why": "bare wires"}]
+        )
+        assert "refused" not in answer["records"][0]
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(120)
+        assert ("permit_close", "refused") in await _orders(gateway)
+        (item,) = await _work(gateway)
+        assert item["why"].startswith("DO NOT CLOSE, safety hold (bare wires)")
+
+    gateway.run(seconds=1000, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_clerk_may_name_the_protection(tmp_path: Path) -> None:
+    """Nobody could bring current back by hand where the program's own reconnection was taken back."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        order = gateway.order("c-1", OrderKind.PERMIT_CLOSE, M, reference="billing:x1")
+        assert "CTRL-16" in str(await gateway.refused("clara", "order.create", order=order))
+        gateway.unplug()
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(5)
+        found = (await gateway.ask("clara", "order.list"))["orders"]
+        (own,) = [one["id"] for one in found if one["kind"] == "permit_close"]
+        await gateway.ask("clara", "order.cancel", id=own, reason="a call")
+        gateway.plugged = True
+        await asyncio.sleep(60)
+        await gateway.ask("clara", "order.create", order=order)
+        await gateway.operated("c-1")
+        assert "waiting_for_key" == (await gateway.until("c-1", "waiting_for_key"))["state"]
+
+    gateway.run(seconds=2000, meanwhile=script)
+
+
+def test_a_closing_that_waited_behind_the_trip_is_followed_by_another(tmp_path: Path) -> None:
+    """Where a clerk's closing ran out behind the trip's delay, nobody would bring current back (CTRL-21)."""
+    gateway = _gateway(tmp_path, delay_min=60)
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        await asyncio.sleep(300)
+        await gateway.told_of_life_support(meter=M)
+        order = gateway.order("c-1", OrderKind.PERMIT_CLOSE, M, reference="billing:x1")
+        await gateway.ask("clara", "order.create", order={**order, "deadline_at": _in(gateway, 1200)})
+        await gateway.operated("c-1")
+        await asyncio.sleep(3900)
+        found = {
+            one["id"]: one["state"] for one in (await gateway.ask("clara", "order.list", all=True))["orders"]
+        }
+        assert ("done", "expired") == (found.pop("t-1"), found.pop("c-1"))
+        assert ["waiting_for_key"] == list(found.values())
+
+    gateway.run(seconds=6000, meanwhile=script)
+
+
+def _in(gateway: OrderGateway, seconds: int) -> str:
+    return time_out(gateway.now().replace(microsecond=0) + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("by_roster", [False, True])
+def test_a_protection_of_another_meter_reconnects_this_one(tmp_path: Path, *, by_roster: bool) -> None:
+    """The ward behind the second meter of a hospital would stay dark, for it was told of the first."""
+    gateway = two_meters(tmp_path)
+    gateway.employ("olga", "operator")
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(OTHER)
+        await gateway.trip("t-1", OTHER)
+        assert "done" == (await gateway.until("t-1"))["state"]
+        if by_roster:
+            assert "revision" in await _committed(gateway, protected=["hospital"])
+        else:
+            await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(120)
+        assert [("permit_close", "waiting_for_key"), ("trip", "done")] == sorted(await _orders(gateway))
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert OTHER == item["meter"] == alarm["meter"]
+
+    gateway.run(seconds=900, meanwhile=script)
+
+
+def test_a_reconnection_whose_protection_ends_on_the_way_stops_and_says_so(tmp_path: Path) -> None:
+    """It would go for a reason that is none any more, or be given up in silence (CTRL-16)."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(60)
+        assert ("permit_close", "authorised") in await _orders(gateway)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        assert ("permit_close", "refused") in await _orders(gateway)
+        items = (await gateway.ask("david", "work.list"))["items"]
+        assert {"cut_off", "field_order"} == {one["kind"] for one in items}
+        (sent,) = [one for one in items if one["kind"] == "field_order"]
+        assert "CTRL-16" in sent["why"]
+
+    gateway.run(seconds=1200, meanwhile=script)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_current_that_is_back_closes_the_work(tmp_path: Path) -> None:
+    """Somebody would be sent to a household that has had its current for hours."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(120)
+        assert 1 == len(await _work(gateway))
+        assert gateway.press_key()
+        await asyncio.sleep(1800)
+        assert [] == await _work(gateway)
+
+    gateway.run(seconds=3000, meanwhile=script)
