@@ -194,7 +194,10 @@ class OrderService:
             )
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
-        """Take back an order that has not been sent."""
+        """Take back an order that has not been sent, or waits to be sent again.
+
+        One that the meter refused, and may obey all the same, stays as it is, and is not sent again.
+        """
         return await self._simple(actor, Deed.CANCEL, order_id, Signal.CANCEL, {"told": reason})
 
     async def find(
@@ -282,7 +285,7 @@ class OrderService:
 
         """
         life = await self._book.read(order_id)
-        if life.order.kind is not OrderKind.TRIP or not life.is_before_sending:
+        if life.order.kind is not OrderKind.TRIP or life.withdrawal is None:
             return ""
         try:
             verdicts = await self._judge.judge(Stage.APPROVE, life.order, life, THE_DAEMON)
@@ -300,9 +303,10 @@ class OrderService:
         first = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=actor.name)])
         told = {"told": f"reconnected by {order.id}", **actor.noted}
         instead = [
-            (life, Step(signal=Signal.CANCEL, actor=actor.name, body=told))
+            (life, Step(signal=signal, actor=actor.name, body=told))
             for life in self._book.open_of(order.meter)
-            if order.kind in CLOSES and life.order.kind is OrderKind.TRIP and life.is_before_sending
+            if order.kind in CLOSES and life.order.kind is OrderKind.TRIP
+            if (signal := life.withdrawal) is not None
         ]
         body = {"rules": written(verdicts), **actor.noted}
         return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
@@ -355,8 +359,9 @@ class OrderService:
         noted = {**body, **actor.noted}
         for _ in range(TRIES_MAX):
             life = await self._book.read(order_id)
+            step = (life.withdrawal or signal) if signal is Signal.CANCEL else signal
             try:
-                return await self._book.step(life, signal, actor=actor.name, body=noted)
+                return await self._book.step(life, step, actor=actor.name, body=noted)
             except StepTaken:
                 continue
         raise BusFull(f"order {order_id} does not stand still; try again")
