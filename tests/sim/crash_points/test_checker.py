@@ -249,7 +249,7 @@ def test_a_withdrawn_order_that_may_still_be_obeyed(told: list[Told], kind: str,
     story.order(*told, ("cancel", told[-1][2], "cancelled"))
     for row in story.rows:
         row["body"]["kind"] = kind
-    assert is_proved is not _told(story, "a frame had left of which nothing was proved")
+    assert is_proved is not bool(_told(story, "a frame had left of which nothing was proved"))
 
 
 def test_a_withdrawn_order_that_was_obeyed() -> None:
