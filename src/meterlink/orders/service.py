@@ -29,6 +29,7 @@ from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses, no_role
 from meterlink.orders.book import Book, Step
 from meterlink.orders.dispatch.starting import first_steps
+from meterlink.orders.foreseeing import Later, foreseen
 from meterlink.orders.judging.judge import Holder, Judge, Stopped, basis_of, written
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -275,6 +276,39 @@ class OrderService:
         except NotAllowed as error:
             return [*verdicts, _no_of_machine(life, error)]
         return verdicts
+
+    async def foreseen(self, actor: Actor, order: Order, said: Sequence[Verdict]) -> list[Later]:
+        """What would stop an order behind its creation, as things stand; nothing is kept.
+
+        Args:
+            actor: who would create it.
+            order: that is not there yet.
+            said: what the rules say of its creation; none: it is there, and nothing is foretold.
+
+        Raises:
+            JournalError, EvidenceRefused: as of ``dry_run``.
+
+        """
+        if not said:
+            return []
+        now = self._clock.utc_now()
+        life = Life.of([Life.begin(order, at=now, actor=actor.name)])
+        return await foreseen(self._judge, life, now=now, said=said)
+
+    async def foreseen_of(self, order_id: str, stage: Stage, said: Sequence[Verdict]) -> list[Later]:
+        """What would stop an order behind a person's step, as things stand; nothing is kept.
+
+        Args:
+            order_id: of which order.
+            stage: the step, ``APPROVE`` or ``OPERATE``.
+            said: what the rules say of it.
+
+        Raises:
+            Unknown, JournalError, EvidenceRefused: as of ``check``.
+
+        """
+        life, now = await self._book.read(order_id), self._clock.utc_now()
+        return await foreseen(self._judge, life, now=now, said=said, behind=stage)
 
     async def withdrawn(self, order_id: str) -> str:
         """What was taken back of late of the evidence of a trip that is not sent; empty: nothing.
