@@ -124,7 +124,7 @@ async def test_the_same_minutes_again_are_the_same_order(tmp_path: Path) -> None
         assert "2026-11-24T05:00:00Z" == first["deadline_at"], "an hour behind noon"
         office.clock.at += timedelta(minutes=7)
         assert first == await create(CLERK, {"order": given, "within_min": 60})
-        assert {"rules": []} == await rehearse(CLERK, {"order": given, "within_min": 60})
+        assert {"rules": [], "later": []} == await rehearse(CLERK, {"order": given, "within_min": 60})
         for other, minutes in ((given, 59), (given, 61), ({**given, "reason": "another"}, 60)):
             with pytest.raises(OrderClash):
                 await create(CLERK, {"order": other, "within_min": minutes})
