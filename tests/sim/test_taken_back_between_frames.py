@@ -14,6 +14,7 @@ from meterlink.errors import NotAllowed
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from metersim import Station
+from tests.sim.test_orders_of_a_changed_roster import change
 from tests.support.control_bench import ADDRESS, a_meter
 from tests.support.order_gateway import OPEN_TO_ALL, OrderGateway, one_meter
 
@@ -141,3 +142,21 @@ def test_a_paid_closing_is_taken_back_between_its_frames_and_not_away(tmp_path: 
 
     gateway.run(seconds=2400, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
+
+
+def test_a_trip_between_its_frames_at_a_meter_that_leaves_is_cancelled(tmp_path: Path) -> None:
+    """Two people would have to find out what is proved: that nothing happened."""
+    gateway = one_meter(tmp_path)
+    gateway.employ("olga", "operator")
+    gateway.strikes.add("loss", times=1)
+
+    async def script() -> None:
+        await between(gateway)
+        await change(gateway, in_service_until=gateway.now().isoformat())
+        order = await gateway.until("t-1", "cancelled")
+        assert (1, False) == (order["transmissions"], order["is_open"])
+        assert "is not in service here any more" in order["steps"][-1]["told"]
+        assert [] == (await gateway.ask("david", "work.list"))["items"]
+
+    gateway.run(seconds=300, meanwhile=script)
+    assert [] == gateway.obeyed()
