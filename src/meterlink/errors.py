@@ -166,7 +166,8 @@ class SecurityFailed(MeterlinkError):
         message: one sentence for an operator.
         code: what the provider called it (docs/security-providers.md), or of ours:
             ``none``, ``plaintext``, ``lab_provider``, ``bad_password``: the configuration does not allow it;
-            ``away``, ``slow``, ``busy``, ``rubbish``, ``too_long``, ``unfit``: the provider is of no use now;
+            ``away``, ``slow``, ``busy``, ``rubbish``: the provider is of no use now, and may be later;
+            ``too_long``, ``unfit``: what was asked, or what came, is of no use;
             ``refused_by_meter``, ``enforced``, ``no_keys``, ``other_meter``: the meter takes no such proof;
             ``mac``, ``locked``: the meter found a proof wrong, or has locked itself;
             ``shut``: it gets no orders since that happened.

@@ -144,6 +144,24 @@ async def test_f46_the_same_id_from_a_hundred_callers_at_the_socket(tmp_path: Pa
     assert ["create", "authorise"] == [kept.act.verb for kept in acts]
 
 
+REHEARSED = (
+    (
+        "en",
+        "it is stopped now by:",
+        (
+            "as things stand, its later steps would be stopped by:",
+            "  when it is operated  CTRL-10: sam has stopped all trips",
+        ),
+    ),
+    (
+        "zh",
+        "现在即被阻止:",
+        ("按目前情况,后续步骤将被阻止:", "  执行时  CTRL-10: sam已停止全部停电操作"),
+    ),
+)
+"""What a rehearsal of a trip without evidence says while trips are stopped, by language."""
+
+
 async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
     """What people type would not lead to an order, or to one without its history."""
     town = Town(tmp_path)
@@ -166,11 +184,21 @@ async def test_an_order_from_creation_to_the_queue(tmp_path: Path) -> None:
         assert "尚未预置" in early.stdout, "nobody has armed it"
         assert 0 == (await town.say("david", "order", "arm", "a-1")).exit_code
         check = await town.say("david", *operate)
-        assert (0, "条规则均通过\n") == (check.exit_code, check.stdout[2:])
+        assert (0, "条规则均通过") == (check.exit_code, check.stdout.splitlines()[0][2:])
+        assert "后续步骤没有规则会阻止" in check.stdout
         trip = ["order", "create", "t-1", "--kind", "trip", "--meter", "m7", "--reason", "x", *deadline]
         check = await town.say("clara", *trip, "--dry-run", "--lang", "zh")
         assert 8 == check.exit_code
         assert "CTRL-02: 已发出0次预警" in check.stdout
+        assert 0 == (await town.say("sam", "control", "stop", "--reason", "a storm")).exit_code
+        for lang, now, later in REHEARSED:
+            told = (await town.say("clara", *trip, "--dry-run", "--lang", lang)).stdout.splitlines()
+            assert now == told[0]
+            assert any("CTRL-02: " in line for line in told[1 : told.index(later[0])])
+            assert any(line.startswith(later[1]) for line in told[told.index(later[0]) + 1 :])
+        both = await town.say("clara", *trip, "--dry-run", "--json")
+        stages = {one["rule"]: one["stage"] for one in json.loads(both.stdout)["later"]}
+        assert (8, "operate") == (both.exit_code, stages["CTRL-10"])
         refused = await town.say("clara", *trip, "--lang", "en")
         assert 8 == refused.exit_code
         assert "CTRL-02: 0 warnings" in refused.stderr

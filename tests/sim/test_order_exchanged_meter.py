@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.control_bench import ADDRESS
+from tests.sim.test_orders_of_a_changed_roster import change
+from tests.support.control_bench import ADDRESS, NUMBER
 from tests.support.order_gateway import kinds_of, one_meter
 
 M = f"m{ADDRESS}"
@@ -46,6 +47,33 @@ def test_another_meter_is_not_read_back_as_the_old_one(tmp_path: Path, *, is_in_
         assert NEW in item["why"]
 
     gateway.run(seconds=3600, meanwhile=looked_at)
+    assert ["trip"] == gateway.obeyed()
+
+
+def test_a_number_that_is_corrected_does_not_make_another_meter_the_old_one(tmp_path: Path) -> None:
+    """A trip would be sent again to a household behind a meter that never had the first frame.
+
+    The frame went to a number, and that number answers for it, whatever the roster says by now.
+    """
+    gateway = one_meter(tmp_path)
+    gateway.employ("olga", "operator")
+
+    async def script() -> None:
+        await gateway.up()
+        await gateway.told_for_trip(M)
+        await gateway.trip("t-1", M)
+        while gateway.obeyed() != ["trip"]:  # noqa: ASYNC110  # the meter tells nobody when it obeys
+            await asyncio.sleep(0.002)
+        gateway.unplug()
+        await gateway.until("t-1", "readback")
+        await change(gateway, meter_number=NEW)
+        gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number=NEW)
+        gateway.plugged = True
+        order = await gateway.until("t-1")
+        assert ("unknown", "give_up") == (order["state"], kinds_of(order["steps"])[-1])
+        assert {"number": NEW, "sent_to": NUMBER} == order["steps"][-1]["body"]["inputs"]
+
+    gateway.run(seconds=3600, meanwhile=script)
     assert ["trip"] == gateway.obeyed()
 
 

@@ -24,7 +24,7 @@ from meterlink.orders.life.guards import (
     TOP_UP_POSTPONED_MAX,
 )
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import ENDS, TRANSITIONS, Signal
+from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, TRANSITIONS, Signal
 from tests.support.orders import (
     NOON,
     TO_READBACK,
@@ -259,6 +259,71 @@ def test_what_was_paid_or_left_is_not_sent_again(state: OrderState, last: Signal
     life = history.take(last)
     assert (state, False, False) == (life.state, life.is_open, life.may_repeat)
     assert ("paid" if last is Signal.PAYMENT else "left") == _why(history, Signal.INTEND)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OrderKind if kind is not OrderKind.ALARM_ON])
+@pytest.mark.parametrize("state", [OrderState.NOT_DONE, OrderState.REJECTED])
+def test_what_waits_to_be_sent_again_is_taken_back(state: OrderState, kind: OrderKind) -> None:
+    """A trip of which it is proved that nothing happened would go out again, whoever has seen the error."""
+    history = at_state(state, kind) if state is OrderState.NOT_DONE else at_state(OrderState.SENDING, kind)
+    if state is OrderState.REJECTED:
+        history.refused()
+    assert (state, Signal.CANCEL) == (history.life.state, history.life.withdrawal)
+    life = history.take(Signal.CANCEL)
+    assert (OrderState.CANCELLED, False, 1) == (life.state, life.is_open, life.transmissions)
+    assert not (life.may_have_cut or life.locks_meter)
+
+
+@pytest.mark.parametrize(
+    "state", [state for state in OrderState if state not in BEFORE_SENDING | {OrderState.NOT_DONE}]
+)
+def test_nobody_takes_back_a_frame_that_is_out(state: OrderState) -> None:
+    """A trip that may still open, or has opened, would be called cancelled."""
+    history = at_state(state)
+    if state is OrderState.REJECTED:
+        history.take(Signal.INTEND)  # behind the one more that a timed out authentication allows
+        history.refused()
+    assert history.life.withdrawal is None
+    assert ("ended" if state is OrderState.REJECTED else "state") == _why(history, Signal.CANCEL)
+
+
+def test_what_is_sent_no_more_is_not_cancelled_afterwards() -> None:
+    """An order that ended as not done would be told to have been withdrawn, by whom nothing depended on."""
+    history = at_state(OrderState.NOT_DONE)
+    history.take(Signal.LEAVE)
+    assert "ended" == _why(history, Signal.CANCEL)
+    accepted = at_state(OrderState.ACCEPTED)
+    accepted.take_all([Signal.READ_BACK, Signal.PROVE_NOT])
+    assert ("ended", None) == (_why(accepted, Signal.CANCEL), accepted.life.withdrawal)
+
+
+def test_a_no_without_a_proof_is_left_and_not_cancelled() -> None:
+    """A trip that the meter refused and may obey late would be called cancelled, and nobody would look."""
+    history = at_state(OrderState.SENDING)
+    history.take(Signal.LOSE, **answered(Verdict.REJECTED, Cause.AUTHENTICATION_TIMEOUT))
+    life = history.take_all([Signal.READ_BACK])
+    life = history.take(Signal.REJECT, proof="")
+    assert (True, True, Signal.LEAVE) == (life.is_open, life.is_unclear, life.withdrawal)
+    assert "unclear" == _why(history, Signal.CANCEL)
+    unsent = at_state(OrderState.SENDING)
+    unsent.acts[:] = history.acts
+    unsent.at = history.at
+    life = unsent.take_all([Signal.INTEND, Signal.UNSENT])
+    assert (OrderState.NOT_DONE, "unsent", True) == (life.state, life.proof, life.is_unclear)
+    assert (Signal.LEAVE, True) == (life.withdrawal, life.may_have_cut)
+    assert "unclear" == _why(unsent, Signal.CANCEL)
+    life = history.take_all([Signal.INTEND, Signal.LOSE, Signal.READ_BACK, Signal.PROVE_NOT])
+    assert (False, False, Signal.CANCEL) == (life.is_unclear, life.may_have_cut, life.withdrawal)
+    left = unsent.take(Signal.LEAVE)
+    assert (OrderState.NOT_DONE, False, None) == (left.state, left.is_open, left.withdrawal)
+
+
+def test_who_cannot_take_a_frame_back_is_told_why() -> None:
+    """A clerk who cancels too late would read "not in this state", and wait for nothing."""
+    life = at_state(OrderState.READBACK).life
+    with pytest.raises(NotAllowed, match="a frame is out that the meter may still obey") as told:
+        life.next(Signal.CANCEL, at=NOON, actor="anna")
+    assert "须先回读结果" in told.value.zh
 
 
 @pytest.mark.parametrize("state", [state for state, row in TRANSITIONS.items() if Signal.PAYMENT in row])

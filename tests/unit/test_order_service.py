@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from meterlink.daemon.order_requests import OrderRequests
+from meterlink.drivers.control import Cause
+from meterlink.drivers.control import Verdict as Answered
 from meterlink.errors import BadRequest, BusFull, NotAllowed, OrderClash, Unknown
 from meterlink.journal.journal import Journal
 from meterlink.model.act import KeptAct, Topic
@@ -20,11 +22,12 @@ from meterlink.orders.access import Accesses
 from meterlink.orders.book import Book
 from meterlink.orders.judging.judge import Stopped
 from meterlink.orders.life.life import Life
-from meterlink.orders.people import Actor
+from meterlink.orders.life.machine import Signal
+from meterlink.orders.people import DAEMON, Actor
 from meterlink.orders.rules import Live, OnStop, Stage, Verdict
 from meterlink.orders.service import OrderService
 from meterlink.roster.roster import Roster
-from tests.support.orders import NOON, order
+from tests.support.orders import NOON, answered, order, transmission
 from tests.support.rules import APPROVER, BILLING, CLERK, DISPATCHER, FIELD, METER
 
 pytestmark = pytest.mark.asyncio
@@ -124,7 +127,7 @@ async def test_the_same_minutes_again_are_the_same_order(tmp_path: Path) -> None
         assert "2026-11-24T05:00:00Z" == first["deadline_at"], "an hour behind noon"
         office.clock.at += timedelta(minutes=7)
         assert first == await create(CLERK, {"order": given, "within_min": 60})
-        assert {"rules": []} == await rehearse(CLERK, {"order": given, "within_min": 60})
+        assert {"rules": [], "later": []} == await rehearse(CLERK, {"order": given, "within_min": 60})
         for other, minutes in ((given, 59), (given, 61), ({**given, "reason": "another"}, 60)):
             with pytest.raises(OrderClash):
                 await create(CLERK, {"order": other, "within_min": minutes})
@@ -296,3 +299,29 @@ async def test_what_the_rules_said_stands_with_each_step_of_people(tmp_path: Pat
         told = {kept.act.verb: kept.act.body.get("rules", ()) for kept in await office.book.acts_of("o-1")}
         for verb in ("create", "approve", "operate"):
             assert [("CTRL-99", True)] == [(one["rule"], one["passed"]) for one in told[verb]], verb
+
+
+@pytest.mark.parametrize(("proof", "state"), [("unchanged", OrderState.CANCELLED), ("", OrderState.REJECTED)])
+async def test_who_takes_back_what_the_meter_refused(tmp_path: Path, proof: str, state: OrderState) -> None:
+    """A frame that the meter may still obey would be called cancelled; or be followed by another one."""
+    refused = answered(Answered.REJECTED, Cause.AUTHENTICATION_TIMEOUT)
+    async with an_office(tmp_path) as office:
+        service, book = office.service, office.book
+        await service.create(CLERK, order())
+        await service.approve(APPROVER, "o-1")
+        await service.arm(DISPATCHER, "o-1")
+        life = await service.operate(DISPATCHER, "o-1")
+        for signal, body in (
+            (Signal.TAKE, {}),
+            (Signal.INTEND, {"sent": transmission().body}),
+            (Signal.LOSE, refused),
+            (Signal.READ_BACK, {}),
+            (Signal.REJECT, {"proof": proof}),
+        ):
+            life = await book.step(life, signal, actor=DAEMON, body=body)
+        assert life.is_open
+        after = await service.cancel(CLERK, "o-1", "the wrong household")
+        assert (state, False, proof == "") == (after.state, after.is_open, after.is_left)
+        assert (proof == "") is after.may_have_cut
+        with pytest.raises(NotAllowed):
+            await service.cancel(CLERK, "o-1", "once more")

@@ -49,3 +49,30 @@ def test_the_second_word_comes_within_an_hour(
                 assert await restored.trust(SECURITY, "once more"), "his was the first word"
 
     sim.run(life())
+
+
+@pytest.mark.parametrize("is_the_same_life", [True, False])
+def test_a_word_of_an_earlier_life_of_the_program_is_no_first_word(
+    tmp_path: Path, *, is_the_same_life: bool
+) -> None:
+    """What somebody looked at before a journal was put back again would count for what he never saw."""
+    sim = Simulation()
+
+    async def life() -> None:
+        async with Journal.open(tmp_path / "journal.sqlite3", clock=sim.clock) as journal:
+
+            def begun() -> Restored:
+                timeline, wall = Timeline(sim.clock), LeastTime(journal.acts, sim.clock)
+                restored = Restored(journal.acts, journal.mark, timeline, wall)
+                restored.doubt = "the journal lacks act 7"
+                return restored
+
+            first = begun()
+            assert not await first.trust(SECURITY, "the meters were read")
+            now = first if is_the_same_life else begun()
+            assert is_the_same_life is await now.trust(STEVE, "the meters were read")
+            if not is_the_same_life:
+                assert "the journal lacks act 7" == now.doubt
+                assert await now.trust(SECURITY, "they were read again"), "two words of this life"
+
+    sim.run(life())

@@ -28,7 +28,9 @@ class Finding(enum.StrEnum):
 
 
 _ID = Annotated[str, typer.Argument(help="The order's id, made by who creates it.", show_default=False)]
-_DRY = Annotated[bool, typer.Option("--dry-run", help="Do nothing; say what would stop it, and why.")]
+_DRY = Annotated[
+    bool, typer.Option("--dry-run", help="Do nothing; say what would stop it, now or later, and why.")
+]
 _WAIT = Annotated[
     bool, typer.Option("--wait", help="Follow the order until it has ended, or waits for the key.")
 ]
@@ -78,6 +80,7 @@ def create(
     \b
     Exit codes: 0 created; 2 wrong arguments; 7 journal; 8 a rule forbids it, or the id is taken by another
     order; 10 no daemon. With --wait also: 1 relay fault; 4 the meter did not do it; 9 outcome unknown.
+    With --dry-run 8 also where a rule would stop a later step, as things stand.
     """
     from meterlink.cli.order_ask import OrderAsking, created
 

@@ -9,7 +9,18 @@ from typing import Any, Final, Literal
 
 from meterlink.cli.asking import Asking, local, tell_left_out
 from meterlink.cli.exit_codes import ExitCode
-from meterlink.cli.order_words import ABOUT, FINDINGS, STATES, UNCLEAR, VERBS
+from meterlink.cli.order_words import (
+    ABOUT,
+    FINDINGS,
+    LATER_ENDS,
+    LATER_STEPS,
+    STATES,
+    STOPS_LATER,
+    STOPS_NOT_LATER,
+    STOPS_NOW,
+    UNCLEAR,
+    VERBS,
+)
 from meterlink.cli.saying import say
 from meterlink.cli.usage import Wrong
 from meterlink.model.order import Order, OrderKind, OrderState
@@ -28,6 +39,7 @@ _ENDS: Final = {
     OrderState.EXPIRED: ExitCode.FORBIDDEN,
 }
 """What a command that waited ends with; a state without one goes on."""
+_NOTHING: Final = {"en": "", "zh": ""}
 
 
 def created(
@@ -121,7 +133,7 @@ class OrderAsking(Asking):
             self._show({**result, "known": known} if self._as_json else known, self._known)
             return _exit_code(known)
         self._show(result, self._verdicts)
-        return ExitCode.FORBIDDEN if _stopping(result) else ExitCode.OK
+        return ExitCode.FORBIDDEN if _stopping(result) or result["later"] else ExitCode.OK
 
     def _known(self, order: Mapping[str, Any]) -> None:
         """An order that is there already."""
@@ -138,13 +150,20 @@ class OrderAsking(Asking):
         self._timeline(result, 0)
 
     def _verdicts(self, result: Mapping[str, Any]) -> None:
-        """The rules that would stop it, or that none would."""
-        stopping = _stopping(result)
+        """The rules that would stop it now, and those that would at its later steps, or that none would."""
+        stopping, later = _stopping(result), result["later"]
+        if stopping and later:
+            say(STOPS_NOW[self._lang])
         for one in stopping:
             say(f"{one['rule']}: {one[self._lang]}")
         if not stopping:
             passed = len(result["rules"])
             say(f"{passed} 条规则均通过" if self._lang == "zh" else f"all {passed} rules of this step pass")
+        if later or not stopping:  # of a step that cannot be taken, the next ones are not asked
+            say((STOPS_LATER if later else STOPS_NOT_LATER)[self._lang])
+        for one in later:
+            step, end = LATER_STEPS[one["stage"]][self._lang], LATER_ENDS.get(one["on_stop"], _NOTHING)
+            say(f"  {step}  {one['rule']}: {one[self._lang]}{end[self._lang]}")
 
     def _lines(self, result: Mapping[str, Any]) -> None:
         if not result["orders"]:

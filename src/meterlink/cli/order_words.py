@@ -87,3 +87,25 @@ FINDINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "not_done": {"en": "it was not obeyed", "zh": "未执行"},
 }
 """What two persons can find of an order whose outcome nobody knows."""
+
+STOPS_NOW: Final[Mapping[str, str]] = {"en": "it is stopped now by:", "zh": "现在即被阻止:"}
+STOPS_LATER: Final[Mapping[str, str]] = {
+    "en": "as things stand, its later steps would be stopped by:",
+    "zh": "按目前情况,后续步骤将被阻止:",
+}
+STOPS_NOT_LATER: Final[Mapping[str, str]] = {
+    "en": "as things stand, no rule would stop its later steps before the meter itself is asked",
+    "zh": "按目前情况,询问电表之前的后续步骤没有规则会阻止",
+}
+LATER_STEPS: Final[Mapping[str, Mapping[str, str]]] = {
+    "approve": {"en": "when it is approved", "zh": "审批时"},
+    "operate": {"en": "when it is operated", "zh": "执行时"},
+    "paper": {"en": "when its turn on the line comes", "zh": "轮到发送时"},
+}
+"""By the stage at which rules are asked, the step that people know."""
+LATER_ENDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "wait": {"en": " (it waits)", "zh": "(等待)"},
+    "postpone": {"en": " (it is put off)", "zh": "(推迟)"},
+    "hold": {"en": " (it is held until somebody releases it)", "zh": "(隔离,等待放行)"},
+}
+"""What becomes of an order where it does not simply end."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
@@ -15,13 +15,14 @@ from meterlink.model.order import OWN_IDS, Order, Origin
 from meterlink.model.payload import time_out
 from meterlink.model.plain import hidden_in, texts_in
 from meterlink.orders.book import Book
+from meterlink.orders.foreseeing import Later
 from meterlink.orders.judging.judge import told
 from meterlink.orders.life.guards import FINDINGS
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.view import order_view, summary
 from meterlink.orders.people import Actor
-from meterlink.orders.rules.verdict import Stage
+from meterlink.orders.rules.verdict import Stage, Verdict
 from meterlink.orders.service import OrderService
 
 FOLLOW_MAX_S: Final = 60
@@ -78,8 +79,11 @@ class OrderRequests:
         return await self._shown(await self._of_order(args, lambda one: self._service.create(actor, one)))
 
     async def _dry_run(self, actor: Actor, args: Args) -> Answer:
-        verdicts = await self._of_order(args, lambda one: self._service.dry_run(actor, one))
-        return {"rules": [told(verdict) for verdict in verdicts]}
+        async def rehearsed(order: Order) -> Answer:
+            verdicts = await self._service.dry_run(actor, order)
+            return _rehearsal(verdicts, await self._service.foreseen(actor, order, verdicts))
+
+        return await self._of_order(args, rehearsed)
 
     async def _of_order(self, args: Args, do: Callable[[Order], Awaitable[_T]]) -> _T:
         """Do with the order of a request; the same minutes asked for again are those of the first time."""
@@ -127,8 +131,9 @@ class OrderRequests:
         stage = _STAGES.get(text(args, "verb"))
         if stage is None:
             raise BadRequest(f"verb is one of {', '.join(_STAGES)}")
-        verdicts = await self._service.check(actor, text(args, "id"), stage)
-        return {"rules": [told(verdict) for verdict in verdicts]}
+        order_id = text(args, "id")
+        verdicts = await self._service.check(actor, order_id, stage)
+        return _rehearsal(verdicts, await self._service.foreseen_of(order_id, stage, verdicts))
 
     async def _show(self, _: Actor, args: Args) -> Answer:
         order_id = text(args, "id")
@@ -176,6 +181,17 @@ class OrderRequests:
             return order_view(acts)
         except ValueError as error:
             raise JournalError(f"order {order_id!r} cannot be read from the log: {error}") from None
+
+
+def _rehearsal(verdicts: Sequence[Verdict], later: Sequence[Later]) -> Answer:
+    """What the rules say of a step now, and what would stop the steps behind it."""
+    return {
+        "rules": [told(verdict) for verdict in verdicts],
+        "later": [
+            {"stage": one.stage.value, "on_stop": one.verdict.on_stop.name.lower(), **told(one.verdict)}
+            for one in later
+        ],
+    }
 
 
 def _finding(args: Args) -> str:

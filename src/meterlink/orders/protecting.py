@@ -22,8 +22,7 @@ from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Dispute, Evidence, Protection, keeps_from_harm
 from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.life.life import Life
-from meterlink.orders.life.machine import Signal
-from meterlink.orders.people import DAEMON
+from meterlink.orders.withdrawing import withdraw
 from meterlink.roster.roster import Roster
 
 EVERY_S: Final = 60.0
@@ -33,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Protecting:
-    """Ends trips that are not sent where somebody contests the debt or is protected.
+    """Ends trips that are not sent, or not yet again, where somebody contests the debt or is protected.
 
     Args:
         book: the orders.
@@ -83,7 +82,7 @@ class Protecting:
         return [
             life.order.id
             for meter in sorted(meters)
-            for life in self._unsent(self._book.open_of(meter))
+            for life in self._to_be_sent(self._book.open_of(meter))
             if (await self._book.acts_of(life.order.id))[0].number < number and await self._end(life, why)
         ]
 
@@ -94,7 +93,7 @@ class Protecting:
             JournalError: the log cannot be read or written.
 
         """
-        for life in self._unsent(self._book.open_orders()):
+        for life in self._to_be_sent(self._book.open_orders()):
             try:
                 why = await self._stands_against(life)
             except MeterlinkError as error:  # no rule lets its order go before somebody has looked
@@ -116,17 +115,17 @@ class Protecting:
         return ""
 
     @staticmethod
-    def _unsent(lives: list[Life]) -> list[Life]:
+    def _to_be_sent(lives: list[Life]) -> list[Life]:
         return [
             life
             for life in lives
             if life.order.kind is OrderKind.TRIP
             and life.order.origin is not Origin.PROBE
-            and life.is_before_sending
+            and life.withdrawal is not None
         ]
 
     async def _end(self, life: Life, why: str) -> bool:
-        """Cancel an order whose line may be taking a step of it at this moment; whether it was."""
+        """Take an order back whose line may be taking a step of it at this moment; whether it was."""
         told = f"{why}: a new order takes a new approval"[:REASON_MAX]
-        after = await self._book.insist(life, Signal.CANCEL, actor=DAEMON, body={"told": told})
-        return after.state is OrderState.CANCELLED
+        after = await withdraw(self._book, life, {"told": told})
+        return after.state is OrderState.CANCELLED or after.is_left

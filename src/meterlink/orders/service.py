@@ -29,6 +29,7 @@ from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses, no_role
 from meterlink.orders.book import Book, Step
 from meterlink.orders.dispatch.starting import first_steps
+from meterlink.orders.foreseeing import Later, foreseen
 from meterlink.orders.judging.judge import Holder, Judge, Stopped, basis_of, written
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -194,7 +195,10 @@ class OrderService:
             )
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
-        """Take back an order that has not been sent."""
+        """Take back an order that has not been sent, or waits to be sent again.
+
+        One that the meter refused, and may obey all the same, stays as it is, and is not sent again.
+        """
         return await self._simple(actor, Deed.CANCEL, order_id, Signal.CANCEL, {"told": reason})
 
     async def find(
@@ -273,6 +277,39 @@ class OrderService:
             return [*verdicts, _no_of_machine(life, error)]
         return verdicts
 
+    async def foreseen(self, actor: Actor, order: Order, said: Sequence[Verdict]) -> list[Later]:
+        """What would stop an order behind its creation, as things stand; nothing is kept.
+
+        Args:
+            actor: who would create it.
+            order: that is not there yet.
+            said: what the rules say of its creation; none: it is there, and nothing is foretold.
+
+        Raises:
+            JournalError, EvidenceRefused: as of ``dry_run``.
+
+        """
+        if not said:
+            return []
+        now = self._clock.utc_now()
+        life = Life.of([Life.begin(order, at=now, actor=actor.name)])
+        return await foreseen(self._judge, life, now=now, said=said)
+
+    async def foreseen_of(self, order_id: str, stage: Stage, said: Sequence[Verdict]) -> list[Later]:
+        """What would stop an order behind a person's step, as things stand; nothing is kept.
+
+        Args:
+            order_id: of which order.
+            stage: the step, ``APPROVE`` or ``OPERATE``.
+            said: what the rules say of it.
+
+        Raises:
+            Unknown, JournalError, EvidenceRefused: as of ``check``.
+
+        """
+        life, now = await self._book.read(order_id), self._clock.utc_now()
+        return await foreseen(self._judge, life, now=now, said=said, behind=stage)
+
     async def withdrawn(self, order_id: str) -> str:
         """What was taken back of late of the evidence of a trip that is not sent; empty: nothing.
 
@@ -282,7 +319,7 @@ class OrderService:
 
         """
         life = await self._book.read(order_id)
-        if life.order.kind is not OrderKind.TRIP or not life.is_before_sending:
+        if life.order.kind is not OrderKind.TRIP or life.withdrawal is None:
             return ""
         try:
             verdicts = await self._judge.judge(Stage.APPROVE, life.order, life, THE_DAEMON)
@@ -300,9 +337,10 @@ class OrderService:
         first = Life.of([Life.begin(order, at=self._clock.utc_now(), actor=actor.name)])
         told = {"told": f"reconnected by {order.id}", **actor.noted}
         instead = [
-            (life, Step(signal=Signal.CANCEL, actor=actor.name, body=told))
+            (life, Step(signal=signal, actor=actor.name, body=told))
             for life in self._book.open_of(order.meter)
-            if order.kind in CLOSES and life.order.kind is OrderKind.TRIP and life.is_before_sending
+            if order.kind in CLOSES and life.order.kind is OrderKind.TRIP
+            if (signal := life.withdrawal) is not None
         ]
         body = {"rules": written(verdicts), **actor.noted}
         return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
@@ -355,8 +393,9 @@ class OrderService:
         noted = {**body, **actor.noted}
         for _ in range(TRIES_MAX):
             life = await self._book.read(order_id)
+            step = (life.withdrawal or signal) if signal is Signal.CANCEL else signal
             try:
-                return await self._book.step(life, signal, actor=actor.name, body=noted)
+                return await self._book.step(life, step, actor=actor.name, body=noted)
             except StepTaken:
                 continue
         raise BusFull(f"order {order_id} does not stand still; try again")

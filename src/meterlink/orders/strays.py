@@ -1,6 +1,7 @@
 """Orders whose meter is no longer in service: no line leads to it, so nobody would ever carry them on.
 
-What has not been sent is refused. What has may have been obeyed. Where the meter was exchanged, nobody can
+What has not been sent is refused, and what waits to be sent again is cancelled. What else was sent may have
+been obeyed. Where the meter was exchanged, nobody can
 read any more what it did: its outcome is unknown, and two people find it out. Otherwise it has the
 day that every read-back has, because its meter may come back; then it is unknown as well.
 """
@@ -20,6 +21,7 @@ from meterlink.orders.dispatch.schedule import is_given_up
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
+from meterlink.orders.withdrawing import withdraw
 from meterlink.roster.roster import Roster
 
 LOOKED_EVERY_S: Final = 600.0
@@ -61,6 +63,8 @@ class Strays:
             if life.is_before_sending:
                 with suppress(StepTaken):  # somebody has just ended it
                     await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={"told": told})
+            elif life.withdrawal is not None:
+                await withdraw(self._book, life, {"told": told})
             elif not await self._given_up(life, told):
                 why = f"order {order.id} ({order.kind.value}) was sent, and {told}"
                 is_money = order.kind is OrderKind.TOP_UP

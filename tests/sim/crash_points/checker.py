@@ -8,6 +8,8 @@ It knows nothing of orders but words that stand in the log, and shares no code w
 - no order let go more than three frames, and a further one only behind a row that says why the one before
   had no effect, or which the meter refused;
 - of one meter's orders one was under way at a time;
+- what is ``refused`` or ``expired`` let nothing go, and what is ``cancelled`` nothing but what a row behind
+  it says had no effect: there it may have been withdrawn before it was sent again;
 - the end of each order is what the meter's memory bears out: what is ``done`` was obeyed, what is
   ``not_done``, ``rejected``, ``refused``, ``cancelled`` or ``expired`` was not, and ``unknown`` stands for
   a day of asking; of money it may stand for a purchase count that is neither the old nor the new one, and the
@@ -44,7 +46,7 @@ FRAME_KINDS = frozenset(
 )
 REASONS_TO_REPEAT = frozenset({"prove_not", "unsent", "reject"})
 NOTHING_HAPPENED = frozenset({"not_done", "rejected", "refused", "cancelled", "expired"})
-NOTHING_LEFT = frozenset({"refused", "cancelled", "expired"})
+NOTHING_LEFT = frozenset({"refused", "expired"})
 MAY_CUT_OFF = frozenset({"trip", "guarantee_off"})
 """What nobody may send to who is protected."""
 CLOSES = frozenset({"permit_close", "direct_close"})
@@ -181,12 +183,34 @@ def _told_of_log(story: _Story, clock_error: timedelta) -> Iterator[str]:
         yield f"{story.id}: a frame left after the deadline"
     if story.end in NOTHING_LEFT and story.left:
         yield f"{story.id}: it is {story.end}, and a frame had left"
+    if story.end == "cancelled" and not _is_proved(story.rows):
+        yield f"{story.id}: it is cancelled, and a frame had left of which nothing was proved"
     is_early = story.end == "unknown" and story.asked < BEFORE_AN_END_WITHOUT_PROOF - clock_error
     if is_early and (story.kind != "top_up" or story.strange_count is None):
         yield f"{story.id}: it was given up after {story.asked}"
     counts = {row["body"]["sent"]["purchase_count"] for row in story.rows if "sent" in row["body"]}
     if len(counts) > 1:
         yield f"{story.id}: its frames bore the purchase counts {sorted(counts)}"
+
+
+def _is_proved(rows: Sequence[Row]) -> bool:
+    """Whether rows say of every frame why it had no effect.
+
+    A refused one may yet be obeyed: its row must have the proof, unless it is an alarm's, or money's. What
+    never left proves nothing of the frame before it.
+    """
+    is_out = was_out = False
+    for row in rows:
+        if row["verb"] == "intend":
+            was_out, is_out = is_out, True
+        elif row["verb"] == "unsent":
+            is_out = was_out
+        elif row["verb"] == "prove_not":
+            is_out = False
+        elif row["verb"] == "reject":
+            is_believed = row["body"].get("kind") in ("top_up", "alarm_on", "alarm_off")
+            is_out = is_out and not (is_believed or row["body"].get("proof"))
+    return not is_out
 
 
 def _told_of_meter(

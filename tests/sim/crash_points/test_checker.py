@@ -25,6 +25,7 @@ WAY = [
     ("read_back", "unconfirmed", "readback"),
 ]
 Told = tuple[str, str, str]
+ENDS = ("done", "not_done", "rejected", "cancelled", "unknown", "relay_fault")
 
 
 def at(seconds: float) -> datetime:
@@ -71,7 +72,7 @@ class Story:
                     "at": round((at(since_s + step) - datetime.fromtimestamp(0, UTC)).total_seconds() * 1e6),
                     "meter": "m1",
                     "body": body,
-                    "is_open": int(after not in ("done", "not_done", "rejected", "unknown", "relay_fault")),
+                    "is_open": int(after not in ENDS),
                 }
             )
 
@@ -111,6 +112,13 @@ def a_repeated_trip() -> Story:
     return story
 
 
+def a_cancelled_trip() -> Story:
+    """One that was taken back before its second frame."""
+    story = Story()
+    story.order(PROVE_NOT, ("cancel", "not_done", "cancelled"))
+    return story
+
+
 def a_lost_trip() -> Story:
     """One that never arrived."""
     story = Story()
@@ -118,7 +126,7 @@ def a_lost_trip() -> Story:
     return story
 
 
-@pytest.mark.parametrize("story", [a_trip, a_repeated_trip, a_lost_trip])
+@pytest.mark.parametrize("story", [a_trip, a_repeated_trip, a_lost_trip, a_cancelled_trip])
 def test_what_is_true_passes(story: Callable[[], Story]) -> None:
     """A checker that always complains is turned off after a week."""
     assert [] == story().complaints()
@@ -227,6 +235,28 @@ def test_a_withdrawn_order_that_had_left(end: str) -> None:
     story = Story()
     story.order(("cancel", "readback", end))
     assert _told(story, "and a frame had left")
+
+
+REJECTED = ("reject", "readback", "rejected")
+UNSENT = [("intend", "rejected", "sending"), ("unsent", "sending", "not_done")]
+
+
+@pytest.mark.parametrize("told", [[REJECTED], [REJECTED, *UNSENT]])
+@pytest.mark.parametrize(("kind", "is_proved"), [("trip", False), ("top_up", True)])
+def test_a_withdrawn_order_that_may_still_be_obeyed(told: list[Told], kind: str, *, is_proved: bool) -> None:
+    """A no that nothing bears out, called off: nobody would look at the contact."""
+    story = Story()
+    story.order(*told, ("cancel", told[-1][2], "cancelled"))
+    for row in story.rows:
+        row["body"]["kind"] = kind
+    assert is_proved is not bool(_told(story, "a frame had left of which nothing was proved"))
+
+
+def test_a_withdrawn_order_that_was_obeyed() -> None:
+    """A trip that had opened behind the word of its proof, and was called off."""
+    story = a_cancelled_trip()
+    story.obey(6)
+    assert _told(story, "it is cancelled, and was obeyed")
 
 
 def test_an_order_that_is_done_without_the_meter() -> None:

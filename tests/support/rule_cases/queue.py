@@ -272,6 +272,21 @@ def _found(finding: str, count: int | None, purchases: int, **fields: Any) -> An
     return lambda: facts(TOP_UP, LIVE, live=said, others=(before,), **fields)
 
 
+def _cancelled(purchases: int, *, was_sent: bool = True) -> Any:
+    """A top-up of ``billing:p1`` behind one that was cancelled, and whose frame bore the count 5."""
+    before = OtherOrder(
+        id="o-2",
+        kind=TOP_UP,
+        state=OrderState.CANCELLED,
+        payment="billing:p1",
+        sent_at=(NOON,) if was_sent else (),
+        purchase_count=5 if was_sent else None,
+        sent_to=METER.meter_number if was_sent else "",
+    )
+    said = live(TOP_UP, NOON, purse=purse(customer_number=CUSTOMER, purchase_count=purchases))
+    return lambda: facts(TOP_UP, LIVE, live=said, others=(before,))
+
+
 def _credited(first: int, last: int) -> frozenset[tuple[str, int]]:
     """Purchases of other payments that were proved."""
     return frozenset((METER.meter_number, count) for count in range(first, last + 1))
@@ -304,6 +319,16 @@ MONEY = (
         LIVE,
         _found("not_done", 5, 5 + BOUGHT_SINCE_MAX, credited=_credited(5, 5 + BOUGHT_SINCE_MAX)),
         _found("not_done", 5, 4 + BOUGHT_SINCE_MAX, credited=_credited(5, 4 + BOUGHT_SINCE_MAX)),
+    ),
+    Case(
+        "TOP-01", "cancelled behind a frame, and the count says otherwise", LIVE, _cancelled(5), _cancelled(4)
+    ),
+    Case(
+        "TOP-01",
+        "cancelled behind a frame, and never sent",
+        LIVE,
+        _cancelled(5),
+        _cancelled(5, was_sent=False),
     ),
     Case("TOP-01", "found not done, and the purse was set back", LIVE, _found("not_done", 5, 3)),
     Case("TOP-01", "found not done at another meter", LIVE, _found("not_done", 5, 4, sent_to="000000000162")),

@@ -47,15 +47,13 @@ from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.qualification.walk import is_stale_probe
 from meterlink.orders.rules import Live, OnStop, Stage, outcome
 from meterlink.orders.rules import Verdict as Judged
+from meterlink.security.later import may_come_later
 
 STALE_BY: Final = timedelta(minutes=10)
 """How long the expiry of a probe is over that finds out whether the meter looks at it. Source: fact 10."""
 JUDGED_MAX: Final = 5
 """How often the rules are asked behind the proof, while others write what they look at."""
 _log = structlog.get_logger(__name__)
-
-AWAY: Final = frozenset({"away", "slow"})
-"""Codes of a provider that may be there later; everything else that it says is a no."""
 
 
 class Sender:
@@ -250,8 +248,11 @@ class Sender:
             return await self._book.step(life, Signal.REFUSE, actor=DAEMON, body={**body, "stop": "field"})
 
     async def _unproved(self, life: Life, error: SecurityFailed) -> Life:
-        """There is no proof: a provider that is away may come back, every other no is the last."""
-        if error.code in AWAY:
+        """There is no proof, and no octet of a control has left: what says "later" is tried again, no else.
+
+        Each try begins anew, with an authentication of its own.
+        """
+        if may_come_later(error):
             return await self._put_off(life, str(error), ())
         signal = Signal.REFUSE if life.is_before_sending else Signal.LEAVE
         body = {"told": str(error), "code": error.code, "stop": "refuse"}

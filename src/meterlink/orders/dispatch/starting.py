@@ -24,6 +24,7 @@ from meterlink.orders.people import DAEMON, THE_DAEMON
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
 from meterlink.orders.rules.queueing import is_money_past_closing
+from meterlink.orders.withdrawing import withdraw
 
 QUIET: Final = frozenset({OrderKind.ALARM_ON, OrderKind.ALARM_OFF})
 """What moves no contact and no money."""
@@ -76,15 +77,15 @@ class Starter:
             return life  # its deadline has passed, or it is too early
 
     async def _make_way(self, life: Life) -> None:
-        """Take back what people ordered of the contact and what is not sent: a payer waits for none of it.
+        """Take back what people ordered of the contact and is to be sent: a payer waits for none of it.
 
-        What has been sent stays: it is read back first. Source: CTRL-16, CTRL-21.
+        A frame that is out stays: it is read back first. Source: CTRL-16, CTRL-21.
         """
         told = f"{life.order.reason}: the closing {life.order.id} goes first"[:REASON_MAX]
         for other in self._book.open_of(life.order.meter):
             is_persons = other.order.origin is Origin.PERSON and other.order.kind in SWITCHING
-            if is_persons and other.is_before_sending:
-                await self._book.insist(other, Signal.CANCEL, actor=DAEMON, body={"told": told})
+            if is_persons and other.withdrawal is not None:
+                await withdraw(self._book, other, {"told": told})
 
     def _comes_later(self, life: Life) -> bool:
         """Whether there is an order of that meter for which this one waits."""

@@ -12,6 +12,7 @@ from meterlink.drivers.control import Standing
 from meterlink.model.act import Act
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.life.machine import Signal
+from meterlink.orders.life.proof import UNSENT
 from meterlink.orders.life.transmission import Transmission
 from meterlink.orders.life.witnesses import has_one_bit, has_opened_apart
 from meterlink.orders.life.written import answer_in, seen_in
@@ -63,6 +64,7 @@ def _intend(life: Life, act: Act) -> Changes:
         "proof": "",
         "looks": 0,
         "reauthenticated": life.reauthenticated or life.state is OrderState.REJECTED,
+        "is_behind_unclear": life.is_unclear,
     }
 
 
@@ -91,7 +93,7 @@ def _reject(life: Life, act: Act) -> Changes:
 
 
 def _unsent(life: Life, act: Act) -> Changes:
-    return {**_answered(life, act), "proof": "unsent"}
+    return {**_answered(life, act), "proof": UNSENT}
 
 
 def _wait_for_key(_life: Life, _act: Act) -> Changes:

@@ -115,6 +115,14 @@ def _reauthenticated(life: Life, _step: Step) -> bool:
     return life.state is OrderState.REJECTED and life.reauthenticated
 
 
+def _has_ended(life: Life, _step: Step) -> bool:
+    return not life.is_open
+
+
+def _is_unclear(life: Life, _step: Step) -> bool:
+    return life.is_unclear
+
+
 def _unrepeatable(name: str) -> Guard:
     """One of the reasons of ``proof.may_send_again``."""
 
@@ -200,6 +208,7 @@ def _is_no_finding(_life: Life, step: Step) -> bool:
 GUARDS: Final[Mapping[Signal, tuple[Guard, ...]]] = {
     Signal.APPROVE: (("approved_before", _agreed_before), ("approved_often", _many_agreed)),
     Signal.AUTHORISE: (("deadline", _past_deadline),),
+    Signal.CANCEL: (("ended", _has_ended), ("unclear", _is_unclear)),
     Signal.ARM: (
         ("deadline", _past_deadline),
         ("not_for_arming", _is_not_for_arming),

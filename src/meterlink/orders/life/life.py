@@ -32,6 +32,7 @@ from meterlink.orders.life.effects import EFFECTS
 from meterlink.orders.life.guards import GUARDS, Step
 from meterlink.orders.life.machine import BEFORE_SENDING, ENDS, MAYBE, TRANSITIONS, Signal
 from meterlink.orders.life.objections import objected
+from meterlink.orders.life.proof import UNSENT
 from meterlink.orders.life.transmission import Transmission
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -59,6 +60,7 @@ class Life:
         sent: the newest of them.
         proof: why the newest of them had no effect; empty: that is not known.
         reauthenticated: whether it was sent again because an authentication had timed out.
+        is_behind_unclear: whether the frame before it may still be obeyed, for all that is proved.
         has_opened: whether a look showed that it opened the contact, although it was to open none.
         looks: how many read-backs decided nothing.
         payment: id of the payment that came; empty: none did.
@@ -87,6 +89,7 @@ class Life:
     sent: Transmission | None = None
     proof: str = ""
     reauthenticated: bool = False
+    is_behind_unclear: bool = False
     has_opened: bool = False
     looks: int = 0
     payment: str = ""
@@ -172,6 +175,19 @@ class Life:
         return self.state in BEFORE_SENDING
 
     @property
+    def withdrawal(self) -> Signal | None:
+        """The step by which it is taken back now; ``None``: it has ended, or a frame is out.
+
+        ``CANCEL`` where nothing has had effect and nothing can; ``LEAVE`` where the meter said no without a
+        proof, so that no other frame follows the one that it may still obey.
+        """
+        if self.is_before_sending:
+            return Signal.CANCEL
+        if not self.may_repeat:
+            return None
+        return Signal.LEAVE if self.is_unclear else Signal.CANCEL
+
+    @property
     def may_repeat(self) -> bool:
         """Whether another transmission would be allowed, as far as its own past tells."""
         if self.is_left or self.payment or self.transmissions >= TRANSMISSIONS_MAX:
@@ -220,7 +236,12 @@ class Life:
 
     @property
     def is_unclear(self) -> bool:
-        """Whether the meter said no, and no look proves that it did nothing: a contact may move later."""
+        """Whether the meter said no, and no look proves that it did nothing: a contact may move later.
+
+        A second frame of which no octet left proves nothing of the one before it.
+        """
+        if self.state is OrderState.NOT_DONE:
+            return self.is_behind_unclear and self.proof == UNSENT
         is_proved = bool(self.proof) or self.order.kind in BELIEVED_NO or self.order.kind is OrderKind.TOP_UP
         return self.state is OrderState.REJECTED and not is_proved
 

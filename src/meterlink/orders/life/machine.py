@@ -20,13 +20,18 @@ UNKNOWN                 end: nobody can tell. It keeps its meter locked until tw
 RELAY_FAULT             end: what the meter shows contradicts itself
 REJECTED                the meter said no
 REFUSED                 end: a rule said no; nothing was sent
-CANCELLED               end: a person or a payment withdrew it; nothing was sent
+CANCELLED               end: withdrawn by a person or by what came meanwhile; nothing had effect, nothing can
 EXPIRED                 end: its deadline passed; nothing was sent
 ======================  =====================================================================================
 
-Everything before SENDING is harmless and can be withdrawn: only there are REFUSED, CANCELLED and EXPIRED.
+Everything before SENDING is harmless and can be withdrawn: only there are REFUSED and EXPIRED.
 From SENDING on there is no way back, and time alone decides nothing: the way leads through READBACK, because
 the meter's answer is no proof, and neither is its silence. A crash in SENDING is ``LOSE``.
+
+One way back there is behind it: where a frame is proved to have had no effect, and that none can follow, the
+order waits to be sent again, and is as harmless as before the first. So NOT_DONE and REJECTED take a
+``CANCEL`` as long as another transmission is allowed. A no without that proof takes none: its frame may still
+be obeyed, so it stays what it is, and ``LEAVE`` keeps the next one back (``Life.withdrawal``).
 
 What does not fit into states and signals:
 
@@ -152,6 +157,7 @@ TRANSITIONS: Final[Mapping[OrderState, Mapping[Signal, OrderState]]] = {
     },
     OrderState.NOT_DONE: {
         Signal.INTEND: OrderState.SENDING,
+        Signal.CANCEL: OrderState.CANCELLED,  # nothing is out: the proof stands
         Signal.LEAVE: OrderState.NOT_DONE,
         Signal.PAYMENT: OrderState.NOT_DONE,
     },
@@ -165,6 +171,7 @@ TRANSITIONS: Final[Mapping[OrderState, Mapping[Signal, OrderState]]] = {
     },
     OrderState.REJECTED: {
         Signal.INTEND: OrderState.SENDING,
+        Signal.CANCEL: OrderState.CANCELLED,
         Signal.LEAVE: OrderState.REJECTED,
         Signal.PAYMENT: OrderState.REJECTED,
     },

@@ -13,6 +13,11 @@ from meterlink.orders.life.machine import Signal
 _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "state": ("not in this state", "该状态下不能"),
+        "ended": ("it has ended, and nothing more of it is sent", "工单已结束,不会再发送"),
+        "unclear": (
+            "the meter said no and may obey the frame all the same: look at the meter",
+            "电表已拒绝,但仍可能执行该帧:请先核实电表状态",
+        ),
         "approved_before": ("this person has approved it already", "该人员已审批过"),
         "approved_often": ("enough people have approved it", "审批人数已满"),
         "deadline": ("its deadline is over", "已过截止时间"),
@@ -31,6 +36,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """By the name of a guard that people meet; of the others the name stands in the sentence."""
+_FRAME_IS_OUT: Final = (
+    "a frame is out that the meter may still obey, and nobody takes that back: it is read back first",
+    "命令帧已发出,电表仍可能执行,无法撤回:须先回读结果",
+)
+_OUT: Final = frozenset(
+    {OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED, OrderState.READBACK}
+)
 
 
 def objected(order: str, state: OrderState, signal: Signal, why: str) -> NotAllowed:
@@ -44,5 +56,7 @@ def objected(order: str, state: OrderState, signal: Signal, why: str) -> NotAllo
 
     """
     en, zh = _WORDS.get(why, (why, why))
+    if why == "state" and signal is Signal.CANCEL and state in _OUT:
+        en, zh = _FRAME_IS_OUT
     error = NotAllowed(f"order {order} is {state.value} and takes no {signal.value}: {en}", why=why)
     return with_chinese(error, f"命令 {order}({state.value},{signal.value}):{zh}")

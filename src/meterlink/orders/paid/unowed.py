@@ -73,10 +73,10 @@ class Unowed:
 
 
 def _may_be_withdrawn(one: History, meter: str) -> bool:
-    """Whether it is an alarm that somebody had sent, and that has not left."""
+    """Whether it is an alarm that somebody had sent, and no frame of it is out."""
     life = one.life
     is_alarm = life.order.kind is OrderKind.ALARM_ON and life.order.origin is not Origin.PROBE
-    is_waiting = life.is_open and life.is_before_sending and life.order.meter == meter
+    is_waiting = life.withdrawal is not None and life.order.meter == meter
     return is_alarm and is_waiting and any(kept.act.verb == Signal.OPERATE for kept in one.acts)
 
 

@@ -1,6 +1,7 @@
 """What was ordered before a payment and is not over: it is cancelled, or told that it was paid for.
 
-What has not been sent is withdrawn; what has is read back first, and its end undoes it (``aftermath``).
+What has not been sent is withdrawn, and what waits to be sent again is sent no more; a frame that is out is
+read back first, and its end undoes it (``aftermath``).
 
 Source: CTRL-21; ARR-06; business-rules 2.1.
 """
@@ -16,9 +17,11 @@ from meterlink.errors import NotAllowed, StepTaken
 from meterlink.model.order import OrderKind, Origin
 from meterlink.orders.book import Book
 from meterlink.orders.evidence.records import Payment
+from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.quieting import is_operated_before
 from meterlink.orders.people import DAEMON
+from meterlink.orders.withdrawing import withdraw
 
 TRIES_MAX: Final = 8
 """An order that takes a step of its own each time is left after so many."""
@@ -38,7 +41,7 @@ class Withdrawing:
         self._book = book
 
     async def trips(self, payment: Payment, number: int) -> list[str]:
-        """Tell the trips that were ordered before it; one that was sent only of what settles the account.
+        """Tell the trips that were ordered before it; whose frame is out, only of what settles the account.
 
         Args:
             payment: with the meter that it was kept for.
@@ -52,10 +55,10 @@ class Withdrawing:
 
         """
         return [
-            await self._told(life.order.id, payment)
+            await self._paid_for(life, payment)
             for life in self._book.open_of(payment.meter)
             if life.order.kind is OrderKind.TRIP
-            and (payment.settles or life.is_before_sending)
+            and (payment.settles or life.withdrawal is not None)
             and (await self._book.acts_of(life.order.id))[0].number < number
         ]
 
@@ -85,6 +88,17 @@ class Withdrawing:
 
         """
         await self._stepped(order_id, Signal.CANCEL, {"told": f"nothing is owed: {cause}"})
+
+    async def _paid_for(self, life: Life, payment: Payment) -> str:
+        """Tell a trip; its id.
+
+        One that the meter refused, and may obey all the same, is sent no more for any payment; only one that
+        settles the account brings current back.
+        """
+        if not payment.settles and life.withdrawal is Signal.LEAVE:
+            await withdraw(self._book, life, {"told": f"paid in part: {payment.full_id}"})
+            return life.order.id
+        return await self._told(life.order.id, payment)
 
     async def _told(self, order_id: str, payment: Payment) -> str:
         """Tell an order; its id."""

@@ -14,8 +14,8 @@ WALLET_MAX_CENTS: Final = 99_999_999
 """No wallet holds more: 999,999.99 yuan. Source: TOP-03."""
 BOUGHT_SINCE_MAX: Final = 1_000
 """Purchases since an order that are looked for in the log."""
-_NO_EFFECT: Final = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.EXPIRED})
-"""Ends before anything was sent."""
+_UNSENT: Final = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.EXPIRED})
+"""Ends of an order that was withdrawn; one of which no frame had left has brought no money."""
 
 
 def pays_once(facts: Facts) -> Finding:
@@ -48,17 +48,19 @@ def pays_once(facts: Facts) -> Finding:
 
 
 def _brought(facts: Facts) -> Finding | None:
-    """Another order for the payment was sent: it is over only if two persons found that it did nothing.
+    """Another order for the payment was sent: it is over only if it is known to have done nothing.
 
-    Their word frees the payment for another order; before that one's octets leave, the meter itself must say
-    the same. Its purchase count is what it was before the first frame, or every purchase since is a top-up of
-    another payment. So the frame bears a count that the first one's cannot have beside it.
+    Two persons found so, or it was cancelled behind a proof. That frees the payment for another order; before
+    that one's octets leave, the meter itself must say the same. Its purchase count is what it was before the
+    first frame, or every purchase since is a top-up of another payment. So the frame bears a count that the
+    first one's cannot have beside it.
     """
     payment = facts.order.payment
     for one in facts.others:
-        if one.kind is not OrderKind.TOP_UP or one.payment != payment or one.state in _NO_EFFECT:
+        if one.kind is not OrderKind.TOP_UP or one.payment != payment or _was_never_sent(one):
             continue
-        if one.state is not OrderState.UNKNOWN or one.finding != "not_done":
+        is_found = one.state is OrderState.UNKNOWN and one.finding == "not_done"
+        if not is_found and one.state is not OrderState.CANCELLED:
             return stops(
                 "order {other} has brought payment {payment} to the meter, or may have",
                 "工单{other}已将缴费{payment}充入电表,或可能已充入",
@@ -67,15 +69,20 @@ def _brought(facts: Facts) -> Finding | None:
             )
         if facts.live is not None and not _is_proved_not_done(facts, one):
             return stops(
-                "order {other} was found not done, and the meter does not prove it: its purchase count is "
-                "{found}, and with {payment} it would be {count}",
-                "工单{other}经核实未执行,但电表购电次数为{found},充入缴费{payment}后应为{count},无法证明未充入",
+                "order {other} was found not done, or cancelled behind a frame, and the meter does not prove "
+                "that nothing came: its purchase count is {found}, and with {payment} it would be {count}",
+                "工单{other}经核实未执行或发送后已撤销,但电表购电次数为{found},充入缴费{payment}后应为{count},无法证明未充入",
                 other=one.id,
                 payment=payment,
                 found=facts.seen.purse.purchase_count if facts.seen.purse else None,
                 count=one.purchase_count,
             )
     return None
+
+
+def _was_never_sent(one: OtherOrder) -> bool:
+    """Whether an order ended before a frame left; one that was withdrawn behind a frame still counts."""
+    return one.state in _UNSENT and not one.sent_at
 
 
 def _is_proved_not_done(facts: Facts, one: OtherOrder) -> bool:
@@ -107,7 +114,7 @@ def _told_twice(facts: Facts) -> Finding | None:
     """Another record may be the same money: the first is credited, unless the other was sent."""
     before = alike(facts.told, facts.order.payment)
     for one in facts.others:
-        if one.kind is not OrderKind.TOP_UP or one.payment not in before or one.state in _NO_EFFECT:
+        if one.kind is not OrderKind.TOP_UP or one.payment not in before or _was_never_sent(one):
             continue
         if before[one.payment] or one.sent_at:
             return stops(

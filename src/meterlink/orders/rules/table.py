@@ -184,7 +184,8 @@ _ALL: Final = (
         id="CTRL-17",
         says="Frames of a closing end after 3 of them or 30 minutes; then field staff close.",
         checks=(_check(closing.attempts_left, frozenset({Stage.PAPER, Stage.LIVE}), CLOSES),),
-        elsewhere="the one-time authorisation of field staff is AUD-01",
+        elsewhere="the one-time authorisation of field staff is AUD-01; a try of which no frame left (line, "
+        "meter or security provider away) is put off by 1, 5 and 15 minutes, then field staff close",
     ),
     Rule(
         id="CTRL-18",
