@@ -103,7 +103,7 @@ def test_a_plain_closing_by_hand_is_found_without_an_order(tmp_path: Path) -> No
 
 
 def test_a_closing_by_hand_that_came_late_stays_late(tmp_path: Path) -> None:
-    """Whoever looks late must not make it punctual; nor may a contact without voltage end a wait (CTRL-19)."""
+    """Whoever looks late would make it punctual, or a look that shows it open end the wait (CTRL-16)."""
     gateway = one_meter(tmp_path)
 
     async def script() -> None:

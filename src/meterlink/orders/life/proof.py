@@ -185,9 +185,7 @@ def contradiction(standing: Standing, facts: SwitchFacts) -> str:
     """
     if is_load_on_open(standing, facts):
         return CROSSED
-    if standing.contact_open is False and standing.voltages_v is not None:
-        return "" if any(volts >= witnesses.VOLTAGE_V for volts in standing.voltages_v) else DEAD
-    return ""
+    return DEAD if standing.contact_open is False and witnesses.is_dead(standing) else ""
 
 
 def arrives_until(sent: Transmission, timeline: Timeline) -> datetime | None:

@@ -141,14 +141,15 @@ def _is_closed_by_another(case: Case, words: dict[str, str]) -> bool:
     """Whether what was ordered is reached by somebody else, and nothing of ours can be obeyed any more.
 
     Such a record says that our frame did not close the contact; command, contact and voltage say that it is
-    closed, which is all that a closing is for. A frame that could still come would undo a later trip. A record
-    without anybody's order, as the key's, names nobody who has closed.
+    closed, which is all that a closing is for. A frame that could still come would undo a later trip. The
+    record of a key names nobody who has closed.
     """
     before, after = _both(case)
     return (
         case.kind in CLOSES
         and words["status"] == Word.FOR
         and words["flow"] == Word.FOR
+        and not witnesses.is_dead(after)
         and words["record"] == Word.AGAINST
         and witnesses.is_recorded(case.kind, before, after) is True
         and after.closes.operator_code != witnesses.LOCAL_CAUSE

@@ -189,7 +189,7 @@ class LookingIn:
 
 def shows_supply(standing: Standing, facts: SwitchFacts) -> bool:
     """Whether a look shows that supply is back: command and contact closed, and voltage. Source: CTRL-19."""
-    if witnesses.of_status(_KIND, standing) is not Word.FOR:
+    if witnesses.of_status(_KIND, standing) is not Word.FOR or witnesses.is_dead(standing):
         return False
     return witnesses.of_flow(_KIND, standing, facts.basic_current_a) is Word.FOR
 
