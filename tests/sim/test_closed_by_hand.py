@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from meterlink.model.act import KeptAct, Topic
 from meterlink.model.payload import time_in
 from metersim.works.switch import Command
 from tests.support.control_bench import ADDRESS
@@ -43,8 +44,8 @@ async def punctual(gateway: OrderGateway) -> Mapping[str, Any]:
 
 def sightings(gateway: OrderGateway) -> list[Mapping[str, Any]]:
     """The bodies of the looks that found current."""
-    acts = [row.record.act for row in gateway.rows() if row.record.data_class == "supply"]
-    return [act.body for act in acts]
+    acts = [row.record.act for row in gateway.rows() if isinstance(row.record, KeptAct)]
+    return [act.body for act in acts if act.topic is Topic.SUPPLY]
 
 
 def test_a_closing_that_is_read_back_ends_when_staff_have_closed(tmp_path: Path) -> None:
