@@ -34,6 +34,7 @@ from meterlink.orders.qualification.walk import Walk, walk_of
 from meterlink.orders.rules.facts import Facts, FieldGrant, Live, Probing, Steps
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.rules.verdict import Stage, Verdict
+from meterlink.orders.waiting.seen import seen_closed
 from meterlink.orders.waiting.spared import BY_ROSTER, ChangesOf, Sparing
 from meterlink.orders.waiting.wait import closings_of_wait, that_cut
 from meterlink.roster.roster import Roster, RosterMeter
@@ -238,7 +239,8 @@ class Gatherer:
         """What the roster has told since the meter was cut off, by which its household must not be."""
         if order.kind not in CLOSES or not order.reference.startswith(BY_ROSTER):
             return frozenset()
-        cut = that_cut(await histories_of(self.acts, meter.id, meter.predecessors))
+        seen = await seen_closed(self.acts, (*meter.predecessors, meter.id))
+        cut = that_cut(await histories_of(self.acts, meter.id, meter.predecessors), seen)
         return frozenset(one.cause for one in await self.sparing.since(meter, cut)) if cut else frozenset()
 
     async def _probing(self, order: Order) -> Probing | None:
