@@ -34,6 +34,8 @@ from meterlink.orders.life.proof import (
 )
 from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.life.switch_proof import (
+    ANOTHER_HAND,
+    CLOSED_BY,
     FAULT_AFTER,
     LOOKS_APART,
     OPENS_LATE,
@@ -620,14 +622,52 @@ def test_a_key_that_makes_a_record_of_its_own_does_no_harm() -> None:
     assert _found(OrderKind.DIRECT_CLOSE, _look(pressed)).signal is None
 
 
-@pytest.mark.parametrize(
-    ("code", "signal"), [(OPERATOR, Signal.PROVE), ("", None), ("00000000", None), ("5a3c0002", None)]
-)
+@pytest.mark.parametrize(("code", "signal"), [(OPERATOR, Signal.PROVE), ("", None), ("00000000", None)])
 def test_the_key_of_an_earlier_permit_is_not_ours(code: str, signal: Signal | None) -> None:
     """Whoever permitted before, a press of the key would prove a frame of ours that was lost."""
     sent = _sent(OrderKind.PERMIT_CLOSE, before=PERMITTED)
     pressed = dataclasses.replace(CLOSED, closes=SwitchRecord(count=4, operator_code=code))
     assert signal == _found(OrderKind.PERMIT_CLOSE, _look(pressed), sent=sent).signal
+
+
+_BY_HAND = dataclasses.replace(CLOSED, closes=SwitchRecord(count=4, operator_code="00004711"))
+
+
+@pytest.mark.parametrize("kind", [OrderKind.PERMIT_CLOSE, OrderKind.DIRECT_CLOSE])
+def test_a_closing_by_another_hand_ends_the_order(kind: OrderKind) -> None:
+    """The program would see light for a day, report darkness, and lock the meter (2.2, FIELD_ORDER)."""
+    found = _found(kind, _look(_BY_HAND, REPLY_TIMEOUT))
+    assert (Signal.PROVE, ANOTHER_HAND) == (found.signal, found.inputs[CLOSED_BY])
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"voltages_v": (Decimal(0),)},
+        {"voltages_v": None, "currents_a": None, "power_w": None},
+        {"command_open": True},
+        {"command_open": None},
+        {"contact_open": True},
+        {"contact_open": None},
+    ],
+)
+def test_a_closing_by_another_hand_is_seen_with_voltage_or_not_at_all(shown: dict[str, Any]) -> None:
+    """Somebody would be told to have current who sits in the dark (CTRL-19)."""
+    seen = dataclasses.replace(_BY_HAND, **shown)
+    assert CLOSED_BY not in _found(OrderKind.DIRECT_CLOSE, _look(seen, REPLY_TIMEOUT)).inputs
+
+
+def test_no_order_ends_by_another_hand_while_its_frame_may_come() -> None:
+    """A closing that comes late would undo a trip that was ordered since."""
+    kind = OrderKind.DIRECT_CLOSE
+    early = _look(_BY_HAND, REPLY_TIMEOUT - timedelta(milliseconds=1))
+    assert _found(kind, early).signal is None
+    stored = dataclasses.replace(_sent(kind), line_stores=True, expires_at=NOON + timedelta(minutes=5))
+    clock = ClockLook(offset=timedelta(), error=timedelta(seconds=1))
+    late, later = timedelta(minutes=5), timedelta(minutes=5, seconds=2)
+    assert _found(kind, _look(_BY_HAND, late, clock=clock), sent=stored).signal is None
+    assert _found(kind, _look(_BY_HAND, later), sent=stored).signal is None
+    assert Signal.PROVE is _found(kind, _look(_BY_HAND, later, clock=clock), sent=stored).signal
 
 
 def _waits(after: timedelta) -> Look:

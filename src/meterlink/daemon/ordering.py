@@ -40,6 +40,7 @@ from meterlink.orders.paid.aftermath import Aftermath
 from meterlink.orders.paid.arrived import Arrived
 from meterlink.orders.paid.held_money import HeldMoney
 from meterlink.orders.paid.lateness import Lateness
+from meterlink.orders.paid.looking_in import LookingIn
 from meterlink.orders.paid.payments import Payments
 from meterlink.orders.paid.unowed import Unowed
 from meterlink.orders.people import THE_DAEMON
@@ -122,7 +123,8 @@ class Ordering:
         self._aftercare = Aftercare.of(ground, self.book, self._rules.evidence, self._purse_of)
         aftermath = Aftermath(self.book, self.roster, self._closing_for, ground.zone)
         self.book.companions += [aftermath, self._qualified, self._senders.macs]
-        self.book.companions += [self._aftercare.reminder, Arrived(ground.acts, self.roster)]
+        arrived = Arrived(ground.acts, self.roster)
+        self.book.companions += [self._aftercare.reminder, arrived]
         self.book.companions.append(Unheld(ground.acts))
         attention = self._aftercare.attention
         alarms = attention.alarms
@@ -134,6 +136,7 @@ class Ordering:
             self.book, alarms, attention.work, self.roster, self._payments.resume, unowed.quiet
         )
         self._aftercare.punctuality.waiting = self._lateness.waiting
+        self._looking_in = LookingIn(self.book, self.roster, self._lateness.waits, arrived, self._at_meter)
         self._held_money = HeldMoney(self.book, alarms, self._aftercare.held, self.roster)
         self._protecting = Protecting(self.book, self._rules.evidence, self._rules.judge, self.roster)
         self._desk = Desk.of(ground, self.book, self._rules, alarms)
@@ -161,6 +164,7 @@ class Ordering:
         """Look after those who have paid, their money, and the cases before trips, until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lateness.run(), name="orders.lateness")
+            group.create_task(self._looking_in.run(), name="orders.looking_in")
             group.create_task(self._held_money.run(), name="orders.held_money")
             group.create_task(self._protecting.run(), name="orders.protecting")
             group.create_task(self._aftercare.reminder.run(), name="orders.reminder")

@@ -41,6 +41,7 @@ class Topic(enum.StrEnum):
     SETTLEMENT = "settlement"
     ESTIMATE = "estimate"
     TERMINAL = "terminal"
+    SUPPLY = "supply"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

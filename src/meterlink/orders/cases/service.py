@@ -51,6 +51,7 @@ from meterlink.orders.rules import Facts, Stage, Steps, Verdict, hands, outcome
 from meterlink.orders.rules.facts import holds
 from meterlink.orders.rules.judge import judge
 from meterlink.orders.service import OrderService
+from meterlink.orders.waiting.seen import seen_closed
 from meterlink.orders.waiting.wait import is_cut_off
 from meterlink.roster.roster import RosterMeter
 
@@ -418,7 +419,10 @@ class CaseService:
 
     async def _is_cut_off(self, meter: RosterMeter) -> bool:
         """Whether somebody was cut off at a meter, or at one before it, and not reconnected since."""
-        return is_cut_off(await self._order_book.histories(meter.id, meter.predecessors))
+        book, names = self._order_book, (*meter.predecessors, meter.id)
+        return is_cut_off(
+            await book.histories(meter.id, meter.predecessors), await seen_closed(book.acts, names)
+        )
 
     async def _admit(self, actor: Actor, deed: Deed, case_id: str, meter: str) -> None:
         if not actor.may(deed):

@@ -22,11 +22,13 @@ from meterlink.orders.dispatch.looking import UNSEEN, look_after, look_in, look_
 from meterlink.orders.dispatch.mac_guard import MacGuard
 from meterlink.orders.dispatch.reach import Reach
 from meterlink.orders.dispatch.schedule import is_given_up
+from meterlink.orders.life.closed_since import told_since
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.look import Conclusion, Look
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.proof import conclude, conclude_key
 from meterlink.orders.life.switch_facts import SwitchFacts
+from meterlink.orders.life.switch_proof import CLOSED_BY, standing_of
 from meterlink.orders.people import DAEMON
 
 SENT: Final = frozenset({OrderState.SENDING, OrderState.ACCEPTED, OrderState.UNCONFIRMED})
@@ -125,6 +127,8 @@ class Reader:
         looks = [*await self._earlier(life), *([] if look is None else [look])]
         found = self._judged(life, reach, looks, facts, began_at)
         body |= {"inputs": dict(found.inputs)} | ({"proof": found.proof} if found.proof else {})
+        if look is not None and CLOSED_BY in found.inputs:
+            body |= told_since(standing_of(look.seen), look.started_at)
         return await self._book.insist(life, found.signal or Signal.LOOK, actor=DAEMON, body=body)
 
     def _judged(

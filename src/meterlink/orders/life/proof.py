@@ -13,6 +13,10 @@ the meter accepted. The word speaks when command *and* contact are told; a recor
 operator code, or none. Guarantee and alarm: their bit stands as ordered, and changed or the meter accepted.
 A top-up: the purchase count is the one that was sent, and the money fits (TOP-07).
 
+A closing is proved as well where somebody else has closed, with a hand-held unit: command and contact are
+closed, there is voltage, a new record bears another's code, and the frame has come or can never come. Its
+purpose is reached; the act says ``closed_by``, and since when (``closed_since``).
+
 **Waiting for the key** (``WAIT_FOR_KEY``). Of a permit only: the command is closed, the contact still open.
 Behind it the key was pressed (``CLOSED_BY_KEY``) if both are closed and the meter does not tell that there is
 no voltage (CTRL-19): nobody has current by a word alone.
@@ -181,9 +185,7 @@ def contradiction(standing: Standing, facts: SwitchFacts) -> str:
     """
     if is_load_on_open(standing, facts):
         return CROSSED
-    if standing.contact_open is False and standing.voltages_v is not None:
-        return "" if any(volts >= witnesses.VOLTAGE_V for volts in standing.voltages_v) else DEAD
-    return ""
+    return DEAD if standing.contact_open is False and witnesses.is_dead(standing) else ""
 
 
 def arrives_until(sent: Transmission, timeline: Timeline) -> datetime | None:

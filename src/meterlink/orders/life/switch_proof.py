@@ -25,6 +25,10 @@ UNCHANGED: Final = "unchanged"
 """The proof on a line of ours. Source: decision 22, a."""
 UNCHANGED_AND_EXPIRED: Final = "unchanged_and_expired"
 """The proof on a line that stores. Source: decision 22, b."""
+CLOSED_BY: Final = "closed_by"
+"""Under which input it stands that not our frame has closed a contact."""
+ANOTHER_HAND: Final = "another hand"
+"""Who has closed a contact that none of our frames closed, in the inputs of what proves it."""
 CROSSED: Final = "load_with_contact_open"
 """What a look shows at which something flows through an open contact."""
 DEAD: Final = "no_voltage"
@@ -82,6 +86,8 @@ def _decided(case: Case, words: dict[str, str]) -> Conclusion | None:
     """What the newest look proves of what was ordered."""
     if _is_obeyed(case, words):
         return Conclusion(signal=Signal.PROVE, inputs=words)
+    if _is_closed_by_another(case, words):
+        return Conclusion(signal=Signal.PROVE, inputs={**words, CLOSED_BY: ANOTHER_HAND})
     if _waits_for_key(case):
         return Conclusion(signal=Signal.WAIT_FOR_KEY, inputs=words)
     proof = _proof_of_nothing(case)
@@ -129,6 +135,33 @@ def _is_recorded_as_ours(case: Case, words: dict[str, str]) -> bool:
     _, after = _both(case)
     by_code = after.closes.operator_code == case.sent.operator_code
     return words["record"] == Word.FOR and (case.kind is not OrderKind.PERMIT_CLOSE or by_code)
+
+
+def _is_closed_by_another(case: Case, words: dict[str, str]) -> bool:
+    """Whether what was ordered is reached by somebody else, and nothing of ours can be obeyed any more.
+
+    Such a record says that our frame did not close the contact; command, contact and voltage say that it is
+    closed, which is all that a closing is for. A frame that could still come would undo a later trip. The
+    record of a key names nobody who has closed.
+    """
+    before, after = _both(case)
+    return (
+        case.kind in CLOSES
+        and words["status"] == Word.FOR
+        and words["flow"] == Word.FOR
+        and not witnesses.is_dead(after)
+        and words["record"] == Word.AGAINST
+        and witnesses.is_recorded(case.kind, before, after) is True
+        and after.closes.operator_code != witnesses.LOCAL_CAUSE
+        and _has_gone(case)
+    )
+
+
+def _has_gone(case: Case) -> bool:
+    """Whether the frame has come to its meter, or can never come."""
+    if case.was_accepted or case.was_rejected:
+        return True
+    return case.age >= case.reply_timeout and (not case.sent.line_stores or _is_expired(case))
 
 
 def _is_commanded_since(case: Case) -> bool:

@@ -105,6 +105,12 @@ def is_loaded(standing: Standing, basic_current_a: Decimal) -> bool | None:
     return all(told) if told else None
 
 
+def is_dead(standing: Standing) -> bool:
+    """Whether a meter tells that no phase has voltage, whatever else it shows."""
+    volts = standing.voltages_v
+    return volts is not None and not any(each >= VOLTAGE_V for each in volts)
+
+
 def is_unchanged(kind: OrderKind, before: Standing, after: Standing) -> bool:
     """Whether a look shows that nothing of an order happened: it would have changed what is as it was.
 

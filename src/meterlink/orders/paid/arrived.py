@@ -8,6 +8,7 @@ are closed in the transaction of the step that proves it. Source: CTRL-17; decis
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
@@ -39,11 +40,25 @@ class Arrived:
         """See ``Companion.beside``."""
         if not _shows_closed(before, after, act):
             return ()
-        meter = self._roster.meter(after.order.meter)
-        names = (*(meter.predecessors if meter else ()), after.order.meter)
-        items = [one for name in names for one in await self._open_of(name)]
         why = f"order {after.order.id} ({after.order.kind.value}) shows that the contact is closed"
-        return [closing(item, why[:WORDS_MAX], at=act.at, actor=DAEMON) for item in items]
+        return await self.called_back(after.order.meter, why, act.at)
+
+    async def called_back(self, meter_id: str, why: str, at: datetime) -> list[Act]:
+        """The ends of all open items that send somebody to a meter.
+
+        Args:
+            meter_id: ours.
+            why: for people.
+            at: now.
+
+        Raises:
+            JournalError: the log cannot be read.
+
+        """
+        meter = self._roster.meter(meter_id)
+        names = (*(meter.predecessors if meter else ()), meter_id)
+        items = [one for name in names for one in await self._open_of(name)]
+        return [closing(item, why[:WORDS_MAX], at=at, actor=DAEMON) for item in items]
 
     def kept(self, acts: Iterable[Act]) -> None:
         """See ``Companion.kept``."""

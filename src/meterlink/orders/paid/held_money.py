@@ -1,4 +1,4 @@
-"""Money that waited under an inspector's hold until its order had no time left: it goes on behind the hold.
+"""Money that had to wait until its order had ended: it goes on behind the hold, or behind what was unknown.
 
 Such a top-up was never sent. It ends after a day and leaves a ``manual`` item, because two persons may want
 to give the money back. As long as no person has done anything to that item, the wish of whoever paid stands:
@@ -9,7 +9,10 @@ keeps it: then it is theirs. Where the meter goes away before, nothing begins at
 its purse is another, and two persons decide, as of every top-up that an exchange meets; they are told. All of
 it follows from the log, so a restart forgets nobody.
 
-Source: HOLD-01, TOP-01, TOP-06; business-rules 2.2, HELD, and 2.3.
+A top-up behind one of which nobody can tell is refused (TOP-05), and the same holds for it: when two persons
+have found what became of the earlier one, it begins again, once. That one has its own item and no alarm here.
+
+Source: HOLD-01, TOP-01, TOP-05, TOP-06; decision 22, c; business-rules 2.2, HELD, and 2.3.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from meterlink.orders.attention.work import ACTS_MAX, closing
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.held import Held, was_held
+from meterlink.orders.life.history import stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.order_ids import order_id_of
 from meterlink.orders.paid.payments import TOPPED_UP_WITHIN
@@ -47,6 +51,13 @@ _TOLD: Final = (
     "released, the top-up begins again by itself, once, unless somebody writes, assigns or proposes "
     "something here before, or the meter is exchanged"
 )
+_TOLD_UNKNOWN: Final = (
+    "nobody can tell what became of an earlier top-up of this meter, and nothing of this one was sent. When "
+    "two persons have found that, it begins again by itself, once, unless somebody writes, assigns or "
+    "proposes something here before, or the meter is exchanged"
+)
+_BEHIND_UNKNOWN: Final = frozenset({"TOP-05"})
+"""What alone refuses a top-up that stands behind an unknown one."""
 _GONE: Final = "the top-up does not begin again by itself: two persons decide about the money"
 
 _log = structlog.get_logger(__name__)
@@ -58,6 +69,11 @@ class _Item(NamedTuple):
     last: Act
     life: Life
     is_told: bool
+
+    @property
+    def waits_for_finding(self) -> bool:
+        """Whether it stood behind a top-up of which nobody could tell; otherwise behind a hold."""
+        return self.life.state is OrderState.REFUSED
 
 
 class HeldMoney:
@@ -119,10 +135,14 @@ class HeldMoney:
     async def _item(self, name: str) -> _Item | None:
         kept = await self._acts.of_subject(Topic.WORK, name)
         acts = [one.act for one in kept]
-        if not was_held(acts) or _is_somebodys(acts) or len(acts) >= ACTS_MAX:
+        if _is_somebodys(acts) or len(acts) >= ACTS_MAX:
             return None
-        life = await self._book.read(name.removeprefix(_PREFIX))
-        if not _never_left(life):
+        order_id = name.removeprefix(_PREFIX)
+        ended = await self._acts.last_of(Topic.ORDER, order_id)
+        if ended is None:  # people open items about anything
+            return None
+        life = await self._book.read(order_id)
+        if not _waited(life, ended.act, is_held=was_held(acts)):
             return None
         notes = [str(act.body["why"]) for act in acts if act.verb == "note"]
         if any(why.endswith(_GONE) for why in notes):
@@ -133,10 +153,19 @@ class HeldMoney:
         meter = item.life.order.meter
         if self._roster.meter(meter) is None:
             await self._give_up(item)
+        elif item.waits_for_finding and await self._is_unknown(meter):
+            if not item.is_told:
+                await self._note(item, _TOLD_UNKNOWN)
         elif not await self._held.why(meter):
             await self._begin_again(item)
         elif not item.is_told:
             await self._tell(item, meter, _TOLD)
+
+    async def _is_unknown(self, meter: str) -> bool:
+        """Whether nobody can tell what became of a top-up of a meter, and two persons have not found it."""
+        lives = await self._book.of_meter(meter)
+        money = [one for one in lives if one.order.kind is OrderKind.TOP_UP]
+        return any(one.state is OrderState.UNKNOWN and one.locks_meter for one in money)
 
     async def _give_up(self, item: _Item) -> None:
         """The meter has gone, and with it the purse that the money was meant for."""
@@ -158,6 +187,9 @@ class HeldMoney:
             evidence=(f"order:{order.id}", f"evidence:{order.payment}"),
         )
         await self._alarms.raise_(seen, actor=DAEMON)
+        await self._note(item, why)
+
+    async def _note(self, item: _Item, why: str) -> None:
         note = replace(
             item.last,
             step=item.last.step + 1,
@@ -178,7 +210,8 @@ class HeldMoney:
             id=order_id_of("top-up", order.meter, f"{order.payment}\0{order.id}"),
             deadline_at=at.replace(microsecond=0) + TOPPED_UP_WITHIN,
         )
-        why = f"the hold is released: order {again.id} brings the money of {order.payment}"
+        over = "what was unknown is found" if item.waits_for_finding else "the hold is released"
+        why = f"{over}: order {again.id} brings the money of {order.payment}"
         try:
             await self._book.begin(again, DAEMON, beside=[closing(item.last, why, at=at, actor=DAEMON)])
         except StepTaken:
@@ -194,10 +227,21 @@ class HeldMoney:
         return same[-1] != ended.order.id
 
 
-def _never_left(life: Life) -> bool:
-    """Whether it is a payment's top-up whose time was over before anything was sent."""
-    is_paid_in = life.order.kind is OrderKind.TOP_UP and life.order.origin is Origin.PAYMENT
-    return is_paid_in and life.state is OrderState.EXPIRED and not life.transmissions
+def _waited(life: Life, last: Act, *, is_held: bool) -> bool:
+    """Whether it is a payment's top-up that ended, before anything was sent, because it had to wait.
+
+    Args:
+        life: of the order.
+        last: its newest act.
+        is_held: whether an inspector held its meter.
+
+    """
+    order = life.order
+    if order.kind is not OrderKind.TOP_UP or order.origin is not Origin.PAYMENT or life.transmissions:
+        return False
+    if life.state is OrderState.REFUSED:
+        return stopped_by(last) == _BEHIND_UNKNOWN
+    return is_held and life.state is OrderState.EXPIRED
 
 
 def _is_somebodys(acts: Sequence[Act]) -> bool:

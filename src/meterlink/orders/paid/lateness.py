@@ -39,7 +39,7 @@ from meterlink.roster.roster import Roster, RosterMeter
 
 EVERY_S: Final = 60.0
 """Between two looks."""
-_TELLING: Final = frozenset({Topic.ORDER, Topic.EVIDENCE})
+_TELLING: Final = frozenset({Topic.ORDER, Topic.EVIDENCE, Topic.SUPPLY})
 """What may change who waits; the roster itself is looked at for meters that have become others."""
 
 _log = structlog.get_logger(__name__)
@@ -84,6 +84,10 @@ class Lateness:
     def waiting(self) -> Collection[str]:
         """Our ids of the meters at which somebody waits, as of the last look."""
         return frozenset(self._waits)
+
+    def waits(self) -> Collection[Wait]:
+        """Those who wait, as of the last look."""
+        return tuple(self._waits.values())
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""

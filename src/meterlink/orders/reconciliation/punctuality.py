@@ -3,7 +3,8 @@
 Whoever was cut off by us and owes nothing any more waits, from the act of the record that cleared the debt to
 the first proof behind it that his contact is closed, by whichever order: by the same signs as for the alarms
 RECONNECT_LATE (``waiting``), whether or not a reconnection could be opened, and once where his meter was
-exchanged meanwhile. The key at the meter is in that time too: in the end it is current that counts.
+exchanged meanwhile. The key at the meter is in that time too: in the end it is current that counts. Where
+somebody else closed, it is the time in the meter's own record, if the meter was found so only later.
 
 Looked at are the meters with an order of those days that was to bring somebody current who had paid, and
 those at which somebody waits now.
@@ -26,9 +27,11 @@ from meterlink.model.order import CLOSES, Order, OrderKind, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
 from meterlink.orders.book import Book
+from meterlink.orders.life.closed_since import closed_since
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
+from meterlink.orders.waiting.seen import seen_closed
 from meterlink.orders.waiting.wait import BRINGS_CURRENT, is_proved_closed, waits_of
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -243,17 +246,22 @@ class Punctuality:
             for one in await self._book.histories(order.meter)
             if is_proved_closed(one) and one.acts[-1].number > told[0].number
         ]
+        seen = await seen_closed(self._book.acts, [order.meter])
+        closed += [kept for kept in seen if kept.number > told[0].number]
         proof = min(closed, key=lambda one: one.number, default=None)
         return self._waited(order.meter, told[0], proof)
 
     def _waited(self, meter: str, cause: KeptAct, closed: KeptAct | None) -> Waited:
         timeline = self._book.timeline
-        until = timeline.now() if closed is None else timeline.lived(closed.act.at)
+        closed_at = None if closed is None else closed_since(closed.act, cause.act.at)
+        until = timeline.now()
+        if closed is not None and closed_at is not None:
+            until = timeline.lived(closed.act.at) - (closed.act.at - closed_at)
         return Waited(
             meter=meter,
             cause=cause.act.subject,
             since=cause.act.at,
-            energised_at=None if closed is None else closed.act.at,
+            energised_at=closed_at,
             is_late=until - timeline.lived(cause.act.at) > IN_TIME,
         )
 

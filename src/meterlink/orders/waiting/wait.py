@@ -2,7 +2,7 @@
 
 A wait begins with the record that clears the debt, kept after the trip was sent: a payment that settles it, a
 balance not below 0, a dispute that is upheld. It ends when a closing is proved, or a look finds the meter
-closed. Work items, alarms and the ends of single orders say nothing about
+closed, whoever closed it (``seen``). Work items, alarms and the ends of single orders say nothing about
 it: whoever closes an item has brought nobody current. Everything is ordered by the log, which no clock sets.
 Who was cut off at a meter that was exchanged since waits at the new one.
 
@@ -25,6 +25,7 @@ from meterlink.orders.evidence.records import Payment
 from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.waiting.clearing import clearing, is_of_wallet, releases, told_there
+from meterlink.orders.waiting.seen import seen_closed
 from meterlink.roster.roster import RosterMeter
 
 _MAYBE_OPEN: Final = frozenset(
@@ -85,7 +86,8 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
 
     """
     histories = await book.histories(meter.id, meter.predecessors)
-    trip = _that_cut(histories)
+    seen = await seen_closed(book.acts, (*meter.predecessors, meter.id))
+    trip = _that_cut(histories, seen)
     if trip is None:
         return None
     told = await told_there(book.acts, meter)
@@ -96,7 +98,7 @@ async def who_waits(book: Book, meter: RosterMeter) -> Wait | None:
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
     is_paid = isinstance(record, Payment)
     has_money = not is_of_wallet(cause, meter) or _has_money(later, cause.number, is_paid=is_paid)
-    is_cut = not trip.life.is_open and is_cut_off(histories)
+    is_cut = not trip.life.is_open and is_cut_off(histories, seen)
     sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
     newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
     released = [kept for kept, one in told if kept.number > cause.number and releases(one)]
@@ -128,7 +130,7 @@ async def closings_of_wait(acts: ActLog, meter: RosterMeter) -> frozenset[str]:
 
     """
     histories = await histories_of(acts, meter.id, meter.predecessors)
-    trip = _that_cut(histories)
+    trip = _that_cut(histories, await seen_closed(acts, (*meter.predecessors, meter.id)))
     if trip is None:
         return frozenset()
     found = clearing(await told_there(acts, meter), meter, trip.sent[0].number)
@@ -164,9 +166,9 @@ async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
     cuts = sorted((one for one in histories if _may_have_cut(one)), key=lambda one: one.sent[0].number)
     if not cuts:
         return []
-    closed = sorted(
-        (one.acts[-1] for one in histories if is_proved_closed(one)), key=lambda kept: kept.number
-    )
+    seen = await seen_closed(book.acts, (*meter.predecessors, meter.id))
+    proved = [one.acts[-1] for one in histories if is_proved_closed(one)]
+    closed = sorted((*proved, *seen), key=lambda kept: kept.number)
     told = await told_there(book.acts, meter)
     found = []
     for cut, following in zip_longest(cuts, cuts[1:]):
@@ -178,14 +180,15 @@ async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
     return found
 
 
-def is_cut_off(histories: Sequence[History]) -> bool:
+def is_cut_off(histories: Sequence[History], seen: Sequence[KeptAct]) -> bool:
     """Whether somebody may be in the dark because of us: cut off, and not closed since, by whomever.
 
     Args:
         histories: every order of the meter and of those before it, as ``Book.histories`` orders them.
+        seen: every look at them that showed somebody closed, see ``seen_closed``.
 
     """
-    return last_cut([one.life for one in histories]) is not None and _that_cut(histories) is not None
+    return last_cut([one.life for one in histories]) is not None and _that_cut(histories, seen) is not None
 
 
 def _by_themselves(histories: Sequence[History], *, behind: int) -> list[History]:
@@ -205,9 +208,10 @@ def _permitted(histories: Sequence[History], *, behind: int) -> list[History]:
     return [one for one in waiting if one.acts[-1].number > behind]
 
 
-def _that_cut(histories: Sequence[History]) -> History | None:
+def _that_cut(histories: Sequence[History], seen: Sequence[KeptAct]) -> History | None:
     """The newest order that may have opened the contact; ``None``: none, or it was seen closed."""
-    closed_at = max((one.acts[-1].number for one in histories if is_proved_closed(one)), default=0)
+    proved = [one.acts[-1].number for one in histories if is_proved_closed(one)]
+    closed_at = max([*proved, *(kept.number for kept in seen)], default=0)
     trips = [one for one in histories if _may_have_cut(one)]
     return trips[-1] if trips and trips[-1].sent[-1].number > closed_at else None
 
