@@ -101,6 +101,8 @@ def _marks(example: _Example, facts: MeterFacts = FACTS) -> Marks:
         ("999900.00", "248.49", 1, Marks.REG_BACK),
         ("999900.00", "596.96", 2, Marks.ROLL_OVER),  # the same of two days
         ("999900.00", "596.97", 2, Marks.REG_BACK),
+        ("900000.00", "0.00", 300, Marks.REG_BACK),  # what it could have counted; not above nine tenths
+        ("900000.01", "0.00", 300, Marks.ROLL_OVER),
         ("999999.99", "0.00", 1, Marks.ROLL_OVER),
         ("999999.99", "999999.98", 1, Marks.REG_BACK),
     ],
