@@ -25,7 +25,7 @@ from meterlink.errors import (
     NoFreeze,
     ReplyTimeout,
 )
-from meterlink.model.data_classes import CURVE
+from meterlink.model.data_classes import CURVE, FREEZES
 from meterlink.model.reading import Record
 from meterlink.model.slot import Reason, SlotKey
 
@@ -42,7 +42,7 @@ class SlotLedger(Protocol):
     async def tried(self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1) -> None:
         """See ``Ledger.tried``."""
 
-    async def kept(self, keys: Sequence[SlotKey]) -> None:
+    async def kept(self, keys: Sequence[SlotKey], *, unlooked: Sequence[SlotKey] = ()) -> None:
         """See ``Ledger.kept``."""
 
     async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
@@ -66,6 +66,9 @@ class RecordKeeper(Protocol):
         self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
     ) -> dict[datetime, set[str]]:
         """See ``Journal.kept_of_slots``."""
+
+    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]]) -> None:
+        """See ``Journal.judge_anew``."""
 
 
 class Harvest:
@@ -170,6 +173,7 @@ class Harvest:
         known = await self._do(look) if wanted else {}
         new: list[tuple[Record, SlotKey | None]] = []
         settled: list[SlotKey] = []
+        lacking_looks: list[SlotKey] = []
         for record in answer.records:
             slot = slot_of(stream, record, asked)
             fresh = [value for value in record.values if value.item not in known[record.slot]]
@@ -182,6 +186,8 @@ class Harvest:
                 new.append((kept, stream.series.key(slot) if is_whole else None))
             elif is_whole:
                 settled.append(stream.series.key(slot))
+            if is_whole and record.slot in unlooked:
+                lacking_looks.append(stream.series.key(slot))
             if record.unfit:
                 await self._tried(stream, {slot: next(iter(record.unfit.values()))}, Reason.BAD_DATA)
             elif not record.values and record.refused:
@@ -189,10 +195,12 @@ class Harvest:
         if new and data_class == CURVE:
             await self._keeper_now(partial(self._keeper.keep_all, new))
         elif new:
-            keys = [key for record, key in new if key is not None and record.readings[0].slot in unlooked]
-            await self._do(partial(self._keeper.keep_all, new, unlooked=keys))
+            await self._do(partial(self._keeper.keep_all, new, unlooked=lacking_looks))
         if settled:
-            await self._do(partial(self._ledger.kept, settled))
+            await self._do(partial(self._ledger.kept, settled, unlooked=lacking_looks))
+        if data_class in FREEZES and (before := [(data_class, slot) for slot in known if known[slot]]):
+            # What a terminal reported, or another try brought, was kept before the looks that came with this.
+            await self._do(partial(self._keeper.judge_anew, meter, before))
 
     async def _tried(self, stream: Stream, told: Mapping[datetime, str], reason: Reason) -> None:
         for why in dict.fromkeys(told.values()):
