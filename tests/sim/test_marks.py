@@ -338,6 +338,15 @@ def test_a_freeze_that_was_reported_is_marked_by_the_looks_of_its_plan(
     assert [] == plant.noted()
 
 
+def test_a_reported_freeze_of_another_meter_is_marked(tmp_path: Path) -> None:
+    """VEE-10: what a terminal reports of a meter that hangs in another's place would go to its customer."""
+    plant = _Nights(tmp_path, [_household(0), _household(1)], numbers={0: _OTHER_NUMBER})
+    plant.report_before(0)
+    plant.gateway.run(seconds=1_200)
+    assert {0: Marks.METER_MIXED | Marks.RESTATED} == plant.marks(0)
+    assert {} == plant.marks(1)
+
+
 def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:
     """A roll-over taken for a fault stops a bill; a reset or another meter unseen makes a false one."""
     meters = [_household698(n) if n == 1 else _household(n) for n in range(7)]

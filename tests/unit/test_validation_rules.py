@@ -92,6 +92,23 @@ def _marks(example: _Example, facts: MeterFacts = FACTS) -> Marks:
     return example.judge(Validator({METER: facts}))
 
 
+def test_what_is_told_again_keeps_the_doubts_of_its_day() -> None:
+    """A terminal that tells a night again behind a restart would make a false midnight a sound one."""
+    fault = replace(_clock_off(-301), status_word=1 << 2, meter_number="000000000162")
+    found = Marks.CLOCK_DEV | Marks.METER_FAULT | Marks.METER_MIXED
+    for again in ("1", "2"):
+        kept = Kept(Validator({METER: FACTS}))
+        assert found == kept.take(record_of(freeze(0, "1")), fault).readings[0].marks
+        told = kept.take(record_of(freeze(0, again))).readings[0].marks
+        assert found | (Marks.DUPLICATE if again == "1" else Marks.CONFLICT) == told
+        mended = Look(meter_number="000000000161")
+        assert Marks.METER_MIXED not in kept.take(record_of(freeze(0, again)), mended).readings[0].marks
+    other = Kept(Validator({METER: FACTS}))
+    other.take(record_of(freeze(0, "1"), data_class=INSTANT), fault)
+    found = other.take(record_of(freeze(0, "1"), data_class=INSTANT)).readings[0].marks
+    assert Marks.DUPLICATE | Marks.METER_MIXED == found, "clocks are of freezes"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "days", "marks"),
     [

@@ -26,6 +26,7 @@ from meterlink.errors import (
     ReplyTimeout,
 )
 from meterlink.model.data_classes import CURVE, FREEZES
+from meterlink.model.marks import OF_LOOKS, Marks
 from meterlink.model.reading import Record
 from meterlink.model.slot import Reason, SlotKey
 
@@ -67,7 +68,7 @@ class RecordKeeper(Protocol):
     ) -> dict[datetime, set[str]]:
         """See ``Journal.kept_of_slots``."""
 
-    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]]) -> None:
+    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]], *, marks: Marks) -> None:
         """See ``Journal.judge_anew``."""
 
 
@@ -200,7 +201,8 @@ class Harvest:
             await self._do(partial(self._ledger.kept, settled, unlooked=lacking_looks))
         if data_class in FREEZES and (before := [(data_class, slot) for slot in known if known[slot]]):
             # What a terminal reported, or another try brought, was kept before the looks that came with this.
-            await self._do(partial(self._keeper.judge_anew, meter, before))
+            marks = OF_LOOKS | Marks.METER_MIXED  # it has just told the same itself
+            await self._do(partial(self._keeper.judge_anew, meter, before, marks=marks))
 
     async def _tried(self, stream: Stream, told: Mapping[datetime, str], reason: Reason) -> None:
         for why in dict.fromkeys(told.values()):

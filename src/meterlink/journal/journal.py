@@ -31,7 +31,7 @@ from meterlink.journal.unlooked import Unlooked
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
-from meterlink.model.marks import Marks
+from meterlink.model.marks import OF_LOOKS, Marks
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -271,12 +271,15 @@ class Journal:
             lambda store: store.look(partial(judged.marked, record=record, judge=judge))
         )
 
-    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]]) -> None:
+    async def judge_anew(
+        self, meter: str, freezes: Sequence[tuple[str, datetime]], *, marks: Marks = OF_LOOKS
+    ) -> None:
         """Judge what was kept of some freezes by what their meter shows now; other marks are kept with them.
 
         Args:
             meter: our id of it.
             freezes: class of data and time of each, as in the readings.
+            marks: those that may be added.
 
         Raises:
             JournalError: nothing was changed.
@@ -285,7 +288,7 @@ class Journal:
         judge = self.judge
         if judge is None or not freezes:
             return
-        anew = partial(judged.anew, boot=self.boot, meter=meter, freezes=freezes, judge=judge)
+        anew = partial(judged.anew, boot=self.boot, meter=meter, freezes=freezes, judge=judge, marks=marks)
         at = self._clock.utc_now()
         await self._writer.change(Rank.READING, lambda db: max(anew(db, at=at), default=0))
 
