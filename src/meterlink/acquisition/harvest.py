@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -67,6 +68,11 @@ class RecordKeeper(Protocol):
         self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
     ) -> dict[datetime, set[str]]:
         """See ``Journal.kept_of_slots``."""
+
+    async def values_of_freezes(
+        self, data_class: str, meter: str, slots: Sequence[datetime]
+    ) -> dict[datetime, dict[str, Decimal | None]]:
+        """See ``Journal.values_of_freezes``."""
 
     async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]], *, marks: Marks) -> None:
         """See ``Journal.judge_anew``."""
@@ -172,6 +178,9 @@ class Harvest:
         wanted = {record.slot: [value.item for value in record.values] for record in answer.records}
         look = partial(self._keeper.kept_of_slots, data_class, meter, wanted)
         known = await self._do(look) if wanted else {}
+        before = [slot for slot in known if known[slot]] if data_class in FREEZES else []
+        if before:
+            await self._drop_conflicts(stream, answer, before, known)
         new: list[tuple[Record, SlotKey | None]] = []
         settled: list[SlotKey] = []
         lacking_looks: list[SlotKey] = []
@@ -199,10 +208,33 @@ class Harvest:
             await self._do(partial(self._keeper.keep_all, new, unlooked=lacking_looks))
         if settled:
             await self._do(partial(self._ledger.kept, settled, unlooked=lacking_looks))
-        if data_class in FREEZES and (before := [(data_class, slot) for slot in known if known[slot]]):
+        if before:
             # What a terminal reported, or another try brought, was kept before the looks that came with this.
             marks = OF_LOOKS | Marks.METER_MIXED  # it has just told the same itself
-            await self._do(partial(self._keeper.judge_anew, meter, before, marks=marks))
+            freezes = [(data_class, slot) for slot in before]
+            await self._do(partial(self._keeper.judge_anew, meter, freezes, marks=marks))
+
+    async def _drop_conflicts(
+        self,
+        stream: Stream,
+        answer: StoredAnswer,
+        slots: Sequence[datetime],
+        known: Mapping[datetime, set[str]],
+    ) -> None:
+        """Registers that the meter tells otherwise than they were kept do not count as known.
+
+        What was kept first may be false, as of a terminal that takes a meter for another; both are kept then,
+        and the second bears the mark of it.
+        """
+        look = partial(
+            self._keeper.values_of_freezes, stream.plan.data_class, stream.meter.point.meter, slots
+        )
+        kept = await self._do(look)
+        for record in answer.records:
+            for value in record.values:
+                of_slot = kept.get(record.slot, {})
+                if value.item in of_slot and _differ(value.value, of_slot[value.item]):
+                    known[record.slot].discard(value.item)
 
     async def _tried(self, stream: Stream, told: Mapping[datetime, str], reason: Reason) -> None:
         for why in dict.fromkeys(told.values()):
@@ -245,3 +277,20 @@ def slot_of(stream: Stream, record: StoredRecord, asked: Sequence[datetime]) -> 
         return record.slot
     near = [slot for slot in asked if abs(slot - record.slot) <= NEAR]
     return min(near, key=lambda slot: abs(slot - record.slot), default=record.slot)
+
+
+def _differ(told: Decimal | None, kept: Decimal | None) -> bool:
+    """Whether a register is told otherwise than it was kept, as far as both have places.
+
+    A terminal may keep fewer places than its meter, or more.
+    """
+    if told is None or kept is None:
+        return told is not None
+    return abs(told - kept) >= max(_unit(told), _unit(kept))
+
+
+def _unit(number: Decimal) -> Decimal:
+    """One of the last place of a number."""
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a register is a number"
+    return Decimal(1).scaleb(exponent)
