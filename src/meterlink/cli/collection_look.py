@@ -20,6 +20,7 @@ from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.saying import say
 from meterlink.daemon.collection_requests import COMPLETENESS, WHY, places_of
+from meterlink.model.days import within
 from meterlink.model.slot import DAY_S
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class CollectionLook:
         from meterlink.billing.standing import freeze_valid
 
         settings = self._settings()
+        with explained():
+            within(day)
         asked = {"day": day.isoformat(), "by": by} | ({} if area is None else {"area": area})
         told = self._asked(settings, COMPLETENESS, **asked)
         if told is None:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Final
 
 from meterlink.journal import ledger_looks, ledger_rows, ledger_service
+from meterlink.journal import unlooked as unlooked_rows
 from meterlink.journal.ledger_asked import SERIES_AT_ONCE, LedgerAsked
 from meterlink.journal.ledger_rows import Planned, moment, seconds
 from meterlink.journal.roster_absences import Absence
@@ -68,13 +69,20 @@ class Ledger(LedgerAsked):
             partial(ledger_rows.tried, keys=keys, reason=reason, at=self._now(), note=note, tries=tries)
         )
 
-    async def kept(self, keys: Sequence[SlotKey]) -> None:
-        """Slots are kept of which nothing more is to come, though the last try brought nothing."""
+    async def kept(self, keys: Sequence[SlotKey], *, unlooked: Sequence[SlotKey] = ()) -> None:
+        """Slots are kept of which nothing more is to come, though the last try brought nothing.
+
+        Args:
+            keys: which.
+            unlooked: those of them for which a look at the meter is missing.
+
+        """
         at = self._now()
 
         def step(db: sqlite3.Connection) -> None:
             for key in keys:
                 ledger_rows.keep(db, key, at)
+            unlooked_rows.note(db, unlooked)
 
         await self._write(step)
 
