@@ -22,6 +22,8 @@ REASONS = (
     *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
     *("not_in_service", "gone", "line_slow", "not_taken", "no_room"),
 )
+REG_BACK = 1 << 2
+"""The mark of a register that shows less than before."""
 CLOCK_DEV = 1 << 6
 """The mark of a reading of a meter whose clock deviates."""
 RESTATED = 1 << 14
@@ -123,16 +125,16 @@ class Book:
             items[item] = Decimal(value)
         return found
 
-    def doubtful(self) -> set[tuple[str, str, datetime]]:
-        """Slots of which a reading is marked because its meter's clock deviated."""
-        return {
-            (meter, data_class, datetime.fromtimestamp(at, UTC))
-            for meter, data_class, at in self._db.execute(
-                "SELECT reading.meter, data_class, reading.slot / 1000000"
-                " FROM reading JOIN log ON log.id = log_id WHERE marks & ?",
-                (CLOCK_DEV,),
-            )
-        }
+    def doubtful(self) -> dict[tuple[str, str, datetime], int]:
+        """Marks of slots of which a reading bears some."""
+        found: dict[tuple[str, str, datetime], int] = {}
+        for meter, data_class, at, marks in self._db.execute(
+            "SELECT reading.meter, data_class, reading.slot / 1000000, marks"
+            " FROM reading JOIN log ON log.id = log_id WHERE marks"
+        ):
+            key = (meter, data_class, datetime.fromtimestamp(at, UTC))
+            found[key] = found.get(key, 0) | marks
+        return found
 
     def taken_at(self) -> dict[tuple[str, str, datetime], datetime]:
         """When each of them was read, by the gateway's clock."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from meterlink.drivers.registers import capacities
-from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.data_classes import DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told
 from meterlink.model.look import Look
 from meterlink.model.marks import NO_MARKS, UNUSABLE, Marks
@@ -71,8 +71,9 @@ class Kept:
         """Mark a record and keep it, as acquisition does; as it was marked."""
         history = self.history(record)
         marked = self.validator.marked(record, history, look or Look())
-        if (restated := self.validator.restated(marked, history)) is not None:
-            self.rows.append(restated)
+        for restate in (self.validator.restated, self.validator.resettled):
+            if (restated := restate(marked, history)) is not None:
+                self.rows.append(restated)
         self.rows.append(marked)
         return marked
 
@@ -89,26 +90,51 @@ class Kept:
         """Around the slot of a record."""
         slot = record.readings[0].slot
         newest = self.newest(record.data_class, record.meter)
-        # What others are measured against is the newest row of the slot that can be.
-        sound: dict[tuple[str, datetime], Reading] = {}
-        for row in self.rows:
-            if (row.data_class, row.meter) == (record.data_class, record.meter):
-                sound.update({(one.item, one.slot): one for one in row.readings if _is_sound(one)})
+        sound = self._sound(record.data_class, record.meter)
         is_month = record.data_class == DAILY_FREEZE
         is_freeze = record.data_class in (DAILY_FREEZE, MONTHLY_FREEZE)
         beside = {item for item, at in newest if at == slot} if is_freeze else set[str]()
         items = {reading.item for reading in record.readings} | beside
-        return History(
-            items={
-                item: ItemHistory(
-                    past=_past(sound, item, slot)[: PAST_MAX if is_month and "." not in item else 1],
-                    same=newest.get((item, slot)),
-                    later=next(iter(_behind(sound, item, slot)), None),
+        found = {
+            item: ItemHistory(
+                past=_past(sound, item, slot)[: PAST_MAX if is_month and "." not in item else 1],
+                same=newest.get((item, slot)),
+                later=next(iter(_behind(sound, item, slot)), None),
+            )
+            for item in items
+        }
+        if record.data_class == MONTHLY_FREEZE:
+            found = {item: self._with_seen(one, item, slot, record.meter) for item, one in found.items()}
+        if is_month:
+            settled = sorted(self.newest(MONTHLY_FREEZE, record.meter).items())
+            found = {
+                item: replace(
+                    one, settled=next((r for (name, at), r in settled if name == item and at >= slot), None)
                 )
-                for item in items
-            },
-            exchanges=self.exchanges,
-        )
+                for item, one in found.items()
+            }
+        return History(items=found, exchanges=self.exchanges)
+
+    def _sound(self, data_class: str, meter: str) -> dict[tuple[str, datetime], Reading]:
+        """What others are measured against is the newest row of the slot that can be."""
+        sound: dict[tuple[str, datetime], Reading] = {}
+        for row in self.rows:
+            if (row.data_class, row.meter) == (data_class, meter):
+                sound.update({(one.item, one.slot): one for one in row.readings if _is_sound(one)})
+        return sound
+
+    def _with_seen(self, one: ItemHistory, item: str, slot: datetime, meter: str) -> ItemHistory:
+        later = None if one.later is None else self._seen(item, one.later.slot, meter)
+        return replace(one, seen=self._seen(item, slot, meter), later_seen=later)
+
+    def _seen(self, item: str, slot: datetime, meter: str) -> Shown | None:
+        nights = _past(self._sound(DAILY_FREEZE, meter), item, slot + timedelta.resolution)
+        moments = {
+            key: reading
+            for key, reading in self._sound(INSTANT, meter).items()
+            if reading.taken_at <= slot - DAY
+        }
+        return next(iter((*nights, *_past(moments, item, slot - DAY))), None)
 
     def marks(self, item: str = ITEM, data_class: str = DAILY_FREEZE) -> dict[int, Marks]:
         """Of each midnight of an item, the marks that hold."""

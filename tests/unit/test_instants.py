@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from meterlink.acquisition.instants import InstantPoller
 from meterlink.acquisition.looks import Looks
 from meterlink.acquisition.plans import Plan, Point
 from meterlink.acquisition.poller import WORKERS
-from meterlink.errors import BusFull, LineLost, MeterlinkError
+from meterlink.errors import BadAnswer, BusFull, LineLost, MeterlinkError
 from meterlink.journal.journal import Journal
 from meterlink.model.slot import Reason, Standing, State
 from meterlink.model.zone import CHINA_TIME
@@ -42,13 +45,24 @@ class _Driver:
         raise self._error
 
 
+class _Late(_Driver):
+    """A driver whose meters answer only when the slot is nearly over."""
+
+    async def read(self, line: Any, address: str, item: str, *, priority: Any) -> Any:
+        self.asked += 1
+        await asyncio.sleep(10.0)
+        raise self._error
+
+
 async def _nobody(*_: Any) -> None:
     """Nobody is told."""
 
 
-def _slot_of(folder: Path, driver: _Driver, *, meters: int = 1) -> list[Standing]:
-    """Where the slot of each meter stands when it has ended."""
-    sim = Simulation(start=EPOCH)
+def _slot_of(
+    folder: Path, driver: _Driver, *, meters: int = 1, is_first: bool = False, begun_s: float = 0.0
+) -> list[Standing]:
+    """Where the slot of each meter stands when it has ended; the first one after a start, or another."""
+    sim = Simulation(start=EPOCH + timedelta(seconds=begun_s))
 
     async def program() -> list[Standing]:
         async with Journal.open(folder / "j.db", clock=sim.clock) as journal:
@@ -71,6 +85,8 @@ def _slot_of(folder: Path, driver: _Driver, *, meters: int = 1) -> list[Standing
                 clock=sim.clock,
             )
             slot = _PLAN.slot_at(sim.clock.utc_now())
+            if not is_first:
+                poller._memory.last_slot = slot - timedelta(seconds=_PLAN.every_s)
             await poller._round(slot)
             return [one for n in range(meters) for one in await journal.ledger.standings(f"m{n}", slot)]
 
@@ -95,3 +111,15 @@ def test_a_line_that_is_lost_is_not_tried_for_each_of_its_meters(tmp_path: Path)
         (one.state, one.reason, one.tries) for one in found
     ]
     assert 4 * WORKERS >= driver.asked, "after 0, 5, 15 and 35 s, by whoever was at it"
+
+
+@pytest.mark.parametrize(
+    ("is_first", "reason"), [(True, Reason.NOT_RUNNING), (False, Reason.LINE_SLOW)], ids=["start", "later"]
+)
+def test_whom_a_start_late_in_a_slot_does_not_come_to(tmp_path: Path, is_first: bool, reason: Reason) -> None:
+    """People would look for what slows a line down, where the gateway was away for most of the slot."""
+    driver = _Late(BadAnswer("of another item"))
+    found = _slot_of(tmp_path, driver, meters=WORKERS + 1, is_first=is_first, begun_s=50.0)
+    assert {reason, Reason.BAD_DATA} == {one.reason for one in found}
+    assert [reason] == [one.reason for one in found if one.reason is not Reason.BAD_DATA]
+    assert WORKERS == driver.asked

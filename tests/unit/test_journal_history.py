@@ -74,7 +74,9 @@ def test_as_one_who_remembers_everything(records: list[Record], asked: Record) -
     items = {reading.item for reading in asked.readings}
     # Of what was kept beside it in the slot only that is asked for: its own step is judged elsewhere.
     expected = {
-        item: one if item in items else replace(one, past=(), later=None)
+        item: one
+        if item in items
+        else replace(one, past=(), later=None, seen=None, later_seen=None, settled=None)
         for item, one in remembered.items.items()
     }
     with _journal() as db:
@@ -189,6 +191,8 @@ def test_of_a_meter_that_was_never_read() -> None:
     [
         history_rows._BEFORE,
         history_rows._MONTH,
+        history_rows._NIGHT,
+        history_rows._SETTLED,
         history_rows._SINCE,
         history_rows._NEAREST_BEFORE,
         history_rows._NEAREST_BEHIND,

@@ -129,6 +129,44 @@ def test_back_or_rolled_over(before: str, after: str, days: int, marks: Marks) -
     assert marks == _marks(_Example([freeze(0, before)], [freeze(days, after)], marks))
 
 
+_SETTLED = freeze(1, "174891.11")
+"""What stands in the place of a settlement."""
+
+
+@pytest.mark.parametrize(
+    ("seen", "data_class", "marks"),
+    [
+        (freeze(0, "179595.00"), DAILY_FREEZE, Marks.REG_BACK),
+        (freeze(1, "179595.00"), DAILY_FREEZE, Marks.REG_BACK),  # of the same instant
+        (freeze(1, "174891.13"), DAILY_FREEZE, NO_MARKS),  # one is told with more digits than the other
+        (freeze(1, "174891.14"), DAILY_FREEZE, Marks.REG_BACK),
+        (freeze(2, "179595.00"), DAILY_FREEZE, NO_MARKS),  # behind it
+        (freeze(0, "179595.00", marks=Marks.CLOCK_FAR), DAILY_FREEZE, NO_MARKS),
+        (freeze(-1, "179595.00"), INSTANT, Marks.REG_BACK),
+        (freeze(0, "179595.00"), INSTANT, NO_MARKS),  # the meter's clock need not be ours to the hour
+        (freeze(-1, "174891.11"), INSTANT, NO_MARKS),
+    ],
+)
+def test_a_settlement_of_an_earlier_time(seen: Reading, data_class: str, marks: Marks) -> None:
+    """A clock that was set over a settlement gives last month's for it: the month would be billed as 0."""
+    kept = Kept()
+    kept.take(record_of(freeze(-30, "174891.11"), data_class=MONTHLY_FREEZE))
+    kept.take(record_of(seen, data_class=data_class))
+    assert marks == kept.take(record_of(_SETTLED, data_class=MONTHLY_FREEZE)).readings[0].marks
+
+
+def test_a_settlement_is_shown_to_be_earlier_by_a_night_that_comes_late() -> None:
+    """A bill waits for the settlement alone; the night before it may be fetched an hour later."""
+    kept = Kept()
+    kept.take(record_of(_SETTLED, data_class=MONTHLY_FREEZE))
+    for day in (-1, 0):  # the second finds it marked
+        kept.take(record_of(freeze(day, "179595.00", after=2 * DAY)))
+    assert {1: Marks.REG_BACK | Marks.RESTATED} == kept.marks(data_class=MONTHLY_FREEZE)
+    assert 1 == sum(MONTHLY_FREEZE == row.data_class for row in kept.rows[1:])
+    kept.take(record_of(freeze(-30, "174000.00"), data_class=MONTHLY_FREEZE))
+    assert Marks.REG_BACK in kept.marks(data_class=MONTHLY_FREEZE)[1], "what is before it clears it not"
+
+
 def test_registers_of_698_may_be_wider() -> None:
     """A meter that shows more than a million would be marked at each midnight behind it, or at its end."""
     facts = replace(FACTS, capacities=lambda name: capacities("dlt698.45", name))

@@ -295,7 +295,11 @@ class Poller(ABC):
         """Why nobody came to a meter in a slot."""
         if abs(self._set_by_s(self._look())) > SET.total_seconds():
             return Reason.CLOCK_WRONG, ""  # it was set out of the slot
-        return (Reason.SILENT if point.meter in self._memory.silent else self._no_time()), ""
+        if point.meter in self._memory.silent:
+            return Reason.SILENT, ""
+        if self._memory.last_slot is None:
+            return Reason.NOT_RUNNING, ""  # a start that found the slot begun had only what was left of it
+        return self._no_time(), ""
 
     def _no_time(self) -> Reason:
         """Why time ran out: what was read had to wait for room, or else the line is too slow."""

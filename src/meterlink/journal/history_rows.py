@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
 from meterlink.journal.cells import instant, micros, reading_of
-from meterlink.model.data_classes import DAILY_FREEZE, FREEZES
+from meterlink.model.data_classes import DAILY_FREEZE, FREEZES, INSTANT
 from meterlink.model.history import PAST_MAX, History, ItemHistory, Shown, Told, Wanted
 from meterlink.model.marks import UNUSABLE
 from meterlink.model.reading import Reading
@@ -54,6 +55,20 @@ _OF_OTHERS: Final = """
 _NEAREST_BEFORE: Final = _OF_OTHERS.format(which="< :slot ORDER BY reading.slot DESC")
 _NEAREST_BEHIND: Final = _OF_OTHERS.format(which="> :slot ORDER BY reading.slot")
 _THE_SAME: Final = _OF_OTHERS.format(which="= :slot ORDER BY reading.slot")
+_NIGHT: Final = """
+    SELECT reading.slot, value FROM log CROSS JOIN reading ON reading.log_id = log.id
+    WHERE log.meter = :meter AND log.data_class = 'daily_freeze'
+    AND log.data_class IN ('daily_freeze', 'monthly_freeze') AND log.slot <= :slot AND log.slot >= :since
+    AND item = :item AND value IS NOT NULL AND marks & :unusable = 0
+    ORDER BY log.slot DESC, log.id DESC LIMIT 1
+    """
+_SETTLED: Final = """
+    SELECT log.id, reading.slot, marks, item, value, unit, taken_at, route, reading.meter, data_class FROM log
+    CROSS JOIN reading ON reading.log_id = log.id
+    WHERE log.meter = :meter AND log.data_class = 'monthly_freeze'
+    AND log.data_class IN ('daily_freeze', 'monthly_freeze') AND log.slot >= :slot AND item = :item
+    ORDER BY log.slot, log.id DESC LIMIT 1
+    """
 _EXCHANGES: Final = """
     SELECT body FROM roster_change
     JOIN act ON topic = 'roster' AND subject = 'roster' AND step = revision
@@ -62,10 +77,11 @@ _EXCHANGES: Final = """
     """
 
 Row = tuple[Any, ...]
-_LOG_ID, _SLOT, _MARKS, _ITEM, _VALUE, _CLASS = *range(5), 9
+_LOG_ID, _SLOT, _MARKS, _ITEM, _VALUE, _TAKEN_AT, _CLASS = *range(5), 6, 9
 """Places in a row."""
 _UNUSABLE: Final = int(UNUSABLE)
-_MONTH_US: Final = 2 * PAST_MAX * 86_400 * 1_000_000
+_DAY_US: Final = 86_400 * 1_000_000
+_MONTH_US: Final = 2 * PAST_MAX * _DAY_US
 """How far back the days of a month are looked for, when some are missing."""
 
 
@@ -101,10 +117,47 @@ def _freezes(db: sqlite3.Connection, asked: Mapping[str, Any], wanted: Wanted) -
     nearest = [item for item in wanted.steps if not past.get(item)]
     if nearest:
         past |= _nearest(db.execute(_BEFORE, asked), nearest)
-    return {
+    found = {
         item: ItemHistory(past=past.get(item, ()), same=same.get(item), later=later.get(item))
         for item in {*wanted.items, *same}
     }
+    beside = _settled_by if asked["data_class"] == DAILY_FREEZE else _seen_by
+    for item in wanted.steps:
+        found[item] = beside(db, asked, item, found[item])
+    return found
+
+
+def _seen_by(db: sqlite3.Connection, asked: Mapping[str, Any], item: str, known: ItemHistory) -> ItemHistory:
+    """A settlement's history with what other data show of its register."""
+    later = known.later
+    return replace(
+        known,
+        seen=_seen(db, asked["meter"], item, asked["slot"]),
+        later_seen=None if later is None else _seen(db, asked["meter"], item, micros(later.slot)),
+    )
+
+
+def _seen(db: sqlite3.Connection, meter: str, item: str, slot: int) -> Shown | None:
+    """What a register showed last by the time of a settlement: by freezes, else by values of the moment.
+
+    Those have our time, and a settlement that of the meter's clock: so they must be a day older.
+    """
+    asked = {"meter": meter, "item": item, "slot": slot, "since": slot - _MONTH_US, "unusable": _UNUSABLE}
+    for at, value in db.execute(_NIGHT, asked):
+        return _shown(at, value)
+    until = slot - _DAY_US
+    for row in islice(db.execute(_NEAREST_BEFORE, {**asked, "slot": until}), WALK_MAX):
+        if row[_CLASS] == INSTANT and _is_sound(row) and row[_TAKEN_AT] <= until:
+            return _shown_of(row)
+    return None
+
+
+def _settled_by(
+    db: sqlite3.Connection, asked: Mapping[str, Any], item: str, known: ItemHistory
+) -> ItemHistory:
+    """A night's history with the next settlement of its register."""
+    row = db.execute(_SETTLED, {**asked, "item": item}).fetchone()
+    return known if row is None else replace(known, settled=_reading(row))
 
 
 def _from_slot_on(

@@ -30,12 +30,19 @@ class ItemHistory:
             ``PAST_MAX`` at most, of others one.
         same: of the slot itself.
         later: the first one behind the slot that others can be measured against.
+        seen: of a settlement, what the register showed last by then, as daily freezes or values of the moment
+            tell it.
+        later_seen: the same by the slot of ``later``.
+        settled: of a daily freeze, the first settlement at its slot or behind it.
 
     """
 
     past: tuple[Shown, ...] = ()
     same: Reading | None = None
     later: Reading | None = None
+    seen: Shown | None = None
+    later_seen: Shown | None = None
+    settled: Reading | None = None
 
 
 NOTHING_KEPT: Final = ItemHistory()

@@ -6,11 +6,11 @@ anew by the last of them alone, however many fill the gap before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from meterlink.model.history import PAST_MAX, History, ItemHistory, Judged, Shown
+from meterlink.model.history import PAST_MAX, History, Judged, Shown
 from meterlink.model.look import Look
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.case import shown
@@ -32,8 +32,8 @@ def judged(
     if len(records) == 1:
         history = histories[_slot(records[0])]
         record = validator.marked(records[0], history, look)
-        restated = validator.restated(record, history)
-        return Judged((record,), () if restated is None else (restated,))
+        shown_anew = validator.restated(record, history), validator.resettled(record, history)
+        return Judged((record,), tuple(one for one in shown_anew if one is not None))
     marked: dict[int, tuple[Record, History]] = {}
     came: dict[str, list[Reading]] = {}
     for number in sorted(range(len(records)), key=lambda one: _slot(records[one])):
@@ -43,10 +43,11 @@ def judged(
         marked[number] = record, history
         for reading in record.readings:
             came.setdefault(reading.item, []).append(reading)
-    anew = (
+    anew = [
         validator.restated(record, _unless_between(history, _slot(record), came))
         for record, history in marked.values()
-    )
+    ]
+    anew += _once(validator.resettled(record, history) for record, history in marked.values())
     return Judged(
         tuple(marked[number][0] for number in range(len(records))),
         tuple(one for one in anew if one is not None),
@@ -64,12 +65,22 @@ def _after(history: History, slot: datetime, came: Mapping[str, Sequence[Reading
     items = dict(history.items)
     for item, readings in came.items():
         known = history.of(item)
-        items[item] = ItemHistory(
+        items[item] = replace(
+            known,
             past=_newest_first(known.past, readings, slot),
             same=next((one for one in reversed(readings) if one.slot == slot), known.same),
-            later=known.later,
         )
     return replace(history, items=items)
+
+
+def _once(settled: Iterable[Record | None]) -> Iterator[Record]:
+    """Settlements that several nights show in another light, each register of them once."""
+    known: set[tuple[str, datetime]] = set()
+    for record in settled:
+        new = () if record is None else tuple(r for r in record.readings if (r.item, r.slot) not in known)
+        known.update((reading.item, reading.slot) for reading in new)
+        if record is not None and new:
+            yield replace(record, readings=new)
 
 
 def _newest_first(past: Iterable[Shown], came: Iterable[Reading], slot: datetime) -> tuple[Shown, ...]:

@@ -49,6 +49,7 @@ class Case:
         facts: of its meter.
         look: what the meter showed beside.
         past: what the item showed before it, newest first.
+        seen: of a settlement, what other data show of the item by then.
         same: what was kept of its item and slot.
         exchanges: of its meter.
         together: all that is known of its slot, by item; itself among it.
@@ -61,6 +62,7 @@ class Case:
     facts: MeterFacts
     look: Look
     past: tuple[Shown, ...]
+    seen: Shown | None
     same: Reading | None
     exchanges: tuple[Told, ...]
     together: Mapping[str, Reading]

@@ -9,10 +9,11 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
+from meterlink.model.history import Shown
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading
 from meterlink.validation.case import Case, capacities_of, step
-from meterlink.validation.facts import HOURS_A_DAY
+from meterlink.validation.facts import HOURS_A_DAY, MeterFacts
 
 DAYS_MIN: Final = 7
 """Consumptions of days below which nothing is called usual: a week has all kinds of days."""
@@ -33,11 +34,32 @@ _ENERGY_UNIT: Final = "kWh"
 
 
 def going_back(case: Case) -> Marks:
-    """A register that shows less than before has rolled over, or gone back (VEE-03)."""
+    """A register that shows less than before has rolled over, or gone back (VEE-03).
+
+    A settlement also where it shows less than the meter was seen to show by then: DL/T 645 tells no time of
+    settlements, so the one before stands in the place of one that a clock was set over.
+    """
+    if case.seen is not None and is_overtaken(case.reading, case.seen, case.facts):
+        return Marks.REG_BACK
     made = case.step
     if made is None or (made.counted >= 0 and not made.rolled_over):
         return NO_MARKS
     return Marks.ROLL_OVER if made.rolled_over else Marks.REG_BACK
+
+
+def is_overtaken(settled: Reading, seen: Shown, facts: MeterFacts) -> bool:
+    """Whether a settlement shows less than the meter had shown by then, so that it is of an earlier time.
+
+    Args:
+        settled: a register of the settlement.
+        seen: what it showed at the same instant or before.
+        facts: of the meter.
+
+    """
+    if settled.value is None or not capacities_of(settled.item, facts):
+        return False
+    made = step(seen, Shown(settled.slot, settled.value), settled.item, facts)
+    return made.counted < -TOLERANCE and not made.rolled_over
 
 
 def sudden_change(case: Case) -> Marks:

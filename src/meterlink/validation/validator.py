@@ -26,12 +26,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
 
+from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.history import History
 from meterlink.model.look import NOT_LOOKED, Look
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.reading import Reading, Record
 from meterlink.validation.case import Case, capacities_of, shown
 from meterlink.validation.facts import MeterFacts
+from meterlink.validation.registers import is_overtaken
 from meterlink.validation.rules import RULES, STORED, Rule
 
 _NOTHING: Final[Mapping[str, Reading]] = {}
@@ -112,6 +114,27 @@ class Validator:
         found = [reading for reading in anew if reading is not None]
         return replace(record, readings=tuple(found)) if found else None
 
+    def resettled(self, record: Record, history: History) -> Record | None:
+        """Settlements that a daily freeze which came after them shows to be of an earlier time.
+
+        Args:
+            record: as ``marked`` gave it.
+            history: as it was marked by.
+
+        """
+        facts = self._meters.get(record.meter)
+        if facts is None or record.data_class != DAILY_FREEZE:
+            return None
+        found = [
+            replace(settled, marks=settled.marks | Marks.REG_BACK | Marks.RESTATED)
+            for reading in record.readings
+            if (settled := history.of(reading.item).settled) is not None
+            and Marks.REG_BACK not in settled.marks
+            and (seen := shown(reading)) is not None
+            and is_overtaken(settled, seen, facts)
+        ]
+        return replace(record, data_class=MONTHLY_FREEZE, readings=tuple(found)) if found else None
+
     def _anew(self, late: Reading, data_class: str, history: History, facts: MeterFacts) -> Reading | None:
         """The reading behind a late one with its marks; ``None``: they stay."""
         known = history.of(late.item)
@@ -125,6 +148,7 @@ class Validator:
             facts=facts,
             look=NOT_LOOKED,
             past=(shown_late, *known.past),
+            seen=known.later_seen,
             same=None,
             exchanges=history.exchanges,
             together=_NOTHING,
@@ -165,6 +189,7 @@ def _case(
         facts=facts,
         look=look,
         past=known.past,
+        seen=known.seen,
         same=known.same,
         exchanges=history.exchanges,
         together=together,

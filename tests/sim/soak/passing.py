@@ -103,8 +103,6 @@ class Passing:
         for off_s in (0.0, *(by_s for _, by_s in self._draft.clock_off)):
             shown_s = begin_s - off_s
             causes |= self._truth.causes_between(one, Span(shown_s, shown_s + every_s))
-        if "not_running" in causes:
-            causes.add("line_slow")  # a start near the end of a slot leaves no time for all
         if state == "kept":
             if data_class == "status":
                 yield from self._of_words(one, name, self._readings.get(key, {}), self._taken[key])

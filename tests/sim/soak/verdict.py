@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from tests.sim.soak.draft import START, Draft, MeterDraft
 from tests.sim.soak.passing import Passing, Stood
@@ -14,8 +15,13 @@ from tests.sim.soak.recorded import Records
 from tests.sim.soak.spans import Span
 from tests.sim.soak.truth import ITEMS, Kind, Truth, is_of
 from tests.sim.soak.world import World
-from tests.support.collection_truth import Book, Row
+from tests.support.collection_truth import CLOCK_DEV, REG_BACK, Book, Row
 from tests.support.completeness import Completeness
+
+Doubtful = Mapping[tuple[str, str, datetime], int]
+"""Marks of kept slots that bear some."""
+COUNTED: Final = Decimal("0.02")
+"""What a meter has surely counted, whatever digits two classes of data have."""
 
 
 @dataclass
@@ -174,7 +180,7 @@ def _judge_values(
     draft: Draft,
     readings: Mapping[tuple[str, str, datetime], dict[str, Decimal]],
     taken: Mapping[tuple[str, str, datetime], datetime],
-    doubtful: Set[tuple[str, str, datetime]],
+    doubtful: Doubtful,
 ) -> None:
     """Whatever stands in the journal of a meter's memory stood there, under that time."""
     drafts = {one.id: one for one in draft.entries}
@@ -183,11 +189,30 @@ def _judge_values(
         one = drafts[meter]
         if (kind := _kind(data_class)) is None:
             continue
-        if truth.was_set_over(one, kind, slot) and key in doubtful:
+        if truth.was_set_over(one, kind, slot) and _is_seen_through(values, key, readings, doubtful):
             continue  # whoever bills sees the mark
         told = truth.values(one, kind, slot, taken[key])
         if not any(values.items() <= shown.items() for shown in told):
             found.complaints.append(f"{meter} ({one.nature}) {kind} {slot}: journal {values}, meter {told}")
+
+
+def _is_seen_through(
+    values: Mapping[str, Decimal],
+    key: tuple[str, str, datetime],
+    readings: Mapping[tuple[str, str, datetime], Mapping[str, Decimal]],
+    doubtful: Doubtful,
+) -> bool:
+    """Whether the settlement before, which stands in the place of one, is marked for what shows it.
+
+    That is the newest night before it, where the meter had counted since; with no such night its clock.
+    """
+    meter, _, slot = key
+    nights = {at: kept for (of, kind, at), kept in readings.items() if (of, kind) == (meter, "daily_freeze")}
+    newest = max((at for at in nights if at <= slot), default=None)
+    is_shown = newest is not None and any(
+        nights[newest].get(item, value) - value > COUNTED for item, value in values.items()
+    )
+    return bool(doubtful.get(key, 0) & (REG_BACK if is_shown else CLOCK_DEV))
 
 
 def _kind(data_class: str) -> Kind | None:
