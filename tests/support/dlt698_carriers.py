@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, Final, NamedTuple
 
 from meterwire.dlt698.apdus.apdu import SERVICES, Apdu, encode_apdu
@@ -60,20 +60,25 @@ class Planted(NamedTuple):
     is_planted: bool
 
 
-def carriers(of: Oad | Omd, data: Data) -> Iterator[Apdu]:
-    """APDUs that hold ``data`` as what belongs to ``of``, in every service that can."""
+def carriers(
+    of: Oad | Omd, data: Data, *, services: Collection[type] = tuple(SERVICES.values())
+) -> Iterator[Apdu]:
+    """APDUs that hold ``data`` as what belongs to ``of``, in every one of the services that can."""
     places = _of_method(of, data) if isinstance(of, Omd) else _of_attribute(of, data)
-    yield from apdus(places)
+    yield from apdus(places, services=services)
 
 
-def apdus(places: dict[Any, list[Any]]) -> Iterator[Apdu]:
+def apdus(
+    places: dict[Any, list[Any]], *, services: Collection[type] = tuple(SERVICES.values())
+) -> Iterator[Apdu]:
     """APDUs with one of the values in the place of its class.
 
     Args:
         places: values by class; a class that is not here gets a value without a secret.
+        services: of these classes of APDUs; by default of all.
 
     """
-    for cls in dict.fromkeys(SERVICES.values()):
+    for cls in dict.fromkeys(services):
         built = [one.value for one in _built(cls, places) if one.is_planted]
         assert len(built) <= _MANY_MAX
         yield from built

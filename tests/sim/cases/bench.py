@@ -27,7 +27,7 @@ from meterlink.model.reading import Record
 from meterlink.transports.memory import memory_line
 from meterlink.transports.stream import ByteStream
 from metersim import Line, Simulation, Station
-from tests.sim.crash_points.fates import Listed
+from tests.sim.crash_points.fates import Fate, Listed
 from tests.sim.crash_points.points import Points, TappedStream, tapped_store
 from tests.support.case_stories import AGREEMENT, M
 from tests.support.control_bench import ADDRESS, CUSTOMER, NUMBER, PASSWORD, a_meter
@@ -76,10 +76,11 @@ class CaseBench:
         self._meter = a_meter(OPEN_TO_ALL)
         self._settings = _settings(folder, by_policy, control or {}, meter_keys or {})
         self._documents: dict[str, dict[str, Any]] = {}
-        self._boots = 0
+        self._kills: tuple[int, ...] = ()
+        self._is_copy = False
         self._graves: list[sqlite3.Connection] = []
         self._ordering: Ordering | None = None
-        self._points = _killed_at(None)
+        self._points = _points_of(Listed())
         self.ordered_at = 0
 
     @property
@@ -87,10 +88,18 @@ class CaseBench:
         """How many points of its life the program has passed."""
         return self._points.count
 
-    def live(self, script: Script, *, kill_at: int | None = None) -> Points:
-        """One life of the program, which ends with the script, or at a point; see ``Points``."""
-        self._points = _killed_at(kill_at)
-        return self._sim.run(self._live(script, self._points))
+    def live(self, script: Script, *, kill_at: int | None = None, fate: Fate | None = None) -> Points:
+        """One life of the program, which ends with the script, or at a point; see ``Points``.
+
+        Args:
+            script: what people do.
+            kill_at: the point; by default the life ends with the script.
+            fate: decides instead. In a copy that it makes the life ends, and the original goes on.
+
+        """
+        fate = fate or Listed(() if kill_at is None else (kill_at,))
+        self._points = _points_of(fate)
+        return self._sim.run(self._live(script, self._points, fate))
 
     def pass_by(self, span: timedelta) -> None:
         """Time goes on while no program runs."""
@@ -140,12 +149,11 @@ class CaseBench:
                 found = itertools.chain.from_iterable(reader.acts_of_subject(topic, one) for one in subjects)
                 return sorted(found, key=lambda kept: kept.number)
         except JournalError:
-            assert self._boots, "the first journal can be read"
+            assert self._kills, "the first journal can be read"
             return []  # it was killed before its file had a schema
 
-    async def _live(self, script: Script, points: Points) -> Points:
-        path, copy = self._path(), self._folder / f"life{self._boots + 1}.sqlite3"
-        points.dying.append(lambda: copy_journal(path, copy))
+    async def _live(self, script: Script, points: Points, fate: Fate) -> Points:
+        points.dying.append(self._leave)
         ends: list[ByteStream] = []
         async with asyncio.TaskGroup() as plant:
             daemon = asyncio.create_task(self._daemon(script, points, plant, ends), name="daemon")
@@ -158,14 +166,20 @@ class CaseBench:
                 assert daemon.done(), "a cancelled program goes on"
                 if not daemon.cancelled():
                     daemon.exception()  # what a dead program complains of is nobody's business
-                self._boots += 1
             else:
                 await daemon
             for end in ends:
                 await end.aclose()
-        while self._graves:
+        self._is_copy = self._is_copy or fate.is_copy
+        while self._graves and not self._is_copy:  # what a copy shares with its original stays
             self._graves.pop().close()
         return points
+
+    def _leave(self) -> None:
+        """Keep the file for the next life, as this one leaves it."""
+        left = self._path()
+        self._kills = (*self._kills, self._points.count)
+        copy_journal(left, self._path())
 
     async def _daemon(
         self, script: Script, points: Points, plant: asyncio.TaskGroup, ends: list[ByteStream]
@@ -233,11 +247,11 @@ class CaseBench:
                 task.cancel()
 
     def _path(self) -> Path:
-        return self._folder / f"life{self._boots}.sqlite3"
+        return self._folder / f"life{''.join(f'-{point}' for point in self._kills)}.sqlite3"
 
 
-def _killed_at(point: int | None) -> Points:
-    return Points(Listed(() if point is None else (point,)), outside=lambda: None)
+def _points_of(fate: Fate) -> Points:
+    return Points(fate, outside=object)  # which is like no other: no point is left out
 
 
 def _settings(

@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+import functools
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +21,12 @@ import pytest
 from meterlink.errors import NotAllowed
 from meterlink.model.act import Topic
 from tests.sim.cases.bench import CaseBench
+from tests.sim.crash_points.fates import Some, Tally
+from tests.sim.soak.playing import quiet
 from tests.support.case_stories import CASE, M, agreed, announced, begun, record, statement, warned
+from tests.support.scratch import in_memory
 
-SHARES = 8
+SHARES = 4
 """Tests that the points of one story are dealt to."""
 BEHIND = 6
 """Of so many points behind the case one is tried."""
@@ -68,22 +76,52 @@ async def _brought_on(bench: CaseBench) -> None:
 STORIES = {"policy": by_policy, "persons": by_persons}
 
 
+@pytest.fixture(scope="module")
+def apart() -> Iterator[ProcessPoolExecutor]:
+    """A small process: to copy that of thousands of tests takes as long as the life that a copy plays."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=quiet) as process:
+        yield process
+
+
 @pytest.mark.parametrize("share", range(SHARES))
 @pytest.mark.parametrize("story", STORIES)
-def test_killed_at_each_point_there_is_one_trip(story: str, share: int, tmp_path: Path) -> None:
+def test_killed_at_each_point_there_is_one_trip(
+    apart: ProcessPoolExecutor, story: str, share: int, tmp_path: Path
+) -> None:
     """Somebody would be cut off twice for one case, or a case end without its order."""
-    whole = _played(tmp_path, story, None)
-    points = whole.live(STORIES[story]).count
+    kills, tally = apart.submit(_share, story, share, tmp_path).result()
+    assert [] == tally.wrong
+    assert 5 < len(kills) == tally.played == tally.kills
+
+
+def _share(story: str, share: int, folder: Path) -> tuple[list[int], Tally]:
+    """The points of a share, and what became of the worlds in which the program died at one of them."""
+    kills = _kills_of(story)[share::SHARES]
+    fate = Some(0, kills)
+    bench = _played(folder, story, None)
+    try:
+        bench.live(STORIES[story], fate=fate)
+        if fate.is_copy:
+            _check_killed(bench, story, fate.kills[0])
+    except BaseException as error:
+        if not fate.is_copy:
+            raise
+        fate.tell((), ["".join(traceback.format_exception(error))])
+    if fate.is_copy:
+        fate.tell((), [])
+    return kills, fate.tally
+
+
+@functools.cache
+def _kills_of(story: str) -> list[int]:
+    with tempfile.TemporaryDirectory(dir=in_memory()) as folder:
+        whole = _played(Path(folder), story, None)
+        points = whole.live(STORIES[story]).count
     assert 20 < whole.ordered_at <= points
-    kills = [*range(1, whole.ordered_at + 1), *range(whole.ordered_at + 1, points + 1, BEHIND)]
-    for kill_at in kills[share::SHARES]:
-        _check_killed(tmp_path, story, kill_at)
+    return [*range(1, whole.ordered_at + 1), *range(whole.ordered_at + 1, points + 1, BEHIND)]
 
 
-def _check_killed(folder: Path, story: str, kill_at: int) -> None:
-    bench = _played(folder, story, kill_at)
-    first = bench.live(STORIES[story], kill_at=kill_at)
-    assert first.is_dead
+def _check_killed(bench: CaseBench, story: str, kill_at: int) -> None:
     _check_pairs(bench, kill_at)
     bench.live(STORIES[story])
     _check_pairs(bench, kill_at)
