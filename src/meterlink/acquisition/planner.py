@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
+import structlog
+
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.clock import Clock
@@ -40,6 +42,8 @@ TOLD_LATE_DAYS: Final = 31
 """A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
 longer was nobody's to read, and is planned from today on. The successor of one that was planned is planned
 from its first day whenever that was: its place was ours to read."""
+
+_log = structlog.get_logger(__name__)
 
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
@@ -70,6 +74,9 @@ class PlanLedger(BlameLedger, Protocol):
 
     async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """See ``Ledger.missed``."""
+
+    async def come_to_now(self, series: Mapping[Series, datetime], *, today: datetime, now: datetime) -> int:
+        """See ``Ledger.come_to_now``."""
 
     async def plan(self, planned: Sequence[Planned]) -> int:
         """See ``Ledger.plan``."""
@@ -115,6 +122,7 @@ class Planner:
         self, line: str, planned: Sequence[tuple[Point, StoredPlan]], ledger: PlanLedger, clock: Clock
     ) -> None:
         self._planned = {plan.series(point.meter): (point, plan) for point, plan in planned}
+        self._line = line
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line)
@@ -152,6 +160,7 @@ class Planner:
             (calendar.start_of(calendar.day_of(now) + _DAY) for calendar in self._calendars),
             default=now,
         )
+        await self._come_to_now(now)
         newest = await self._patience.until_done(
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
@@ -183,6 +192,18 @@ class Planner:
             await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
         if away:
             await self._patience.until_done(partial(self._ledger.come_back, self._outside(away)))
+
+    async def _come_to_now(self, now: datetime) -> None:
+        """Days that were told lost, or tried, while the clock was ahead are planned, and due, like others."""
+        today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
+        # Days that are told together end a whole `_back_days` ago: a clock set back a little proves nothing.
+        told_until = {
+            series: today - timedelta(days=_back_days(plan) // 2)
+            for series, (_, plan) in self._planned.items()
+        }
+        undo = partial(self._ledger.come_to_now, told_until, today=today, now=now)
+        if found := await self._patience.until_done(undo):
+            _log.warning("clock_was_ahead", line=self._line, series=found)
 
     async def _places_of_ours(self, known: Set[str], before: datetime) -> set[str]:
         """Of meters that were never planned those whose predecessors were."""

@@ -8,59 +8,31 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeVar
+from typing import Final
 
-from meterlink.clock import Clock
 from meterlink.journal import ledger_looks, ledger_rows, ledger_service, roster_absences
-from meterlink.journal.acts import Read
+from meterlink.journal.ledger_base import SERIES_AT_ONCE, Series
+from meterlink.journal.ledger_corrections import FOLDED, KEPT_DAYS, LedgerCorrections
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
 from meterlink.journal.roster_absences import Absence
-from meterlink.journal.store import Step, without_result
-from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
+from meterlink.model.data_classes import DataClass
 from meterlink.model.payload import time_out
 from meterlink.model.slot import Departure, Reason, SlotKey, Standing, State, Tally
 
 PLAN_SLOTS_MAX: Final = 20_000
 """Slots that one transaction opens, at most: others wait for the disk meanwhile."""
-SERIES_AT_ONCE: Final = 500
-"""Series that one look or change goes through: a day of all of a large gateway takes a second, in parts."""
-FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
-"""Classes with so many slots that kept ones are folded, a row a day, when they are old."""
-KEPT_DAYS: Final = 40
-"""Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
 
-_T = TypeVar("_T")
-
-__all__ = ["Due", "Front", "Ledger", "Planned", "Series"]
-
-
-class Series(NamedTuple):
-    """One meter's slots of one plan.
-
-    Args:
-        meter: our id of it.
-        data_class: what is due.
-        every_s: of the slots.
-
-    """
-
-    meter: str
-    data_class: DataClass
-    every_s: int
-
-    def key(self, slot: datetime) -> SlotKey:
-        """Of one of its slots."""
-        return SlotKey(self.meter, self.data_class, self.every_s, slot)
+__all__ = ["FOLDED", "KEPT_DAYS", "SERIES_AT_ONCE", "Due", "Front", "Ledger", "Planned", "Series"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(LedgerCorrections):
     """The ledger of one journal; ``Journal.ledger``.
 
     Args:
@@ -73,12 +45,6 @@ class Ledger:
     Every verb raises ``JournalError`` when the file cannot be written or read; nothing was changed then.
 
     """
-
-    change: Callable[[Step], Awaitable[int]]
-    read: Read
-    clock: Clock
-    boot: Callable[[], int]
-    opened_s: float
 
     # --- what plans and collectors write -----------------------------------------------------
 
@@ -195,7 +161,15 @@ class Ledger:
         await self._write(step)
 
     async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
-        """Slots from a time on did not pass by after all, of stretches that were missed for a reason."""
+        """Slots from a time on did not pass by after all: the clock that said so was ahead.
+
+        Args:
+            series: whose.
+            reason: stretches that were missed for it and lie behind the time go; of others, which a clock
+                that is behind now may take for such, those that reach over the time end there.
+            since: the time.
+
+        """
         at = seconds(since)
 
         def is_needed(db: sqlite3.Connection) -> list[int]:
@@ -273,54 +247,11 @@ class Ledger:
 
         return await self._count(step)
 
-    async def live(self, believed: datetime | None = None) -> None:
-        """Note that the daemon lives.
-
-        Args:
-            believed: the time by which rows age; see ``AgeingClock``.
-
-        """
-        by = None if believed is None else seconds(believed)
-        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
-
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
-        """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
-
-        Args:
-            day_starts: first instant of the day of an instant.
-            now: the time by which they are old; see ``AgeingClock``.
-            limit: days folded at most.
-
-        Returns:
-            How many rows have gone.
-
-        """
-        gone = 0
-        horizon = day_starts(now - timedelta(days=KEPT_DAYS))
-        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
-            for _ in range(limit):
-                classes = json.dumps(FOLDED)
-                look = partial(ledger_looks.oldest, first=first, last=last, classes=classes)
-                oldest = await self._look(look)
-                if oldest is None or moment(oldest) >= horizon:
-                    break
-                day = day_starts(moment(oldest))
-                step = partial(
-                    ledger_rows.fold,
-                    first=first,
-                    last=last,
-                    day=seconds(day),
-                    until=seconds(day_starts(day + timedelta(days=1, hours=1))),
-                    classes=classes,
-                )
-                gone += await self._count(step)
-        return gone
-
     # --- what they ask -----------------------------------------------------------------------
 
     async def lived_until(self) -> datetime | None:
         """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
-        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot()))
+        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot(), now=self._now()))
         return None if found is None else moment(found)
 
     async def believed_until(self) -> datetime | None:
@@ -407,9 +338,6 @@ class Ledger:
             found += await self._look(partial(of, first=first, last=last))
         return found
 
-    async def _last(self) -> int:
-        return await self._look(ledger_looks.last_series)
-
     async def _close(
         self, keys: Sequence[SlotKey], state: State, reason: Reason, note: str, tries: int = 1
     ) -> None:
@@ -417,21 +345,6 @@ class Ledger:
             ledger_rows.close, keys=keys, state=state, reason=reason, at=self._now(), note=note, tries=tries
         )
         await self._write(step)
-
-    def _now(self) -> int:
-        return seconds(self.clock.utc_now())
-
-    async def _count(self, step: Callable[[sqlite3.Connection], int]) -> int:
-        """Do something to rows; how many. What a change itself returns is an id of the log."""
-        counts: list[int] = []
-        await self._write(lambda db: counts.append(step(db)))
-        return counts[-1]
-
-    async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
-        await self.change(without_result(step))
-
-    def _look(self, query: Callable[[sqlite3.Connection], _T]) -> Awaitable[_T]:
-        return self.read(lambda store: store.look(query))
 
 
 def _leave(departures: Sequence[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:

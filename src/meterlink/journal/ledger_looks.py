@@ -50,6 +50,19 @@ _GAPS: Final = """
     ORDER BY data_class, every_s
     """
 _NEVER: Final = 2**62
+KEPT_AHEAD_MAX: Final = 10_000
+"""Rows that are looked through for one that was not kept while the clock was ahead."""
+_ALIVE_BEFORE: Final = """
+    SELECT max(
+        coalesce((
+            SELECT alive_at FROM life WHERE boot < ?1 AND alive_at <= ?2 ORDER BY boot DESC LIMIT 1
+        ), -1),
+        coalesce((
+            SELECT max(kept_at / 1000000) FROM (
+                SELECT kept_at FROM log WHERE boot < ?1 AND kind = 'reading' ORDER BY id DESC LIMIT ?3
+            ) WHERE kept_at / 1000000 <= ?2
+        ), -1))
+    """
 _BEGAN: Final = """
     SELECT data_class, every_s, min(
         coalesce((SELECT min(at) FROM slot WHERE series = number), ?2),
@@ -195,21 +208,32 @@ def oldest(db: sqlite3.Connection, first: int, last: int, classes: str) -> int |
     return None if at is None else int(at)
 
 
-def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
+def lived_until(db: sqlite3.Connection, boot: int, now: int = _NEVER) -> int | None:
     """When the last start before this one was last seen alive: it said so, or kept what a meter told.
 
-    Acts do not count: a command may keep them while no daemon runs, under the number of its last start.
+    Acts do not count: a command may keep them while no daemon runs, under the number of its last start. What
+    was told of a time that has not come was told while the clock was ahead, and does not count either.
+
+    Args:
+        db: the journal's.
+        boot: number of this start.
+        now: when it began; seconds.
+
     """
     (found,) = db.execute(
         """
         SELECT max(
-            coalesce((SELECT alive_at FROM life WHERE boot < ?1 ORDER BY boot DESC LIMIT 1), -1),
+            coalesce((
+                SELECT alive_at FROM life WHERE boot < ?1 AND alive_at <= ?2 ORDER BY boot DESC LIMIT 1
+            ), -1),
             coalesce((
                 SELECT kept_at FROM log WHERE boot < ?1 AND kind = 'reading' ORDER BY id DESC LIMIT 1
             ) / 1000000, -1))
         """,
-        (boot,),
+        (boot, now),
     ).fetchone()
+    if found > now:
+        (found,) = db.execute(_ALIVE_BEFORE, (boot, now, KEPT_AHEAD_MAX)).fetchone()
     return None if found < 0 else int(found)
 
 

@@ -282,17 +282,22 @@ def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: 
 
 
 def has_gap(db: sqlite3.Connection, number: int, reason: Reason, since: int) -> bool:
-    """Whether slots of a series from a time on were missed for a reason, in a stretch."""
-    query = "SELECT 1 FROM gap WHERE series = ? AND reason = ? AND until_at > ? LIMIT 1"
+    """Whether a series has stretches that were missed over a time, or behind it for a reason."""
+    query = """
+        SELECT 1 FROM gap WHERE series = ?1 AND until_at > ?3 AND (reason = ?2 OR from_at < ?3) LIMIT 1
+        """
     return db.execute(query, (number, int(reason), since)).fetchone() is not None
 
 
 def cut_gaps(db: sqlite3.Connection, numbers: Iterable[int], reason: Reason, since: int) -> None:
-    """Let the stretches of some series that were missed for a reason end before a time."""
+    """Let the stretches of some series end before a time: those over it, and those missed for a reason."""
     for number in numbers:
         at = (number, int(reason), since)
         db.execute("DELETE FROM gap WHERE series = ? AND reason = ? AND from_at >= ?", at)
-        db.execute("UPDATE gap SET until_at = ?3 WHERE series = ?1 AND reason = ?2 AND until_at > ?3", at)
+        db.execute(
+            "UPDATE gap SET until_at = ?2 WHERE series = ?1 AND from_at < ?2 AND until_at > ?2",
+            (number, since),
+        )
 
 
 def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int, classes: str) -> int:
@@ -329,10 +334,9 @@ def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None
             "INSERT INTO belief VALUES (?, ?) ON CONFLICT DO UPDATE SET believed_at = excluded.believed_at",
             (boot, believed),
         )
+    # Its last word holds, also behind an earlier one: that was said while the clock was ahead.
     db.execute(
-        "INSERT INTO life VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET alive_at = max(alive_at, excluded.alive_at)",
-        (boot, at),
+        "INSERT INTO life VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_at = excluded.alive_at", (boot, at)
     )
 
 

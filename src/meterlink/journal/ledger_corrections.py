@@ -1,0 +1,96 @@
+"""The verbs that set the ledger right: that the daemon lives, what a wrong clock wrote, and folding."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from meterlink.journal import ledger_ahead, ledger_looks, ledger_rows
+from meterlink.journal.ledger_base import SERIES_AT_ONCE, LedgerBase, Series
+from meterlink.journal.ledger_rows import moment, seconds
+from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
+
+FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
+"""Classes with so many slots that kept ones are folded, a row a day, when they are old."""
+KEPT_DAYS: Final = 40
+"""Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCorrections(LedgerBase):
+    """See ``Ledger``."""
+
+    async def come_to_now(self, series: Mapping[Series, datetime], *, today: datetime, now: datetime) -> int:
+        """Undo what was written of slots of meters' memory while the clock was ahead; see ``ledger_ahead``.
+
+        Args:
+            series: each with the time that no gap of a right clock ends later than.
+            today: when the day of ``now`` began.
+            now: wall time.
+
+        Returns:
+            How many series had any.
+
+        """
+        by, begins = seconds(now), seconds(today)
+
+        def look(db: sqlite3.Connection) -> dict[int, int]:
+            found = {}
+            for one, told_until in series.items():
+                number = ledger_rows.series_of(db, *one)
+                cut = seconds(told_until)
+                if number is not None and ledger_ahead.is_ahead(db, number, cut=cut, today=begins, now=by):
+                    found[number] = cut
+            return found
+
+        if found := await self._look(look):
+            await self._write(partial(ledger_ahead.undo, cuts=found, today=begins, now=by))
+        return len(found)
+
+    async def live(self, believed: datetime | None = None) -> None:
+        """Note that the daemon lives.
+
+        Args:
+            believed: the time by which rows age; see ``AgeingClock``.
+
+        """
+        by = None if believed is None else seconds(believed)
+        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
+
+    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
+        """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
+
+        Args:
+            day_starts: first instant of the day of an instant.
+            now: the time by which they are old; see ``AgeingClock``.
+            limit: days folded at most.
+
+        Returns:
+            How many rows have gone.
+
+        """
+        gone = 0
+        horizon = day_starts(now - timedelta(days=KEPT_DAYS))
+        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
+            for _ in range(limit):
+                classes = json.dumps(FOLDED)
+                look = partial(ledger_looks.oldest, first=first, last=last, classes=classes)
+                oldest = await self._look(look)
+                if oldest is None or moment(oldest) >= horizon:
+                    break
+                day = day_starts(moment(oldest))
+                step = partial(
+                    ledger_rows.fold,
+                    first=first,
+                    last=last,
+                    day=seconds(day),
+                    until=seconds(day_starts(day + timedelta(days=1, hours=1))),
+                    classes=classes,
+                )
+                gone += await self._count(step)
+        return gone
