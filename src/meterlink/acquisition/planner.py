@@ -78,6 +78,11 @@ class PlanLedger(BlameLedger, Protocol):
     async def come_to_now(self, series: Mapping[Series, datetime], *, today: datetime, now: datetime) -> int:
         """See ``Ledger.come_to_now``."""
 
+    async def settle_unplanned(
+        self, meters: Sequence[str], planned: Collection[Series], *, today: datetime
+    ) -> int:
+        """See ``Ledger.settle_unplanned``."""
+
     async def plan(self, planned: Sequence[Planned]) -> int:
         """See ``Ledger.plan``."""
 
@@ -115,11 +120,18 @@ class Planner:
         planned: which plan holds for which meter.
         ledger: the journal's.
         clock: wall and monotonic time.
+        meters: all of the line, by id, also those that no plan of these asks; empty: no others.
 
     """
 
     def __init__(
-        self, line: str, planned: Sequence[tuple[Point, StoredPlan]], ledger: PlanLedger, clock: Clock
+        self,
+        line: str,
+        planned: Sequence[tuple[Point, StoredPlan]],
+        ledger: PlanLedger,
+        clock: Clock,
+        *,
+        meters: Collection[str] = (),
     ) -> None:
         self._planned = {plan.series(point.meter): (point, plan) for point, plan in planned}
         self._line = line
@@ -129,6 +141,8 @@ class Planner:
         self._looked: tuple[datetime, float] | None = None
         self._days: frozenset[date] = frozenset()
         self._calendars = {plan.calendar for _, plan in planned}
+        self._meters = tuple({**dict.fromkeys(meters), **{point.meter: None for point, _ in planned}})
+        self._is_settled = False
 
     async def apply(self) -> bool:
         """Plan what is to be planned by now. Whether anything in the ledger may have changed."""
@@ -139,6 +153,8 @@ class Planner:
         if days == self._days and absence is None:
             return False
         await self._plan_days(now)
+        if not self._is_settled:
+            await self._settle_unplanned(now)
         if absence is not None:
             await self._patience.until_done(partial(self._blame, absence))
         self._days = days
@@ -204,6 +220,14 @@ class Planner:
         undo = partial(self._ledger.come_to_now, told_until, today=today, now=now)
         if found := await self._patience.until_done(undo):
             _log.warning("clock_was_ahead", line=self._line, series=found)
+
+    async def _settle_unplanned(self, now: datetime) -> None:
+        """What other plans have left open waits in vain: once, as a line begins anew with other plans."""
+        today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
+        settle = partial(self._ledger.settle_unplanned, self._meters, list(self._planned), today=today)
+        if settled := await self._patience.until_done(settle):
+            _log.info("no_longer_planned", line=self._line, slots=settled)
+        self._is_settled = True
 
     async def _places_of_ours(self, known: Set[str], before: datetime) -> set[str]:
         """Of meters that were never planned those whose predecessors were."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from meterlink.journal import ledger_ahead, ledger_looks, ledger_rows
+from meterlink.journal import ledger_ahead, ledger_looks, ledger_plans, ledger_rows
 from meterlink.journal.ledger_base import SERIES_AT_ONCE, LedgerBase, Series
 from meterlink.journal.ledger_rows import moment, seconds
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
@@ -51,6 +51,25 @@ class LedgerCorrections(LedgerBase):
         if found := await self._look(look):
             await self._write(partial(ledger_ahead.undo, cuts=found, today=begins, now=by))
         return len(found)
+
+    async def settle_unplanned(
+        self, meters: Sequence[str], planned: Collection[Series], *, today: datetime
+    ) -> int:
+        """Settle open slots of meters' memory that no plan asks for; see ``ledger_plans``. How many changed.
+
+        Args:
+            meters: all of a line, by id.
+            planned: the series that plans ask for.
+            today: when the day began.
+
+        """
+        asked, settled = frozenset(tuple(one) for one in planned), 0
+        for first in range(0, len(meters), SERIES_AT_ONCE):
+            part = meters[first : first + SERIES_AT_ONCE]
+            if found := await self._look(partial(ledger_plans.touched, meters=part, planned=asked)):
+                step = partial(ledger_plans.settle, meters=found, planned=asked)
+                settled += await self._count(partial(step, today=seconds(today), at=self._now()))
+        return settled
 
     async def live(self, believed: datetime | None = None) -> None:
         """Note that the daemon lives.
