@@ -404,3 +404,52 @@ async def test_the_moment_of_a_start_whose_clock_was_ahead(tmp_path: Path) -> No
         assert Reason.NOT_RUNNING is before.reason
         (kept,) = await journal.ledger.standings("m1", _NOON + 70 * _DAY)
         assert State.KEPT is kept.state
+
+
+@pytest.mark.asyncio
+async def test_a_plan_of_the_moment_is_put_back(tmp_path: Path) -> None:
+    """A pause that people wanted would be told as ten days without the daemon, and count as lost."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="i", every_s=900, items=("voltage.a",))
+    every = timedelta(seconds=900)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await PassingSlots(plan, journal.ledger, "line1").kept("m1", _NOON)
+        clock.advance(900)
+        await journal.ledger.live()
+    clock.advance(3600)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:  # without the plan
+        await journal.ledger.live()
+        clock.advance(5 * _DAY.total_seconds())
+        await journal.ledger.live()
+    clock.advance(7200)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:  # without it, until it is read again
+        clock.advance(5 * _DAY.total_seconds())
+        slot = plan.slot_at(clock.utc_now())
+        await PassingSlots(plan, journal.ledger, "line1").absent(["m1"], slot)
+        (before,) = await journal.ledger.standings("m1", _NOON + every)
+        assert (State.EXPIRED, Reason.NOT_RUNNING) == (before.state, before.reason)
+        again = _NOON + timedelta(days=5, hours=2)
+        (between,) = await journal.ledger.standings("m1", again)
+        assert (State.EXPIRED, Reason.NOT_RUNNING) == (between.state, between.reason)
+        for lived in (_NOON + _DAY, _NOON + 6 * _DAY, slot - every):
+            assert [] == await journal.ledger.standings("m1", lived), "nothing was due then"
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        assert 1 + 5 + 8 + 1 >= sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_the_slots_in_hand_of_a_daemon_that_died(tmp_path: Path) -> None:
+    """What nobody had told of yet would be a hole without a reason."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="i", every_s=900, items=("voltage.a",))
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await PassingSlots(plan, journal.ledger, "line1").kept("m1", _NOON)
+        clock.advance(1000)
+        await journal.ledger.live()
+    clock.advance(3600)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        slot = plan.slot_at(clock.utc_now())
+        await PassingSlots(plan, journal.ledger, "line1").absent(["m1"], slot)
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        reasons = {one.reason: one.slots for one in tallies if one.state is State.EXPIRED}
+        assert reasons == {Reason.NOT_RUNNING: round((slot - _NOON) / timedelta(seconds=900)) - 1}

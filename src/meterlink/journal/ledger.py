@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from typing import Final
@@ -253,6 +253,13 @@ class Ledger(LedgerCorrections):
         """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
         found = await self._look(partial(ledger_looks.lived_until, boot=self.boot(), now=self._now()))
         return None if found is None else moment(found)
+
+    async def lives(self, since: datetime) -> list[tuple[datetime, datetime]]:
+        """From when until when the daemon is known to have lived, of what was later than a time."""
+        look = partial(ledger_looks.lives, boot=self.boot(), since=seconds(since))
+        now = self.clock.utc_now()
+        began = now - timedelta(seconds=self.clock.monotonic_s() - self.opened_s)
+        return [*((moment(first), moment(last)) for first, last in await self._look(look)), (began, now)]
 
     async def believed_until(self) -> datetime | None:
         """By which time rows aged at the end of the last start before this one; ``None``: there was none."""

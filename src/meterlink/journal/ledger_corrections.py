@@ -63,7 +63,7 @@ class LedgerCorrections(LedgerBase):
             today: when the day began.
 
         """
-        asked, settled = frozenset(tuple(one) for one in planned), 0
+        asked, settled = frozenset((one.meter, str(one.data_class), one.every_s) for one in planned), 0
         for first in range(0, len(meters), SERIES_AT_ONCE):
             part = meters[first : first + SERIES_AT_ONCE]
             if found := await self._look(partial(ledger_plans.touched, meters=part, planned=asked)):

@@ -237,6 +237,22 @@ def lived_until(db: sqlite3.Connection, boot: int, now: int = _NEVER) -> int | N
     return None if found < 0 else int(found)
 
 
+def lives(db: sqlite3.Connection, boot: int, since: int) -> list[tuple[int, int]]:
+    """From when until when each start before this one is known to have lived, of those that lived later.
+
+    Args:
+        db: the journal's.
+        boot: number of this start.
+        since: seconds.
+
+    """
+    query = """
+        SELECT started_at / 1000000, alive_at FROM boot JOIN life ON life.boot = boot.number
+        WHERE boot.number < ? AND alive_at > ? ORDER BY boot.number
+        """
+    return [(int(began), int(ended)) for began, ended in db.execute(query, (boot, since)) if began < ended]
+
+
 def believed_until(db: sqlite3.Connection, boot: int) -> int | None:
     """By which time rows aged when the last start before this one was last seen alive."""
     row = db.execute(
