@@ -24,7 +24,7 @@ BELIEF_SLACK_S: Final = 3_600
 """What was believed so little ahead is no other time."""
 
 _FALSE_GAP: Final = """
-    gap.series = ?1 AND until_at > ?2
+    gap.series = ?1 AND until_at > ?2 AND gap.reason < 64
     AND NOT EXISTS (SELECT 1 FROM slot WHERE slot.series = ?1 AND at >= until_at AND state = 1)
     """
 _TRIED_AHEAD: Final = """

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from meterlink.journal import ledger_ahead, ledger_looks, ledger_plans, ledger_rows
+from meterlink.journal import ledger_ahead, ledger_folding, ledger_looks, ledger_plans, ledger_rows
 from meterlink.journal.ledger_base import SERIES_AT_ONCE, LedgerBase, Series
 from meterlink.journal.ledger_rows import moment, seconds
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
@@ -19,6 +19,9 @@ FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 """Classes with so many slots that kept ones are folded, a row a day, when they are old."""
 KEPT_DAYS: Final = 40
 """Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
+
+LONG_AGO: Final = -(2**62)
+"""Before any slot; seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class LedgerCorrections(LedgerBase):
         await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
 
     async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
-        """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
+        """Fold the oldest days of settled slots, of classes that have many, once they are old enough.
 
         Args:
             day_starts: first instant of the day of an instant.
@@ -93,23 +96,25 @@ class LedgerCorrections(LedgerBase):
             How many rows have gone.
 
         """
-        gone = 0
+        gone, classes = 0, json.dumps(FOLDED)
         horizon = day_starts(now - timedelta(days=KEPT_DAYS))
         for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
+            since = LONG_AGO
             for _ in range(limit):
-                classes = json.dumps(FOLDED)
-                look = partial(ledger_looks.oldest, first=first, last=last, classes=classes)
+                look = partial(ledger_folding.oldest, first=first, last=last, classes=classes, since=since)
                 oldest = await self._look(look)
                 if oldest is None or moment(oldest) >= horizon:
                     break
                 day = day_starts(moment(oldest))
-                step = partial(
-                    ledger_rows.fold,
-                    first=first,
-                    last=last,
-                    day=seconds(day),
-                    until=seconds(day_starts(day + timedelta(days=1, hours=1))),
-                    classes=classes,
+                since = seconds(day_starts(day + timedelta(days=1, hours=1)))  # what could not be is left
+                gone += await self._count(
+                    partial(
+                        ledger_folding.fold,
+                        first=first,
+                        last=last,
+                        day=seconds(day),
+                        until=since,
+                        classes=classes,
+                    )
                 )
-                gone += await self._count(step)
         return gone

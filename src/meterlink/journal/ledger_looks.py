@@ -1,7 +1,8 @@
 """Looking into the ledger: what is open, what one slot's story is, and how many stand alike.
 
 The numbers of states stand in the SQL as literals: the index of open slots is found by them alone. A gap is
-lost (3), but that of a meter which was not in service (reason 8) is not counted (4).
+lost (3), but that of a meter which was not in service (reason 8) is not counted (4). A gap that old rows were
+folded into has their state and tries beside their reason, in one number; see ``ledger_folding``.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ _STANDING: Final = """
     WHERE meter = ? AND at = ? ORDER BY data_class, every_s
     """
 _GAPS: Final = """
-    SELECT data_class, every_s, ?2, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason, 0, ?2, until_at, note
+    SELECT data_class, every_s, ?2,
+           CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END,
+           reason & 63, reason >> 9, ?2, iif(reason >= 64, ?2 + every_s, until_at), note
     FROM series JOIN gap ON gap.series = series.number
     WHERE meter = ?1 AND from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
     ORDER BY data_class, every_s
@@ -84,7 +87,8 @@ _TALLIES: Final = """
     WHERE number BETWEEN :first AND :last AND from_at >= :since AND from_at < :until
       AND data_class IN (SELECT value FROM json_each(:classes))
     UNION ALL
-    SELECT meter, data_class, every_s, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason,
+    SELECT meter, data_class, every_s,
+           CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END, reason & 63,
            (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0
     FROM series JOIN gap ON gap.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at < :until AND until_at > :since
@@ -194,18 +198,6 @@ def last_series(db: sqlite3.Connection) -> int:
     """The greatest number of a series, or 0."""
     (number,) = db.execute("SELECT coalesce(max(number), 0) FROM series").fetchone()
     return int(number)
-
-
-def oldest(db: sqlite3.Connection, first: int, last: int, classes: str) -> int | None:
-    """The oldest kept slot among some series; looks at the first row of each."""
-    (at,) = db.execute(
-        """
-        SELECT min((SELECT min(at) FROM slot WHERE series = number AND state = 1)) FROM series
-        WHERE number BETWEEN ? AND ? AND data_class IN (SELECT value FROM json_each(?))
-        """,
-        (first, last, classes),
-    ).fetchone()
-    return None if at is None else int(at)
 
 
 def lived_until(db: sqlite3.Connection, boot: int, now: int = _NEVER) -> int | None:
