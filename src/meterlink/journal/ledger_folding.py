@@ -67,7 +67,13 @@ def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int,
         classes: JSON, the classes of data that are folded.
 
     """
-    given = {"first": first, "last": last, "day": day, "until": until, "classes": classes}
+    given: dict[str, int | str] = {
+        "first": first,
+        "last": last,
+        "day": day,
+        "until": until,
+        "classes": classes,
+    }
     db.execute(_RUNS, given)
     return db.execute(_FOLDED, given).rowcount + _fold_kept(db, given)
 
