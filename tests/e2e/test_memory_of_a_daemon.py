@@ -34,3 +34,17 @@ def test_f25_the_whole_program_fits_a_gateway_of_256_mb(tmp_path: Path) -> None:
     assert (200, 1) == (code, len(ready["api"]))
     seen = dict(line.split(":", 1) for line in status.splitlines())
     assert int(seen["VmHWM"].split()[0]) < _RESIDENT_KIB_MAX, seen["VmHWM"]
+
+
+def test_f25_the_whole_program_starts_where_its_addresses_are_limited_to_256_mb(tmp_path: Path) -> None:
+    """A gateway whose maker limits the addresses of each program would not start it: no thread has room."""
+    with running_metersim(tmp_path, "--meters=1", "--td-ms=0") as plant:
+        config = write_config(tmp_path, {plant.urls[0]: plant.meters[0]})
+        config.write_text(f'{config.read_text()}[web]\nlisten = "{LOOPBACK}:0"\n', encoding="utf-8")
+        command = [METERLINK, "run", "--config", str(config)]
+        limited = ["prlimit", f"--as={256 << 20}", *command]
+        with announced(limited, tmp_path / "log") as (_, ready):
+            journal = tmp_path / "data" / JOURNAL_FILE
+            wait_until(lambda: _kept(journal) >= 1, what="a record")
+            code, _ = request(f"http://{LOOPBACK}:{ready['monitor']}/readyz")
+    assert (200, 1) == (code, len(ready["api"]))

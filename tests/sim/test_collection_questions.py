@@ -105,6 +105,25 @@ def test_why_of_what_was_never_due(config: Path, meter: str, slot: str, code: in
     assert (code, True) == (found, words in text), text
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-30", "0001-01-01", "1999-12-31"])
+def test_days_at_the_edge_of_time_are_refused(config: Path, day: str) -> None:
+    """A typing error in the year ended in a traceback."""
+    for args in (("completeness", "--day", day), ("why", "1", day), ("why", "1", f"{day}T00:00")):
+        code, text = _cli(config, *args, "--lang", "zh")
+        assert (2, True) == (code, "2000 至 2999" in text), text
+        code, text = _cli(config, *args, "--lang", "en")
+        assert (2, True) == (code, "2000 to 2999" in text), text
+    code, text = _cli(config, "events", "--since", day, "--lang", "zh")
+    assert (2, True) == (code, "2000 至 2999" in text), text
+
+
+def test_a_day_without_dashes_is_the_same_night(config: Path) -> None:
+    """The answer would be of another night, and look like that of the one that was meant."""
+    answers = [_cli(config, "why", "m000000000002", day, "--json") for day in (_DAY, "20261121")]
+    assert answers[0] == answers[1]
+    assert "2026-11-22T00:00:00+08:00" == json.loads(answers[0][1])["slot"]
+
+
 def test_a_meter_is_known_by_its_address(config: Path) -> None:
     """Who stands at a meter knows its plate, and not what we call it."""
     code, text = _cli(config, "why", "000000000001", _DAY, "--lang", "en")
@@ -239,6 +258,9 @@ def test_the_daemon_answers_the_same(tmp_path: Path) -> None:
             ("collection.why", {"meter": "m1"}),
             ("collection.why", {"meter": "m1", "slot": "2026-13-01"}),
             ("collection.completeness", {"day": "2026", "by": "line"}),
+            ("collection.completeness", {"day": "9999-12-31", "by": "line"}),
+            ("collection.why", {"meter": "m1", "slot": "9999-12-31T23:00:00+00:00"}),
+            ("collection.why", {"meter": "m1", "slot": "0001-01-01"}),
             ("collection.completeness", {"day": _DAY, "by": "line", "area": 1}),
             ("collection.completeness", {"day": _DAY, "by": "sex", "area": ""}),
         ):

@@ -131,6 +131,17 @@ class _Nights:
 
         asyncio.run(keep())
 
+    def report_before(self, number: int) -> None:
+        """Put what a meter froze at the newest midnight into the journal, as a terminal's report does."""
+
+        async def keep() -> None:
+            clock = self.gateway.clock
+            async with Journal.open(self.gateway.folder / JOURNAL_FILE, clock=clock) as journal:
+                record = self._freeze(self.meters[number], _NIGHT)
+                assert await journal.keep_report([record], key="night", repeat_s=600.0)
+
+        asyncio.run(keep())
+
     def _freeze(self, meter: Meter | Meter698, slot: datetime) -> Record:
         readings = tuple(
             Reading(
@@ -293,6 +304,47 @@ def test_a_freeze_of_a_daemon_that_was_killed_before_its_clock_was_told_is_marke
         plant.gateway.run(seconds=seconds, kill=True)
     assert {1: Marks.CLOCK_DEV | Marks.RESTATED} == plant.marks(number)
     assert [] == plant.noted()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("is_told_late", [False, True])
+def test_a_freeze_that_was_reported_is_marked_by_the_looks_of_its_plan(
+    tmp_path: Path, number: int, *, is_told_late: bool
+) -> None:
+    """VEE-13: a terminal reports a night before anybody looks, and it would go to the bill as sound."""
+    meters: list[Meter | Meter698] = [_household(0), _household698(1)]
+    plant = _Nights(tmp_path, meters)
+    plant.report_before(number)
+    if is_told_late:  # the plan's own looks are not answered, and the daemon is killed
+        for item in ("meter_date", "meter_clock"):
+            rule = FaultRule(
+                what="silence",
+                meter=meters[number].address,
+                item=item,
+                between=(timedelta(), timedelta(minutes=50)),
+            )
+            plant.gateway.strikes.rules.add(rule, at=START)
+    off = Happening(what="clock_jump", at=START, by=timedelta(minutes=-20))
+    strike(off, meters[number].works, START)
+    plant.gateway.run(seconds=1_200, kill=True)
+    if is_told_late:
+        assert {} == plant.marks(number)
+        assert [LOOK_OF_DAY] == plant.noted()
+        plant.gateway.run(seconds=5_400, kill=True)
+    assert {0: Marks.CLOCK_DEV | Marks.RESTATED} == plant.marks(number)
+    assert {} == plant.marks(1 - number)
+    told = [one for one in plant.kept() if one.meter.endswith(f"{number}") and one.item == _TOTAL]
+    assert 2 == len(told), "as it was reported, and with its mark: it is not read a third time"
+    assert [] == plant.noted()
+
+
+def test_a_reported_freeze_of_another_meter_is_marked(tmp_path: Path) -> None:
+    """VEE-10: what a terminal reports of a meter that hangs in another's place would go to its customer."""
+    plant = _Nights(tmp_path, [_household(0), _household(1)], numbers={0: _OTHER_NUMBER})
+    plant.report_before(0)
+    plant.gateway.run(seconds=1_200)
+    assert {0: Marks.METER_MIXED | Marks.RESTATED} == plant.marks(0)
+    assert {} == plant.marks(1)
 
 
 def test_f18_registers_that_roll_over_are_reset_or_exchanged(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from meterlink.alarms.watch import CollectionWatch, Wanted
 from meterlink.billing.days import end_of
 from meterlink.config.alarms import AlarmSettings
-from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.model.data_classes import DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.reading import Record
 from meterlink.model.slot import DAY_S, Reason, SlotKey

@@ -26,7 +26,7 @@ from meterlink.billing.formats import COLUMNS, FORMATS, Format
 from meterlink.billing.manifest import MANIFEST, SIGNATURE, signer_of
 from meterlink.billing.settlements import Settlements, folder_of_area
 from meterlink.errors import BadRequest, SettlementBroken, Unknown
-from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.model.act import Topic
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import NO_MARKS, Marks

@@ -24,7 +24,8 @@ from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
 from meterlink.errors import LineLost
-from meterlink.journal.ledger import Front, Series
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.slot import DAY_S, MONTH_S
 from meterlink.model.zone import CHINA_TIME

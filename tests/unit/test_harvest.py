@@ -11,15 +11,17 @@ from typing import cast
 import pytest
 
 from meterlink.acquisition.harvest import Harvest
+from meterlink.acquisition.keeping import readings_of
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.streams import Meter, Stream
 from meterlink.drivers.base import Depth, Measured, MemoryReader, StoredAnswer, StoredRecord
 from meterlink.errors import BusFull, LineLost, ReplyTimeout
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.journal.reserve import Reserve
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, DataClass
 from meterlink.model.marks import NO_MARKS
+from meterlink.model.reading import Record
 from meterlink.model.slot import DAY_S, Reason, Standing, State, lacking_note
 from metersim import SimClock
 from tests.support.records import EPOCH
@@ -112,6 +114,47 @@ async def test_what_is_in_the_log_is_not_kept_again(tmp_path: Path) -> None:
         assert State.KEPT is (await _standing(journal, night)).state
         rows = await journal.rows_after(0, 10)
         assert [["a"], ["b"]] == [[reading.item for reading in row.readings] for row in rows]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("kept", "told", "rows"),
+    [
+        ("1", "1", 1),
+        ("123.45", "123.4567", 1),
+        ("123.4567", "123.45", 1),
+        ("123.45", "123.46", 2),
+        ("999", "1", 2),
+        (None, "1", 2),
+        ("1", None, 1),
+        (None, None, 1),
+    ],
+)
+async def test_a_freeze_that_is_told_otherwise_is_kept_too(
+    tmp_path: Path, kept: str | None, told: str | None, rows: int
+) -> None:
+    """The false night that a terminal reported would stand unmarked, and the meter's own be thrown away."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH)) as journal:
+        stream, harvest = _stream(DAILY_FREEZE), Harvest("line1", journal, journal.ledger)
+        [night] = await _open(journal, stream, 1)
+        first = [_measured("a", kept), _measured("b", "5")]
+        reported = readings_of("m1", first, slot=night, taken_at=EPOCH, route="terminal 1")
+        record = Record(meter="m1", data_class=DAILY_FREEZE, readings=reported)
+        assert await journal.keep_report([record], key="k", repeat_s=600.0)
+        for _ in range(2):
+            values = (_measured("a", told), _measured("b", "5"))
+            await harvest.take(stream, [night], _answer(StoredRecord(slot=night, values=values)))
+        assert State.KEPT is (await _standing(journal, night)).state
+        found = await journal.rows_after(0, 10)
+        assert [["a", "b"], ["a"]][:rows] == [[one.item for one in row.readings] for row in found]
+        assert (told if rows == 2 else kept) == (
+            None if (newest := found[-1].readings[0].value) is None else str(newest)
+        )
+
+
+def _measured(item: str, value: str | None) -> Measured:
+    number = None if value is None else Decimal(value)
+    return Measured(item=item, period="x", value=number, text=value, unit="", marks=NO_MARKS)
 
 
 @pytest.mark.asyncio

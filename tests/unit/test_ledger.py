@@ -11,8 +11,9 @@ import pytest
 from meterlink.errors import JournalError
 from meterlink.journal import ledger as ledger_module
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Due, Ledger, Planned, Series
-from meterlink.journal.ledger_rows import TAKEN_AFTER
+from meterlink.journal.ledger import KEPT_DAYS, PLAN_SLOTS_MAX, Ledger
+from meterlink.journal.ledger_rows import TAKEN_AFTER, Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, INSTANT
 from meterlink.model.reading import Record
 from meterlink.model.slot import (
@@ -201,8 +202,37 @@ async def test_nobody_tried_because(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("said", "later", "stands"),
+    [
+        (Reason.SILENT, Reason.CLOCK_WRONG, Reason.CLOCK_WRONG),
+        (Reason.LINE_DOWN, Reason.CLOCK_WRONG, Reason.CLOCK_WRONG),
+        (Reason.CLOCK_WRONG, Reason.SILENT, Reason.CLOCK_WRONG),
+        (Reason.SILENT, Reason.NOT_TAKEN, Reason.NOT_TAKEN),
+        (Reason.SILENT, Reason.LINE_DOWN, Reason.SILENT),
+        (Reason.NOT_RUNNING, Reason.SILENT, Reason.SILENT),
+        (Reason.NOT_RUNNING, Reason.LINE_DOWN, Reason.LINE_DOWN),
+        (Reason.SILENT, Reason.NOT_RUNNING, Reason.SILENT),
+        (Reason.SILENT, Reason.NO_ROOM, Reason.SILENT),
+        (Reason.BAD_DATA, Reason.CLOCK_WRONG, Reason.BAD_DATA),
+    ],
+)
+async def test_what_is_found_later_takes_the_place_of_what_is_weaker(
+    tmp_path: Path, said: Reason, later: Reason, stands: Reason
+) -> None:
+    """A meter whose clock is wrong would be called silent for ever, or a silent one a line that is down."""
+    async with Journal.open(tmp_path / "j", clock=_clock()) as journal:
+        await journal.ledger.plan([_planned(_CURVE, 1)])
+        await journal.ledger.tried([_CURVE.key(EPOCH)], said)
+        await journal.ledger.blame([_CURVE], later, since=EPOCH, until=EPOCH + timedelta(hours=1))
+        found = await _standing(journal.ledger, _CURVE, EPOCH)
+        assert found is not None and stands is found.reason
+
+
+@pytest.mark.asyncio
 async def test_who_falls_silent_is_why_what_was_not_taken_long_ago_is_missing(tmp_path: Path) -> None:
     """Of a dead meter it would be said for weeks that its terminal had not read it at ten past midnight."""
+    assert timedelta(hours=6) == TAKEN_AFTER, "a terminal takes its meters several times in such a time"
     clock = _clock()
     async with Journal.open(tmp_path / "j", clock=clock) as journal:
         ledger = journal.ledger
@@ -296,6 +326,33 @@ async def test_old_days_are_folded_and_still_counted(tmp_path: Path) -> None:
         assert await _standing(ledger, _FREEZE, EPOCH) is not None, "freezes are few"
         newest = await ledger.newest([_CURVE], day + timedelta(hours=1))
         assert {_CURVE: day} == newest, "a folded day is a planned one"
+
+
+@pytest.mark.asyncio
+async def test_a_folded_day_keeps_what_was_on_time(tmp_path: Path) -> None:
+    """The success rate of a day would rise by itself when it is old: a point after hours for one in time."""
+    clock = SimClock(EPOCH)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        ledger = journal.ledger
+        await ledger.plan([_planned(_CURVE, 4)])
+        for n, late in enumerate((0, 7200, 7201, 10 * 3600)):
+            slot = EPOCH + timedelta(seconds=n * _QUARTER_S)
+            clock.step_wall(slot + timedelta(seconds=_QUARTER_S + late) - clock.utc_now())
+            await journal.keep(_record(_CURVE, slot), settles=_CURVE.key(slot))
+            await journal.keep(_record(_MOMENT, slot), settles=_MOMENT.key(slot))
+
+        async def counted() -> list[tuple[str, int, int]]:
+            found = await ledger.tallies([CURVE, INSTANT], since=EPOCH, until=EPOCH + _DAY)
+            return sorted((one.data_class, one.slots, one.on_time) for one in found)
+
+        expected = await counted()
+        assert (CURVE, 4, 2) == expected[0]
+        clock.step_wall(timedelta(days=KEPT_DAYS + 3))
+        gone = await ledger.fold(
+            lambda at: EPOCH + (at - EPOCH) // _DAY * _DAY, now=clock.utc_now(), limit=10
+        )
+        assert 8 == gone
+        assert expected == await counted()
 
 
 @pytest.mark.asyncio

@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import FOLDED, KEPT_DAYS, Due, Planned, Series
+from meterlink.journal.ledger import FOLDED, KEPT_DAYS
+from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS
 from meterlink.model.slot import Reason, State
 from meterlink.model.zone import CHINA_TIME

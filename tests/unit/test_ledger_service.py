@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import KEPT_DAYS, Due, Planned, Series
+from meterlink.journal.ledger import KEPT_DAYS
+from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, INSTANT, DataClass
 from meterlink.model.slot import Departure, Reason, State, Tally
 from metersim import SimClock

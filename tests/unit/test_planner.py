@@ -19,7 +19,7 @@ from meterlink.acquisition.planner import (
 )
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.journal.store import Step, Store
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
 from meterlink.model.slot import MONTH_S, Reason, State
@@ -129,6 +129,26 @@ async def test_what_a_clock_was_set_over(tmp_path: Path) -> None:
         slots = await _slots(journal, _HOURLY)
         expected = [Reason.NOT_RUNNING] * 11 + [Reason.CLOCK_WRONG] * 3 + [Reason.WAITING] * 10
         assert expected == await _reasons(journal, _HOURLY, slots)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("minutes", "reason"), [(2, Reason.WAITING), (3, Reason.CLOCK_WRONG), (40, Reason.CLOCK_WRONG)]
+)
+async def test_a_clock_is_set_by_minutes(tmp_path: Path, minutes: int, reason: Reason) -> None:
+    """The slot that a clock was set over by a quarter of an hour would be put down to a slow line."""
+    clock = SimClock(_MIDNIGHT + timedelta(hours=11, minutes=4))
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _HOURLY)
+        await planner.apply()
+        (due,) = [  # of 10:00, at some moment behind 11:05 by the hash of the meter
+            one.due_at for one in await journal.ledger.standings("m1", _MIDNIGHT + timedelta(hours=10))
+        ]
+        clock.advance((due - clock.utc_now()).total_seconds() - 1)
+        await planner.apply()
+        clock.step_wall(timedelta(minutes=minutes))
+        assert (reason is Reason.CLOCK_WRONG) is await planner.apply()
+        assert [reason] == await _reasons(journal, _HOURLY, [_MIDNIGHT + timedelta(hours=10)])
 
 
 @pytest.mark.asyncio

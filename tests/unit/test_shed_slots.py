@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import KEPT_DAYS, Due, Planned, Series
+from meterlink.journal.ledger import KEPT_DAYS
+from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.act import Topic
 from meterlink.model.data_classes import CURVE, INSTANT
 from meterlink.model.reading import Record

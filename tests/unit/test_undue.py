@@ -10,7 +10,8 @@ import pytest
 
 from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.acquisition.undue import SENTENCES, Scene, Undue, undue
-from meterlink.journal.ledger import KEPT_DAYS, Series
+from meterlink.journal.ledger import KEPT_DAYS
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
 from meterlink.model.slot import MONTH_S
 from meterlink.model.zone import CHINA_TIME

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from meterlink.journal.journal import Journal
-from meterlink.journal.ledger import Due, Planned, Series
+from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.reading import Reading, Record
 from meterlink.model.slot import DAY_S, LOOK_OF_DAY, lacking, lacking_note, looked_note, unlooked_note

@@ -92,6 +92,23 @@ def _marks(example: _Example, facts: MeterFacts = FACTS) -> Marks:
     return example.judge(Validator({METER: facts}))
 
 
+def test_what_is_told_again_keeps_the_doubts_of_its_day() -> None:
+    """A terminal that tells a night again behind a restart would make a false midnight a sound one."""
+    fault = replace(_clock_off(-301), status_word=1 << 2, meter_number="000000000162")
+    found = Marks.CLOCK_DEV | Marks.METER_FAULT | Marks.METER_MIXED
+    for again in ("1", "2"):
+        kept = Kept(Validator({METER: FACTS}))
+        assert found == kept.take(record_of(freeze(0, "1")), fault).readings[0].marks
+        told = kept.take(record_of(freeze(0, again))).readings[0].marks
+        assert found | (Marks.DUPLICATE if again == "1" else Marks.CONFLICT) == told
+        mended = Look(meter_number="000000000161")
+        assert Marks.METER_MIXED not in kept.take(record_of(freeze(0, again)), mended).readings[0].marks
+    other = Kept(Validator({METER: FACTS}))
+    other.take(record_of(freeze(0, "1"), data_class=INSTANT), fault)
+    found = other.take(record_of(freeze(0, "1"), data_class=INSTANT)).readings[0].marks
+    assert Marks.DUPLICATE | Marks.METER_MIXED == found, "clocks are of freezes"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "days", "marks"),
     [
@@ -101,6 +118,8 @@ def _marks(example: _Example, facts: MeterFacts = FACTS) -> Marks:
         ("999900.00", "248.49", 1, Marks.REG_BACK),
         ("999900.00", "596.96", 2, Marks.ROLL_OVER),  # the same of two days
         ("999900.00", "596.97", 2, Marks.REG_BACK),
+        ("900000.00", "0.00", 300, Marks.REG_BACK),  # what it could have counted; not above nine tenths
+        ("900000.01", "0.00", 300, Marks.ROLL_OVER),
         ("999999.99", "0.00", 1, Marks.ROLL_OVER),
         ("999999.99", "999999.98", 1, Marks.REG_BACK),
     ],

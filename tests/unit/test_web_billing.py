@@ -13,7 +13,7 @@ import pytest
 from meterlink.acquisition.explaining import Place
 from meterlink.billing.days import end_of
 from meterlink.billing.estimating import Estimator
-from meterlink.journal.ledger import Due, Planned
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.marks import Marks
 from meterlink.model.slot import DAY_S

@@ -21,7 +21,8 @@ from meterlink.acquisition.turns import OVERWRITTEN_MAX, SLOTS_A_TURN
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
-from meterlink.journal.ledger import Front, Series
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 
 RANK_AGAIN_S: Final = 5.0

@@ -8,13 +8,14 @@ of service) are not due; slots whose time has not come are not yet due.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, Literal, NamedTuple
 
-from meterlink.errors import BadRequest, Unknown
+from meterlink.errors import BadRequest, Unknown, with_chinese
 from meterlink.model.data_classes import (
     CURVE,
     EVENT,
@@ -23,6 +24,7 @@ from meterlink.model.data_classes import (
     STATUS,
     DataClass,
 )
+from meterlink.model.days import FIRST_YEAR, LAST_YEAR, SHOWN_MAX, day_in, moment_in
 from meterlink.model.marks import NO_MARKS, Marks
 from meterlink.model.slot import Lang, Reason, Standing, State, Tally
 
@@ -71,7 +73,13 @@ class Span(NamedTuple):
 
 
 def spans_of(day: date, zone: tzinfo) -> tuple[Span, Span]:
-    """The slots of a day: the freezes that end it, and what begins in it."""
+    """The slots of a day: the freezes that end it, and what begins in it.
+
+    Args:
+        day: of the years that ``model.days`` has; the days behind it are there too.
+        zone: of the plant.
+
+    """
     start, end, after = (datetime.combine(day + n * _DAY, time(0), zone) for n in range(3))
     return Span(FREEZES, end, after), Span(OTHERS, start, end)
 
@@ -80,18 +88,22 @@ def slot_of(text: str, zone: tzinfo) -> datetime:
     """The slot that a person means: a day stands for the freeze that ends it.
 
     Raises:
-        BadRequest: it is neither a day nor a time.
+        BadRequest: it is neither a day nor a time, or of a year that there are no data of.
 
     """
-    try:
-        if len(text) == len("2026-11-22"):
-            return datetime.combine(date.fromisoformat(text) + _DAY, time(0), zone)
-        moment = datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise BadRequest(
-            f"slot {text!r}: write a day, 2026-11-21, for its freeze, or a time, 2026-11-21T13:15"
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    with contextlib.suppress(BadRequest):
+        return datetime.combine(day_in(text) + _DAY, time(0), zone)
+    if (moment := moment_in(text, zone)) is None:
+        shown = repr(text[:SHOWN_MAX])
+        raise with_chinese(
+            BadRequest(
+                f"slot {shown}: write a day, 2026-11-21, for its freeze, or a time, 2026-11-21T13:15, "
+                f"of the years {FIRST_YEAR} to {LAST_YEAR}"
+            ),
+            f"时段 {shown}:请写日期 2026-11-21(指该日日终的冻结)或时刻 2026-11-21T13:15,"
+            f"年份 {FIRST_YEAR} 至 {LAST_YEAR}",
+        )
+    return moment
 
 
 def why(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
@@ -25,7 +26,8 @@ from meterlink.errors import (
     NoFreeze,
     ReplyTimeout,
 )
-from meterlink.model.data_classes import CURVE
+from meterlink.model.data_classes import CURVE, FREEZES
+from meterlink.model.marks import OF_LOOKS, Marks
 from meterlink.model.reading import Record
 from meterlink.model.slot import Reason, SlotKey
 
@@ -42,7 +44,7 @@ class SlotLedger(Protocol):
     async def tried(self, keys: Sequence[SlotKey], reason: Reason, *, note: str = "", tries: int = 1) -> None:
         """See ``Ledger.tried``."""
 
-    async def kept(self, keys: Sequence[SlotKey]) -> None:
+    async def kept(self, keys: Sequence[SlotKey], *, unlooked: Sequence[SlotKey] = ()) -> None:
         """See ``Ledger.kept``."""
 
     async def refused(self, keys: Sequence[SlotKey], *, note: str) -> None:
@@ -66,6 +68,14 @@ class RecordKeeper(Protocol):
         self, data_class: str, meter: str, wanted: Mapping[datetime, Sequence[str]]
     ) -> dict[datetime, set[str]]:
         """See ``Journal.kept_of_slots``."""
+
+    async def values_of_freezes(
+        self, data_class: str, meter: str, slots: Sequence[datetime]
+    ) -> dict[datetime, dict[str, Decimal | None]]:
+        """See ``Journal.values_of_freezes``."""
+
+    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]], *, marks: Marks) -> None:
+        """See ``Journal.judge_anew``."""
 
 
 class Harvest:
@@ -168,8 +178,12 @@ class Harvest:
         wanted = {record.slot: [value.item for value in record.values] for record in answer.records}
         look = partial(self._keeper.kept_of_slots, data_class, meter, wanted)
         known = await self._do(look) if wanted else {}
+        before = [slot for slot in known if known[slot]] if data_class in FREEZES else []
+        if before:
+            await self._drop_conflicts(stream, answer, before, known)
         new: list[tuple[Record, SlotKey | None]] = []
         settled: list[SlotKey] = []
+        lacking_looks: list[SlotKey] = []
         for record in answer.records:
             slot = slot_of(stream, record, asked)
             fresh = [value for value in record.values if value.item not in known[record.slot]]
@@ -182,6 +196,8 @@ class Harvest:
                 new.append((kept, stream.series.key(slot) if is_whole else None))
             elif is_whole:
                 settled.append(stream.series.key(slot))
+            if is_whole and record.slot in unlooked:
+                lacking_looks.append(stream.series.key(slot))
             if record.unfit:
                 await self._tried(stream, {slot: next(iter(record.unfit.values()))}, Reason.BAD_DATA)
             elif not record.values and record.refused:
@@ -189,10 +205,36 @@ class Harvest:
         if new and data_class == CURVE:
             await self._keeper_now(partial(self._keeper.keep_all, new))
         elif new:
-            keys = [key for record, key in new if key is not None and record.readings[0].slot in unlooked]
-            await self._do(partial(self._keeper.keep_all, new, unlooked=keys))
+            await self._do(partial(self._keeper.keep_all, new, unlooked=lacking_looks))
         if settled:
-            await self._do(partial(self._ledger.kept, settled))
+            await self._do(partial(self._ledger.kept, settled, unlooked=lacking_looks))
+        if before:
+            # What a terminal reported, or another try brought, was kept before the looks that came with this.
+            marks = OF_LOOKS | Marks.METER_MIXED  # it has just told the same itself
+            freezes = [(data_class, slot) for slot in before]
+            await self._do(partial(self._keeper.judge_anew, meter, freezes, marks=marks))
+
+    async def _drop_conflicts(
+        self,
+        stream: Stream,
+        answer: StoredAnswer,
+        slots: Sequence[datetime],
+        known: Mapping[datetime, set[str]],
+    ) -> None:
+        """Registers that the meter tells otherwise than they were kept do not count as known.
+
+        What was kept first may be false, as of a terminal that takes a meter for another; both are kept then,
+        and the second bears the mark of it.
+        """
+        look = partial(
+            self._keeper.values_of_freezes, stream.plan.data_class, stream.meter.point.meter, slots
+        )
+        kept = await self._do(look)
+        for record in answer.records:
+            for value in record.values:
+                of_slot = kept.get(record.slot, {})
+                if value.item in of_slot and _differ(value.value, of_slot[value.item]):
+                    known[record.slot].discard(value.item)
 
     async def _tried(self, stream: Stream, told: Mapping[datetime, str], reason: Reason) -> None:
         for why in dict.fromkeys(told.values()):
@@ -235,3 +277,20 @@ def slot_of(stream: Stream, record: StoredRecord, asked: Sequence[datetime]) -> 
         return record.slot
     near = [slot for slot in asked if abs(slot - record.slot) <= NEAR]
     return min(near, key=lambda slot: abs(slot - record.slot), default=record.slot)
+
+
+def _differ(told: Decimal | None, kept: Decimal | None) -> bool:
+    """Whether a register is told otherwise than it was kept, as far as both have places.
+
+    A terminal may keep fewer places than its meter, or more.
+    """
+    if told is None or kept is None:
+        return told is not None
+    return abs(told - kept) >= max(_unit(told), _unit(kept))
+
+
+def _unit(number: Decimal) -> Decimal:
+    """One of the last place of a number."""
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int), "a register is a number"
+    return Decimal(1).scaleb(exponent)

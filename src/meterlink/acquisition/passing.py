@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Plan
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import EVENT
 from meterlink.model.slot import Reason, SlotKey
 

@@ -18,7 +18,8 @@ import structlog
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.clock import Clock
-from meterlink.journal.ledger import Due, Planned, Series
+from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import MONTH_S, Reason
 

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from meterlink.acquisition.calendars import Calendar
 from meterlink.errors import ConfigError
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, INSTANT, DataClass
 from meterlink.model.slot import DAY_S, MONTH_S, on_time_s
 

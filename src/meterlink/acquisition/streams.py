@@ -19,7 +19,8 @@ from typing import Final
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
-from meterlink.journal.ledger import Front, Series
+from meterlink.journal.ledger_looks import Front
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import MONTH_S
 

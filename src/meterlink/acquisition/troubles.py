@@ -31,7 +31,7 @@ from meterlink.errors import (
     NoFreeze,
     ReplyTimeout,
 )
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import Reason
 

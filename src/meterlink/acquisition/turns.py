@@ -29,7 +29,7 @@ from meterlink.bus.line import Line
 from meterlink.clock import Clock
 from meterlink.drivers.base import SLOTS_MAX, StoredAnswer, Wanted
 from meterlink.errors import ClockFarAhead, MeterlinkError
-from meterlink.journal.ledger import Series
+from meterlink.journal.series import Series
 from meterlink.model.slot import DAY_S, MONTH_S, Reason
 
 VOUCHED_S: Final = 7 * 86_400.0

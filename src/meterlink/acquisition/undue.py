@@ -14,7 +14,8 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from meterlink.acquisition.plans import Plan, StoredPlan
-from meterlink.journal.ledger import FOLDED, KEPT_DAYS, Series
+from meterlink.journal.ledger import FOLDED, KEPT_DAYS
+from meterlink.journal.series import Series
 
 PLANS_NAMED_MAX: Final = 5
 """Plans that a sentence names."""

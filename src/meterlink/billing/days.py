@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-from meterlink.errors import BadRequest
+from meterlink.errors import BadRequest, with_chinese
+from meterlink.model.days import SHOWN_MAX, day_in
 
 _DAY: Final = timedelta(days=1)
 _HALF: Final = timedelta(hours=12)
@@ -38,18 +39,16 @@ def end_of(day: date, zone: tzinfo) -> datetime:
 
 
 def parsed(written: str) -> date:
-    """A day as people and programs write it.
+    """A day as programs write it that name files and addresses by it: in one way.
 
     Raises:
-        BadRequest: it is none.
+        BadRequest: it is none, or written otherwise.
 
     """
-    try:
-        day = date.fromisoformat(written)
-        if written != day.isoformat() or not date(2000, 1, 1) <= day <= date(2999, 12, 31):
-            raise ValueError
-    except ValueError:
-        raise BadRequest(
-            f"day {written[:32]!r}: write a date, e.g. 2026-11-22 / 日期应写作 2026-11-22"
-        ) from None
+    day = day_in(written)
+    if written != day.isoformat():
+        raise with_chinese(
+            BadRequest(f"day {written[:SHOWN_MAX]!r}: write it {day.isoformat()}"),
+            f"日期 {written[:SHOWN_MAX]!r}:应写作 {day.isoformat()}",
+        )
     return day

@@ -20,6 +20,7 @@ from meterlink.cli.journal_file import looking_into
 from meterlink.cli.language import Lang, chosen
 from meterlink.cli.saying import say
 from meterlink.daemon.collection_requests import COMPLETENESS, WHY, places_of
+from meterlink.model.days import within
 from meterlink.model.slot import DAY_S
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ class CollectionLook:
         from meterlink.clock import SystemClock
         from meterlink.daemon.collection_requests import scene_of
         from meterlink.journal import ledger_looks
-        from meterlink.journal.ledger import Series
         from meterlink.journal.rows import select_marks
+        from meterlink.journal.series import Series
 
         now = datetime.now(UTC)
         found = self._meter(reader, settings, named, now)
@@ -109,6 +110,8 @@ class CollectionLook:
         from meterlink.billing.standing import freeze_valid
 
         settings = self._settings()
+        with explained():
+            within(day)
         asked = {"day": day.isoformat(), "by": by} | ({} if area is None else {"area": area})
         told = self._asked(settings, COMPLETENESS, **asked)
         if told is None:
@@ -198,7 +201,7 @@ def in_percent(share: float | None) -> str:
 
 def _tallies(reader: JournalReader, day: date, settings: Settings) -> list[Tally]:
     from meterlink.journal import ledger_looks
-    from meterlink.journal.ledger import SERIES_AT_ONCE
+    from meterlink.journal.ledger_asked import SERIES_AT_ONCE
     from meterlink.journal.ledger_rows import seconds
 
     now = seconds(datetime.now(UTC))

@@ -20,6 +20,7 @@ from meterlink.cli.saying import say
 from meterlink.cli.tables import print_table
 from meterlink.config import load_settings
 from meterlink.drivers.event_words import words_of
+from meterlink.model.days import FIRST_YEAR, LAST_YEAR, moment_in
 from meterlink.model.event import NUMBER, Event, EventContent
 from meterlink.model.payload import time_out
 
@@ -38,8 +39,9 @@ _NONE: Final = {"en": "no events", "zh": "没有事件"}
 _LASTS: Final = {"en": "lasts", "zh": "未结束"}
 _TOLD: Final = {"en": "(told)", "zh": "(上报)"}
 _WRONG: Final = {
-    "en": "--since {text!r}: write a day, 2026-11-21, or a time, 2026-11-21T13:15",
-    "zh": "--since {text!r}:请写日期 2026-11-21 或时刻 2026-11-21T13:15",
+    "en": "--since {text!r}: write a day, 2026-11-21, or a time, 2026-11-21T13:15, "
+    "of the years {first} to {last}",
+    "zh": "--since {text!r}:请写日期 2026-11-21 或时刻 2026-11-21T13:15,年份 {first} 至 {last}",
 }
 
 
@@ -61,10 +63,9 @@ def show_events(
     language = chosen(lang)
     with explained():
         zone = load_settings(config).gateway.plant_time
-    try:
-        moment = _moment(since, zone)
-    except (ValueError, OverflowError):
-        say(_WRONG[language].format(text=since), err=True)
+    moment = moment_in(since, zone)
+    if since and moment is None:
+        say(_WRONG[language].format(text=since, first=FIRST_YEAR, last=LAST_YEAR), err=True)
         return ExitCode.USAGE
     with looking_into(None, config) as reader:
         rows = reader.events(meter=meter, kind=kind, since=moment, limit=_ROWS_OF_ONE * limit)
@@ -98,13 +99,6 @@ def once_each(events: Iterable[Event]) -> list[Event]:
             mine.append(len(found))
             found.append(event)
     return found
-
-
-def _moment(text: str, zone: tzinfo) -> datetime | None:
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
 def _document(event: Event) -> dict[str, Any]:

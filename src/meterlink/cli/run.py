@@ -38,8 +38,10 @@ def run(config: Config = FIRST_CONFIG) -> None:
 
     from meterlink.cli.logs import set_up_logs
     from meterlink.config import load_settings
+    from meterlink.daemon.heap import share_heap
     from meterlink.daemon.programs import run_daemon
 
+    share_heap()
     reread = partial(load_settings, config)
     _stay(config, partial(run_daemon, reread=reread, relog=lambda log: set_up_logs(log.level, log.format)))
 
@@ -58,8 +60,10 @@ def ingest(config: Config = FIRST_CONFIG) -> None:
     \b
     Exit codes: 0 ended in order; 1 crashed; 2 wrong configuration; 7 its state file cannot be opened.
     """
+    from meterlink.daemon.heap import share_heap
     from meterlink.daemon.programs import run_ingest
 
+    share_heap()
     _stay(config, run_ingest)
 
 

@@ -55,7 +55,13 @@ def _utc(moment: datetime) -> datetime:
             "a time needs a zone, e.g. 2026-11-22T00:00:00+08:00",
             "时间须带时区,例如 2026-11-22T00:00:00+08:00",
         )
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Fault(
+            f"{moment.isoformat()} is no time in UTC: the years are 1 to 9999",
+            f"{moment.isoformat()} 无法换算为 UTC:年份为 1 至 9999",
+        ) from None
 
 
 Ratio = Annotated[Decimal, AfterValidator(_plain)]

@@ -25,7 +25,9 @@ from meterlink.daemon.meter_finder import MeterNames
 from meterlink.daemon.planned import plans_of
 from meterlink.daemon.settings_check import lacking
 from meterlink.errors import BadRequest, ConfigError
-from meterlink.journal.ledger import Ledger, Series
+from meterlink.journal.ledger import Ledger
+from meterlink.journal.series import Series
+from meterlink.model.days import day_in
 from meterlink.model.marks import Marks
 from meterlink.roster.entries import Meters
 
@@ -174,10 +176,7 @@ class CollectionRequests:
                 pass
             case _:
                 raise BadRequest(f"day and area must be texts, and by one of {', '.join(WAYS)}")
-        try:
-            day = date.fromisoformat(written)
-        except ValueError:
-            raise BadRequest("day must be a date, e.g. 2026-11-22") from None
+        day = day_in(written)
         around = self._around()
         settings, places = around.settings, places_of(around.settings, around.meters.values())
         check_area(places, area or "")

@@ -13,6 +13,7 @@ from meterlink.daemon.evidence_requests import EvidenceRequests
 from meterlink.daemon.order_requests import OrderRequests, text
 from meterlink.daemon.qualification_requests import QualificationRequests
 from meterlink.errors import BadRequest, NotAllowed
+from meterlink.model.days import day_in
 from meterlink.orders.attention.desk import OPS, Attention
 from meterlink.orders.attention.desk import answer as attended
 from meterlink.orders.book import Book
@@ -129,10 +130,7 @@ class Requests:
 
 
 def _day(args: Args) -> date:
-    try:
-        return date.fromisoformat(text(args, "day"))
-    except ValueError:
-        raise BadRequest("day must be a date, e.g. 2026-11-22") from None
+    return day_in(text(args, "day"))
 
 
 async def no_control(user: str, op: str, args: Args) -> Answer:

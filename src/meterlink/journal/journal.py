@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from meterlink.clock import Clock
-from meterlink.journal import judged, ledger_rows, rows
+from meterlink.journal import history_rows, judged, ledger_rows, rows
 from meterlink.journal import unlooked as unlooked_rows
 from meterlink.journal.acts import ActLog
 from meterlink.journal.event_log import EventLog
@@ -31,7 +32,8 @@ from meterlink.journal.unlooked import Unlooked
 from meterlink.journal.work import JournalWork
 from meterlink.journal.writer import Writer
 from meterlink.model.event import Event
-from meterlink.model.marks import Marks
+from meterlink.model.history import Wanted
+from meterlink.model.marks import OF_LOOKS, Marks
 from meterlink.model.reading import LogRow, Record
 from meterlink.model.slot import SlotKey
 
@@ -95,7 +97,13 @@ class Journal:
         self.roster = RosterLog(
             ranked(Rank.STATE), writer.read, clock, boot, self.acts.growth, lambda: self.judge
         )
-        self.ledger = Ledger(ranked(Rank.STATE), writer.read, clock, boot, clock.monotonic_s())
+        self.ledger = Ledger(
+            change=ranked(Rank.STATE),
+            read=writer.read,
+            clock=clock,
+            boot=boot,
+            opened_s=clock.monotonic_s(),
+        )
         self.unlooked = Unlooked(ranked(Rank.STATE), writer.read)
         self.sinks = Sinks(ranked(Rank.STATE), writer.read, clock)
         self.room = Room(ranked(Rank.ROOM), writer.read, clock, put_aside)
@@ -251,6 +259,28 @@ class Journal:
         look = partial(rows.select_kept_of_slots, data_class=data_class, meter=meter, wanted=wanted)
         return await self._writer.read(lambda store: store.look(look))
 
+    async def values_of_freezes(
+        self, data_class: str, meter: str, slots: Sequence[datetime]
+    ) -> dict[datetime, dict[str, Decimal | None]]:
+        """What was kept of the registers of a meter's freezes, by slot and item; the newest of each.
+
+        Args:
+            data_class: of freezes.
+            meter: our id of it.
+            slots: their times, as in the readings.
+
+        Raises:
+            JournalError: the file cannot be read.
+
+        """
+        wanted = {slot: Wanted([], []) for slot in slots}
+        look = partial(history_rows.select, data_class=data_class, meter=meter, wanted=wanted)
+        found = await self._writer.read(lambda store: store.look(look))
+        return {
+            slot: {item: one.same.value for item, one in history.items.items() if one.same is not None}
+            for slot, history in found.items()
+        }
+
     async def judged(self, record: Record) -> Record:
         """A record that is not kept, with the marks that it would be kept with.
 
@@ -265,12 +295,15 @@ class Journal:
             lambda store: store.look(partial(judged.marked, record=record, judge=judge))
         )
 
-    async def judge_anew(self, meter: str, freezes: Sequence[tuple[str, datetime]]) -> None:
+    async def judge_anew(
+        self, meter: str, freezes: Sequence[tuple[str, datetime]], *, marks: Marks = OF_LOOKS
+    ) -> None:
         """Judge what was kept of some freezes by what their meter shows now; other marks are kept with them.
 
         Args:
             meter: our id of it.
             freezes: class of data and time of each, as in the readings.
+            marks: those that may be added.
 
         Raises:
             JournalError: nothing was changed.
@@ -279,7 +312,7 @@ class Journal:
         judge = self.judge
         if judge is None or not freezes:
             return
-        anew = partial(judged.anew, boot=self.boot, meter=meter, freezes=freezes, judge=judge)
+        anew = partial(judged.anew, boot=self.boot, meter=meter, freezes=freezes, judge=judge, marks=marks)
         at = self._clock.utc_now()
         await self._writer.change(Rank.READING, lambda db: max(anew(db, at=at), default=0))
 

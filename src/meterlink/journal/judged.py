@@ -75,6 +75,7 @@ def anew(
     freezes: Iterable[tuple[str, datetime]],
     judge: Judge,
     at: datetime,
+    marks: Marks = OF_LOOKS,
 ) -> list[int]:
     """Judge kept freezes by what their meter shows by now, and keep those again that get a mark of that.
 
@@ -85,6 +86,7 @@ def anew(
         freezes: class of data and slot of each.
         judge: marks them.
         at: now.
+        marks: those that it may add.
 
     Returns:
         The ids of what was appended.
@@ -99,9 +101,9 @@ def anew(
         record = Record(meter=meter, data_class=data_class, readings=tuple(readings))
         again = judge([record], partial(_as_if_new, db)).records[0]
         changed = tuple(
-            replace(old, marks=old.marks | new.marks & OF_LOOKS | Marks.RESTATED)
+            replace(old, marks=old.marks | new.marks & marks | Marks.RESTATED)
             for old, new in zip(readings, again.readings, strict=True)
-            if new.marks & OF_LOOKS & ~old.marks
+            if new.marks & marks & ~old.marks
         )
         if changed:
             found.append(rows.insert(db, boot, rows.encode(replace(record, readings=changed), at)))

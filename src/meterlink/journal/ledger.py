@@ -6,47 +6,40 @@ log; both change in one transaction (``Journal.keep``).
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from meterlink.journal import ledger_looks, ledger_rows, ledger_service, roster_absences
-from meterlink.journal.ledger_base import SERIES_AT_ONCE, Series
+from meterlink.journal import ledger_rows, ledger_service
+from meterlink.journal import unlooked as unlooked_rows
+from meterlink.journal.ledger_asked import SERIES_AT_ONCE
 from meterlink.journal.ledger_corrections import FOLDED, KEPT_DAYS, LedgerCorrections
-from meterlink.journal.ledger_looks import Front
-from meterlink.journal.ledger_rows import Due, Planned, moment, seconds
+from meterlink.journal.ledger_rows import Planned, seconds
 from meterlink.journal.roster_absences import Absence
-from meterlink.model.data_classes import DataClass
-from meterlink.model.payload import time_out
-from meterlink.model.slot import Departure, Reason, SlotKey, Standing, State, Tally
+from meterlink.journal.series import Series
+from meterlink.model.slot import Departure, Reason, SlotKey, State
 
 PLAN_SLOTS_MAX: Final = 20_000
 """Slots that one transaction opens, at most: others wait for the disk meanwhile."""
 
-__all__ = ["FOLDED", "KEPT_DAYS", "SERIES_AT_ONCE", "Due", "Front", "Ledger", "Planned", "Series"]
+__all__ = ["FOLDED", "KEPT_DAYS", "PLAN_SLOTS_MAX", "Ledger"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger(LedgerCorrections):
     """The ledger of one journal; ``Journal.ledger``.
 
     Args:
         change: commits a step together with whatever else waits for the disk.
-        read: looks into the file.
-        clock: says when slots change.
-        boot: number of the daemon's start.
         opened_s: monotonic time since which the daemon runs with it.
 
     Every verb raises ``JournalError`` when the file cannot be written or read; nothing was changed then.
 
     """
-
-    # --- what plans and collectors write -----------------------------------------------------
 
     async def plan(self, planned: Sequence[Planned]) -> int:
         """Open slots, in as many transactions as they need; what is there already stays. How many are new."""
@@ -69,13 +62,20 @@ class Ledger(LedgerCorrections):
             partial(ledger_rows.tried, keys=keys, reason=reason, at=self._now(), note=note, tries=tries)
         )
 
-    async def kept(self, keys: Sequence[SlotKey]) -> None:
-        """Slots are kept of which nothing more is to come, though the last try brought nothing."""
+    async def kept(self, keys: Sequence[SlotKey], *, unlooked: Sequence[SlotKey] = ()) -> None:
+        """Slots are kept of which nothing more is to come, though the last try brought nothing.
+
+        Args:
+            keys: which.
+            unlooked: those of them for which a look at the meter is missing.
+
+        """
         at = self._now()
 
         def step(db: sqlite3.Connection) -> None:
             for key in keys:
                 ledger_rows.keep(db, key, at)
+            unlooked_rows.note(db, unlooked)
 
         await self._write(step)
 
@@ -205,7 +205,9 @@ class Ledger(LedgerCorrections):
         """Settle the slots of meters that have left their place; see ``ledger_service``. How many."""
         left, settled = list(departures.items()), 0
         for first in range(0, len(left), SERIES_AT_ONCE):
-            settled += await self._count(partial(_leave, left[first : first + SERIES_AT_ONCE], self._now()))
+            settled += await self._count(
+                partial(ledger_service.leave_all, left[first : first + SERIES_AT_ONCE], self._now())
+            )
         return settled
 
     async def come_back(self, outside: Mapping[str, Sequence[Absence]]) -> int:
@@ -218,7 +220,7 @@ class Ledger(LedgerCorrections):
         back, settled = list(outside.items()), 0
         for first in range(0, len(back), SERIES_AT_ONCE):
             part = back[first : first + SERIES_AT_ONCE]
-            settled += await self._count(partial(_come_back, part, self._now()))
+            settled += await self._count(partial(ledger_service.come_back_all, part, self._now()))
         return settled
 
     async def blame(
@@ -247,104 +249,6 @@ class Ledger(LedgerCorrections):
 
         return await self._count(step)
 
-    # --- what they ask -----------------------------------------------------------------------
-
-    async def lived_until(self) -> datetime | None:
-        """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
-        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot(), now=self._now()))
-        return None if found is None else moment(found)
-
-    async def lives(self, since: datetime) -> list[tuple[datetime, datetime]]:
-        """From when until when the daemon is known to have lived, of what was later than a time."""
-        look = partial(ledger_looks.lives, boot=self.boot(), since=seconds(since))
-        now = self.clock.utc_now()
-        began = now - timedelta(seconds=self.clock.monotonic_s() - self.opened_s)
-        return [*((moment(first), moment(last)) for first, last in await self._look(look)), (began, now)]
-
-    async def believed_until(self) -> datetime | None:
-        """By which time rows aged at the end of the last start before this one; ``None``: there was none."""
-        found = await self._look(partial(ledger_looks.believed_until, boot=self.boot()))
-        return None if found is None else moment(found)
-
-    async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
-        """Of each series the newest slot before a time that was planned or has passed."""
-
-        def look(db: sqlite3.Connection) -> dict[Series, datetime | None]:
-            found: dict[Series, datetime | None] = {}
-            for one in series:
-                number = ledger_rows.series_of(db, *one)
-                at = None if number is None else ledger_looks.newest(db, number, seconds(before))
-                found[one] = None if at is None else moment(at)
-            return found
-
-        return await self._look(look)
-
-    async def away(self, meters: Sequence[str]) -> dict[str, list[Absence]]:
-        """By id, when meters that are there again had been out of service; see ``roster_absences``."""
-        return await self._look(partial(roster_absences.away, meters=meters))
-
-    async def fronts(self, series: Mapping[Series, datetime], now: datetime) -> dict[Series, Front]:
-        """The open slots of series, seen from afar.
-
-        Args:
-            series: each with the time before which a slot became due that is backfill now.
-            now: wall time.
-
-        """
-
-        def look(db: sqlite3.Connection) -> dict[Series, Front]:
-            found = {}
-            for one, current_from in series.items():
-                number = ledger_rows.series_of(db, *one)
-                if number is not None:
-                    found[one] = ledger_looks.front(db, number, seconds(now), seconds(current_from))
-            return found
-
-        return await self._look(look)
-
-    async def open_slots(
-        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
-    ) -> list[datetime]:
-        """Open slots of a series that became due in [since, until), at most ``limit``."""
-
-        def look(db: sqlite3.Connection) -> list[int]:
-            number = ledger_rows.series_of(db, *series)
-            if number is None:
-                return []
-            return ledger_looks.open_slots(
-                db,
-                number,
-                since=seconds(since),
-                until=seconds(until),
-                newest_first=newest_first,
-                limit=limit,
-            )
-
-        return [moment(at) for at in await self._look(look)]
-
-    async def standings(self, meter: str, slot: datetime) -> list[Standing]:
-        """What is known of a meter's slots of one instant; empty: nothing was due then, or it was folded."""
-        return await self._look(partial(ledger_looks.standings, meter=meter, slot=slot))
-
-    async def began(self, meter: str) -> dict[Series, datetime]:
-        """Of each series of a meter the first slot that is known."""
-        found = await self._look(partial(ledger_looks.began, meter=meter))
-        return {Series(*series): at for series, at in found.items()}
-
-    async def tallies(self, classes: Iterable[DataClass], *, since: datetime, until: datetime) -> list[Tally]:
-        """How the slots of [since, until) stand that are due by now."""
-        of = partial(
-            ledger_looks.tallies,
-            classes=json.dumps(list(classes)),
-            since=seconds(since),
-            until=seconds(until),
-            now=self._now(),
-        )
-        found: list[Tally] = []
-        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
-            found += await self._look(partial(of, first=first, last=last))
-        return found
-
     async def _close(
         self, keys: Sequence[SlotKey], state: State, reason: Reason, note: str, tries: int = 1
     ) -> None:
@@ -352,27 +256,6 @@ class Ledger(LedgerCorrections):
             ledger_rows.close, keys=keys, state=state, reason=reason, at=self._now(), note=note, tries=tries
         )
         await self._write(step)
-
-
-def _leave(departures: Sequence[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:
-    return sum(
-        ledger_service.leave(
-            db,
-            meter,
-            is_exchanged=left.is_exchanged,
-            since=seconds(left.at),
-            at=now,
-            note=time_out(left.at),
-        )
-        for meter, left in departures
-    )
-
-
-def _come_back(outside: Sequence[tuple[str, Sequence[Absence]]], now: int, db: sqlite3.Connection) -> int:
-    return sum(
-        ledger_service.come_back(db, meter, [(seconds(since), seconds(until)) for since, until in away], now)
-        for meter, away in outside
-    )
 
 
 def _parts(planned: Sequence[Planned]) -> Iterable[Sequence[Planned]]:

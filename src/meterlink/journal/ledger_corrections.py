@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from meterlink.journal import ledger_ahead, ledger_folding, ledger_looks, ledger_plans, ledger_rows
-from meterlink.journal.ledger_base import SERIES_AT_ONCE, LedgerBase, Series
+from meterlink.journal.ledger_asked import SERIES_AT_ONCE, LedgerAsked
 from meterlink.journal.ledger_rows import moment, seconds
+from meterlink.journal.series import Series
+from meterlink.journal.store import Step, without_result
 from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 
 FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
@@ -24,9 +26,19 @@ LONG_AGO: Final = -(2**62)
 """Before any slot; seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerCorrections(LedgerBase):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCorrections(LedgerAsked):
     """See ``Ledger``."""
+
+    change: Callable[[Step], Awaitable[int]]
+    opened_s: float
+
+    async def lives(self, since: datetime) -> list[tuple[datetime, datetime]]:
+        """From when until when the daemon is known to have lived, of what was later than a time."""
+        look = partial(ledger_looks.lives, boot=self.boot(), since=seconds(since))
+        now = self.clock.utc_now()
+        began = now - timedelta(seconds=self.clock.monotonic_s() - self.opened_s)
+        return [*((moment(first), moment(last)) for first, last in await self._look(look)), (began, now)]
 
     async def come_to_now(self, series: Mapping[Series, datetime], *, today: datetime, now: datetime) -> int:
         """Undo what was written of slots of meters' memory while the clock was ahead; see ``ledger_ahead``.
@@ -118,3 +130,12 @@ class LedgerCorrections(LedgerBase):
                     )
                 )
         return gone
+
+    async def _count(self, step: Callable[[sqlite3.Connection], int]) -> int:
+        """Do something to rows; how many. What a change itself returns is an id of the log."""
+        counts: list[int] = []
+        await self._write(lambda db: counts.append(step(db)))
+        return counts[-1]
+
+    async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
+        await self.change(without_result(step))

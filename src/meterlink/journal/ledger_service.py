@@ -15,7 +15,10 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-from meterlink.model.slot import PASSING, Reason
+from meterlink.journal.ledger_rows import seconds
+from meterlink.journal.roster_absences import Absence
+from meterlink.model.payload import time_out
+from meterlink.model.slot import PASSING, Departure, Reason
 
 Stretch = tuple[int, int]
 """From one second on, and before another."""
@@ -133,3 +136,26 @@ def come_back(db: sqlite3.Connection, meter: str, outside: Iterable[Stretch], at
         "at": at,
     }
     return sum(db.execute(step, given).rowcount for step in (_AWAY, _DUE_AGAIN, _KEPT_AGAIN))
+
+
+def leave_all(departures: Iterable[tuple[str, Departure]], now: int, db: sqlite3.Connection) -> int:
+    """Settle the slots of meters that have left their places. How many."""
+    return sum(
+        leave(
+            db,
+            meter,
+            is_exchanged=left.is_exchanged,
+            since=seconds(left.at),
+            at=now,
+            note=time_out(left.at),
+        )
+        for meter, left in departures
+    )
+
+
+def come_back_all(outside: Iterable[tuple[str, Iterable[Absence]]], now: int, db: sqlite3.Connection) -> int:
+    """Settle anew the slots of meters that are there again, each with the times in which it was not."""
+    return sum(
+        come_back(db, meter, [(seconds(since), seconds(until)) for since, until in away], now)
+        for meter, away in outside
+    )

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Protocol
 
 from meterlink.config.meters import RATIO_MAX, RATIO_PLACES
-from meterlink.model.payload import time_out
+from meterlink.model.payload import time_in, time_out
 from meterlink.roster.faults import CellRefused, Words
 
 _RATIO: Final = re.compile(r"(\d+(?:\.\d+)?)\s*[/:：]\s*(\d+(?:\.\d+)?)")
@@ -242,7 +242,9 @@ class Time:
                 found = datetime(year, month, day, hour, minute, second, tzinfo=zone)
             else:
                 found = datetime.fromisoformat(text.replace("/", "-"))
-            return time_out(found if found.tzinfo else found.replace(tzinfo=zone))
+            written = time_out(found if found.tzinfo else found.replace(tzinfo=zone))
+            time_in(written).astimezone(zone)  # as `write` and the plans will
+            return written
         except (ValueError, OverflowError):
             if day_meant := _excel_day(text):
                 raise refused(
@@ -254,7 +256,10 @@ class Time:
 
     def write(self, value: str, zone: tzinfo) -> str:
         """See ``Cell``."""
-        local = datetime.fromisoformat(value).astimezone(zone)
+        try:
+            local = datetime.fromisoformat(value).astimezone(zone)
+        except OverflowError:  # told by somebody in another zone, and for ever: it stands as it was told
+            return value
         if local.time() == datetime.min.time():
             return date(local.year, local.month, local.day).isoformat()
         return local.replace(tzinfo=None).isoformat(sep=" ")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
-from meterlink.model.marks import NO_MARKS, Marks
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, FREEZES, MONTHLY_FREEZE
+from meterlink.model.marks import NO_MARKS, OF_LOOKS, Marks
 from meterlink.validation.case import Case
 from meterlink.validation.facts import FAULT_BITS
 
@@ -64,7 +64,15 @@ def backfill(case: Case) -> Marks:
 
 
 def kept_before(case: Case) -> Marks:
-    """The same key was kept before, with this value or another."""
+    """The same key was kept before, with this value or another.
+
+    What the meter showed on its day stays true of it: whoever tells it once more, as a terminal does whose
+    line was lost, tells it when nobody may have looked again. Its number may be another, once that was read.
+    """
     if case.same is None:
         return NO_MARKS
-    return Marks.DUPLICATE if case.same.value == case.reading.value else Marks.CONFLICT
+    stays = OF_LOOKS if case.data_class in FREEZES else NO_MARKS
+    if case.look.meter_number is None:
+        stays |= Marks.METER_MIXED
+    again = Marks.DUPLICATE if case.same.value == case.reading.value else Marks.CONFLICT
+    return again | case.same.marks & stays

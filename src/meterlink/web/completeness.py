@@ -19,7 +19,7 @@ from meterlink.billing import days
 from meterlink.billing.manifest import Counts
 from meterlink.billing.standing import DayStanding, FreezeValid, freeze_valid_of
 from meterlink.journal import ledger_looks
-from meterlink.journal.ledger import SERIES_AT_ONCE
+from meterlink.journal.ledger_asked import SERIES_AT_ONCE
 from meterlink.journal.ledger_rows import seconds
 from meterlink.model.slot import Tally
 from meterlink.web.access import needs
