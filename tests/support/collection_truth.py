@@ -92,7 +92,7 @@ class Book:
         """By meter and class, the stretches of slots of which each was missed for one reason."""
         found: dict[tuple[str, str], list[tuple[datetime, datetime, str]]] = {}
         for meter, data_class, since, until, reason in self._db.execute(
-            "SELECT meter, data_class, from_at, until_at, reason FROM series JOIN gap ON series = number"
+            "SELECT meter, data_class, from_at, until_at, reason & 63 FROM series JOIN gap ON series = number"
         ):
             edges = (datetime.fromtimestamp(since, UTC), datetime.fromtimestamp(until, UTC))
             found.setdefault((meter, data_class), []).append((*edges, REASONS[reason]))

@@ -396,3 +396,16 @@ def test_what_line_protocol_cannot_carry_is_refused(broken: Event) -> None:
     """It would be altered, or end the line in the middle."""
     with pytest.raises(EnvelopeError):
         event_lines_of(_told(broken), site="s")
+
+
+@pytest.mark.asyncio
+async def test_a_report_that_was_kept_while_the_clock_was_ahead(tmp_path: Path) -> None:
+    """Once the clock is right, each report under a number that was used then would be taken for told."""
+    clock = SimClock(EPOCH)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        clock.step_wall(timedelta(days=70))
+        assert await journal.keep_report([event(1)], key="a", repeat_s=600)
+        clock.step_wall(-timedelta(days=70))
+        assert await journal.keep_report([event(2)], key="a", repeat_s=600)
+        clock.step_wall(-timedelta(minutes=5))
+        assert not await journal.keep_report([event(3)], key="a", repeat_s=600)

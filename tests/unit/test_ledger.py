@@ -472,7 +472,7 @@ def test_numbers_of_states_and_reasons_stay() -> None:
     assert [0, 1, 2, 3, 4] == [State[name].value for name in ("DUE", "KEPT", "REFUSED", "EXPIRED", "WAIVED")]
     names = (
         "WAITING SILENT LINE_DOWN REFUSED BAD_DATA CLOCK_WRONG EXCHANGED NOT_RUNNING NOT_IN_SERVICE GONE"
-        " LINE_SLOW NOT_TAKEN NO_ROOM"
+        " LINE_SLOW NOT_TAKEN NO_ROOM NOT_PLANNED"
     )
     assert {name: number for number, name in enumerate(names.split())} == {
         one.name: one.value for one in Reason

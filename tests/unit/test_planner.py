@@ -92,7 +92,7 @@ async def test_who_was_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("days", [-3000, -40, -1, 0, 1, 40, 3000])
+@pytest.mark.parametrize("days", [-3000, -820, -365, -70, -40, -1, 0, 1, 40, 63, 70, 365, 500, 820, 3000])
 async def test_the_wall_clock_is_set_and_mended(tmp_path: Path, days: int) -> None:
     """A gateway without a clock battery: no day twice, none left out, and no years of slots."""
     clock = SimClock(_NOON)
@@ -349,3 +349,127 @@ async def test_a_line_that_begins_anew_was_not_away(tmp_path: Path) -> None:
         await _planner(journal, clock, _HOURLY).apply()
         slots = await _slots(journal, _HOURLY)
         assert {Reason.WAITING} == {*await _reasons(journal, _HOURLY, slots)}
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("days", [1, 63, 365, 820])
+async def test_a_start_whose_clock_was_ahead(tmp_path: Path, days: int) -> None:
+    """A gateway that was started with a wrong clock for minutes would plan no curve for months."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY, _FREEZE).apply()
+        await journal.ledger.live(_NOON)
+    clock.step_wall(days * _DAY)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY, _FREEZE).apply()
+        ahead = clock.utc_now() + timedelta(seconds=60)
+        gone = [_HOURLY.series("m1").key(_MIDNIGHT + _DAY + timedelta(hours=n)) for n in range(24)]
+        clock.advance(60)
+        await journal.ledger.expired(gone, Reason.GONE)
+        await journal.ledger.live(_NOON)
+        assert ahead == clock.utc_now()
+    clock.step_wall(-days * _DAY)
+    clock.advance(60)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        assert _NOON == await journal.ledger.lived_until(), "nobody lived in a time that has not come"
+        planner = _planner(journal, clock, _HOURLY, _FREEZE)
+        for _ in range(3):
+            await planner.apply()
+            clock.advance(_DAY.total_seconds())
+        hours = [slot for slot in await _slots(journal, _HOURLY) if slot < _MIDNIGHT + 3 * _DAY]
+        assert [_MIDNIGHT + timedelta(hours=n) for n in range(72)] == hours
+        reasons = await _reasons(journal, _HOURLY, hours[24:])
+        assert {Reason.WAITING} == set(reasons), "the daemon was there"
+
+
+@pytest.mark.asyncio
+async def test_a_start_whose_clock_is_behind(tmp_path: Path) -> None:
+    """A gateway without a battery would forget at each start what it knows to be lost."""
+    clock = SimClock(_NOON - 500 * _DAY)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+    clock.advance(500 * _DAY.total_seconds())
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _planner(journal, clock, _HOURLY).apply()
+        key, refused = (_HOURLY.series("m1").key(_MIDNIGHT + timedelta(hours=n)) for n in (2, 3))
+        await journal.ledger.kept([key])
+        await journal.ledger.refused([refused], note="D1 02")
+        await journal.ledger.live(_NOON)
+        lost = await journal.ledger.standings("m1", _NOON - 200 * _DAY)
+        assert [Reason.NOT_RUNNING] == [one.reason for one in lost]
+    clock.step_wall(-1500 * _DAY)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        planner = _planner(journal, clock, _HOURLY)
+        await planner.apply()
+        clock.step_wall(1500 * _DAY)
+        await planner.apply()
+        assert lost == await journal.ledger.standings("m1", _NOON - 200 * _DAY)
+        (standing,) = await journal.ledger.standings("m1", refused.slot)
+        assert State.REFUSED is standing.state
+
+
+@pytest.mark.asyncio
+async def test_the_moment_of_a_start_whose_clock_was_ahead(tmp_path: Path) -> None:
+    """Values of the moment would be told lost before their time, and counted twice when it comes."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="i", every_s=900, items=("voltage.a",))
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        slots = PassingSlots(plan, journal.ledger, "line1")
+        await slots.kept("m1", _NOON)
+        await slots.absent(["m1"], _NOON + 70 * _DAY)
+        await slots.kept("m1", _NOON + 70 * _DAY)
+        await slots.set_back(["m1"], _NOON + _DAY)
+        assert not await journal.ledger.standings("m1", _NOON + _DAY)
+        (before,) = await journal.ledger.standings("m1", _NOON + timedelta(hours=23))
+        assert Reason.NOT_RUNNING is before.reason
+        (kept,) = await journal.ledger.standings("m1", _NOON + 70 * _DAY)
+        assert State.KEPT is kept.state
+
+
+@pytest.mark.asyncio
+async def test_a_plan_of_the_moment_is_put_back(tmp_path: Path) -> None:
+    """A pause that people wanted would be told as ten days without the daemon, and count as lost."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="i", every_s=900, items=("voltage.a",))
+    every = timedelta(seconds=900)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await PassingSlots(plan, journal.ledger, "line1").kept("m1", _NOON)
+        clock.advance(900)
+        await journal.ledger.live()
+    clock.advance(3600)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:  # without the plan
+        await journal.ledger.live()
+        clock.advance(5 * _DAY.total_seconds())
+        await journal.ledger.live()
+    clock.advance(7200)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:  # without it, until it is read again
+        clock.advance(5 * _DAY.total_seconds())
+        slot = plan.slot_at(clock.utc_now())
+        await PassingSlots(plan, journal.ledger, "line1").absent(["m1"], slot)
+        (before,) = await journal.ledger.standings("m1", _NOON + every)
+        assert (State.EXPIRED, Reason.NOT_RUNNING) == (before.state, before.reason)
+        again = _NOON + timedelta(days=5, hours=2)
+        (between,) = await journal.ledger.standings("m1", again)
+        assert (State.EXPIRED, Reason.NOT_RUNNING) == (between.state, between.reason)
+        for lived in (_NOON + _DAY, _NOON + 6 * _DAY, slot - every):
+            assert [] == await journal.ledger.standings("m1", lived), "nothing was due then"
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        assert 1 + 5 + 8 + 1 >= sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+async def test_the_slots_in_hand_of_a_daemon_that_died(tmp_path: Path) -> None:
+    """What nobody had told of yet would be a hole without a reason."""
+    clock = SimClock(_NOON)
+    plan = Plan(name="i", every_s=900, items=("voltage.a",))
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await PassingSlots(plan, journal.ledger, "line1").kept("m1", _NOON)
+        clock.advance(1000)
+        await journal.ledger.live()
+    clock.advance(3600)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        slot = plan.slot_at(clock.utc_now())
+        await PassingSlots(plan, journal.ledger, "line1").absent(["m1"], slot)
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        reasons = {one.reason: one.slots for one in tallies if one.state is State.EXPIRED}
+        assert reasons == {Reason.NOT_RUNNING: round((slot - _NOON) / timedelta(seconds=900)) - 1}

@@ -71,6 +71,7 @@ class Collector:
         looks: what the meters show beside their values.
         ledger: the ledger.
         clock: wall and monotonic time.
+        meters: all of the line, by id; of those without an entry what was due before is settled.
 
     """
 
@@ -83,16 +84,18 @@ class Collector:
         looks: Looks,
         ledger: CollectLedger,
         clock: Clock,
+        meters: Sequence[str] = (),
     ) -> None:
-        meters = {entry.point.meter: Meter(entry.point) for entry in entries}
-        streams = [Stream(meters[entry.point.meter], entry.plan, entry.driver) for entry in entries]
+        met = {entry.point.meter: Meter(entry.point) for entry in entries}
+        streams = [Stream(met[entry.point.meter], entry.plan, entry.driver) for entry in entries]
         self._line = line
         self._looks = looks
         self._clock = clock
         self._wall = Wall(line.name, clock)
         harvest = Harvest(line.name, keeper, ledger)
         self._turn = Turn(line, streams, harvest, looks, ledger, clock)
-        self._planner = Planner(line.name, [(entry.point, entry.plan) for entry in entries], ledger, clock)
+        planned = [(entry.point, entry.plan) for entry in entries]
+        self._planner = Planner(line.name, planned, ledger, clock, meters=meters)
         self._agenda = Agenda(line, streams, ledger, clock)
         self._slow = SlowLine(line.name, streams, ledger, clock)
         self._choosing = asyncio.Lock()

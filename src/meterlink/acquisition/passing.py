@@ -21,6 +21,8 @@ BACK_MAX: Final = timedelta(days=400)
 SET_OVER_MAX: Final = timedelta(days=31)
 """Of a clock that was set years ahead, the first slots are explained: the rest never comes, or only later."""
 
+IN_HAND_SLOTS: Final = 2
+"""So many slots a daemon that dies may have had in hand, of which it had told nothing yet."""
 
 _Stretch = tuple[Series, datetime, datetime]
 
@@ -56,6 +58,9 @@ class PassingLedger(Protocol):
 
     async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
         """See ``Ledger.unmiss``."""
+
+    async def lives(self, since: datetime) -> Sequence[tuple[datetime, datetime]]:
+        """See ``Ledger.lives``."""
 
     async def away(self, meters: Sequence[str]) -> Mapping[str, Sequence[tuple[datetime, datetime]]]:
         """See ``Ledger.away``."""
@@ -126,7 +131,8 @@ class PassingSlots:
     async def absent(self, meters: Sequence[str], slot: datetime) -> None:
         """Nobody was there since the last slot of each meter that is known, until this one.
 
-        What of that time the meter was out of service says so, and is not counted.
+        What of that time the meter was out of service says so, and is not counted. Of the time in which the
+        daemon lived nothing was due: it did not have the plan then.
         """
         await self.set_back(meters, slot)  # perhaps between two starts
         await self.over(meters, slot)
@@ -134,11 +140,15 @@ class PassingSlots:
         newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
         away = await self._patience.until_done(partial(self._ledger.away, meters))
         stretches: dict[Reason, list[_Stretch]] = {Reason.NOT_RUNNING: [], Reason.NOT_IN_SERVICE: []}
+        lives = await self._patience.until_done(partial(self._ledger.lives, slot - BACK_MAX))
+        least = timedelta(seconds=self._plan.every_s) * IN_HAND_SLOTS
         for one in series:
             if (last := newest[one]) is not None:
                 first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
                 for reason, since, until in _parts(first, slot, away.get(one.meter, ())):
-                    stretches[reason] += self._stretches(one, since, until)
+                    is_told = reason is not Reason.NOT_RUNNING
+                    for begin, end in [(since, until)] if is_told else _beside(since, until, lives, least):
+                        stretches[reason] += self._stretches(one, begin, end)
         for reason, missed in stretches.items():
             await self._missed(missed, reason)
 
@@ -199,3 +209,18 @@ def _parts(
         first = back
     if first < until:
         yield Reason.NOT_RUNNING, first, until
+
+
+def _beside(
+    first: datetime, until: datetime, lives: Sequence[tuple[datetime, datetime]], least: timedelta
+) -> Iterator[tuple[datetime, datetime]]:
+    """[first, until) without the times in which the daemon lived, where those are longer than some slots."""
+    for began, ended in sorted(lives):
+        since, end = max(began, first), min(ended, until)
+        if end - since <= least:
+            continue
+        if first < since:
+            yield first, since
+        first = end
+    if first < until:
+        yield first, until

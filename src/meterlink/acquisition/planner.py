@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
+import structlog
+
 from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.clock import Clock
@@ -41,6 +43,8 @@ TOLD_LATE_DAYS: Final = 31
 """A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
 longer was nobody's to read, and is planned from today on. The successor of one that was planned is planned
 from its first day whenever that was: its place was ours to read."""
+
+_log = structlog.get_logger(__name__)
 
 _DAY: Final = timedelta(days=1)
 _MONTH_DAYS: Final = 31
@@ -71,6 +75,14 @@ class PlanLedger(BlameLedger, Protocol):
 
     async def missed(self, stretches: Sequence[tuple[Series, datetime, datetime]], reason: Reason) -> None:
         """See ``Ledger.missed``."""
+
+    async def come_to_now(self, series: Mapping[Series, datetime], *, today: datetime, now: datetime) -> int:
+        """See ``Ledger.come_to_now``."""
+
+    async def settle_unplanned(
+        self, meters: Sequence[str], planned: Collection[Series], *, today: datetime
+    ) -> int:
+        """See ``Ledger.settle_unplanned``."""
 
     async def plan(self, planned: Sequence[Planned]) -> int:
         """See ``Ledger.plan``."""
@@ -109,19 +121,29 @@ class Planner:
         planned: which plan holds for which meter.
         ledger: the journal's.
         clock: wall and monotonic time.
+        meters: all of the line, by id, also those that no plan of these asks; empty: no others.
 
     """
 
     def __init__(
-        self, line: str, planned: Sequence[tuple[Point, StoredPlan]], ledger: PlanLedger, clock: Clock
+        self,
+        line: str,
+        planned: Sequence[tuple[Point, StoredPlan]],
+        ledger: PlanLedger,
+        clock: Clock,
+        *,
+        meters: Collection[str] = (),
     ) -> None:
         self._planned = {plan.series(point.meter): (point, plan) for point, plan in planned}
+        self._line = line
         self._ledger = ledger
         self._clock = clock
         self._patience = Patience(line)
         self._looked: tuple[datetime, float] | None = None
         self._days: frozenset[date] = frozenset()
         self._calendars = {plan.calendar for _, plan in planned}
+        self._meters = tuple({**dict.fromkeys(meters), **{point.meter: None for point, _ in planned}})
+        self._is_settled = False
 
     async def apply(self) -> bool:
         """Plan what is to be planned by now. Whether anything in the ledger may have changed."""
@@ -132,6 +154,8 @@ class Planner:
         if days == self._days and absence is None:
             return False
         await self._plan_days(now)
+        if not self._is_settled:
+            await self._settle_unplanned(now)
         if absence is not None:
             await self._patience.until_done(partial(self._blame, absence))
         self._days = days
@@ -153,6 +177,7 @@ class Planner:
             (calendar.start_of(calendar.day_of(now) + _DAY) for calendar in self._calendars),
             default=now,
         )
+        await self._come_to_now(now)
         newest = await self._patience.until_done(
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
@@ -184,6 +209,26 @@ class Planner:
             await self._waive_out_of_service(datetime.fromtimestamp(first, UTC), tomorrow)
         if away:
             await self._patience.until_done(partial(self._ledger.come_back, self._outside(away)))
+
+    async def _come_to_now(self, now: datetime) -> None:
+        """Days that were told lost, or tried, while the clock was ahead are planned, and due, like others."""
+        today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
+        # Days that are told together end a whole `_back_days` ago: a clock set back a little proves nothing.
+        told_until = {
+            series: today - timedelta(days=_back_days(plan) // 2)
+            for series, (_, plan) in self._planned.items()
+        }
+        undo = partial(self._ledger.come_to_now, told_until, today=today, now=now)
+        if found := await self._patience.until_done(undo):
+            _log.warning("clock_was_ahead", line=self._line, series=found)
+
+    async def _settle_unplanned(self, now: datetime) -> None:
+        """What other plans have left open waits in vain: once, as a line begins anew with other plans."""
+        today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
+        settle = partial(self._ledger.settle_unplanned, self._meters, list(self._planned), today=today)
+        if settled := await self._patience.until_done(settle):
+            _log.info("no_longer_planned", line=self._line, slots=settled)
+        self._is_settled = True
 
     async def _places_of_ours(self, known: Set[str], before: datetime) -> set[str]:
         """Of meters that were never planned those whose predecessors were."""

@@ -178,8 +178,9 @@ class CollectionWatch:
         return up >= self._rests
 
     def _rest(self, begun_at: datetime) -> timedelta:
+        begun = int(begun_at.timestamp())
         with self._open() as freezes:
-            seen = freezes.journal.look(lambda db: ledger_looks.lived_until(db, self._boot))
+            seen = freezes.journal.look(lambda db: ledger_looks.lived_until(db, self._boot, begun))
         if seen is None or begun_at.timestamp() - seen < OUTAGE.total_seconds():
             return BEGIN
         return BEGIN_BEHIND_OUTAGE

@@ -127,14 +127,15 @@ class LineReaders:
             for plan in self._passing
             if (some := self._part_of(plan, profile, drivers[profile])) is not None
         }
-        if entries := self._entries(drivers):
+        if self.profile_of:  # also without an entry: what other plans have left is settled
             named["collector"] = Collector(
                 line=line,
-                entries=entries,
+                entries=self._entries(drivers),
                 keeper=self._journal,
                 looks=looks,
                 ledger=self._journal.ledger,
                 clock=self._clock,
+                meters=list(self.profile_of),
             )
         return named
 

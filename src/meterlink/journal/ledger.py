@@ -6,35 +6,31 @@ log; both change in one transaction (``Journal.keep``).
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from meterlink.journal import ledger_looks, ledger_rows, ledger_service
+from meterlink.journal import ledger_rows, ledger_service
 from meterlink.journal import unlooked as unlooked_rows
-from meterlink.journal.ledger_asked import SERIES_AT_ONCE, LedgerAsked
-from meterlink.journal.ledger_rows import Planned, moment, seconds
+from meterlink.journal.ledger_asked import SERIES_AT_ONCE
+from meterlink.journal.ledger_corrections import FOLDED, KEPT_DAYS, LedgerCorrections
+from meterlink.journal.ledger_rows import Planned, seconds
 from meterlink.journal.roster_absences import Absence
 from meterlink.journal.series import Series
-from meterlink.journal.store import Step, without_result
-from meterlink.model.data_classes import CURVE, EVENT, INSTANT, STATUS, DataClass
 from meterlink.model.slot import Departure, Reason, SlotKey, State
 
 PLAN_SLOTS_MAX: Final = 20_000
 """Slots that one transaction opens, at most: others wait for the disk meanwhile."""
-FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
-"""Classes with so many slots that kept ones are folded, a row a day, when they are old."""
-KEPT_DAYS: Final = 40
-"""Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
+
+__all__ = ["FOLDED", "KEPT_DAYS", "PLAN_SLOTS_MAX", "Ledger"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger(LedgerAsked):
+class Ledger(LedgerCorrections):
     """The ledger of one journal; ``Journal.ledger``.
 
     Args:
@@ -44,9 +40,6 @@ class Ledger(LedgerAsked):
     Every verb raises ``JournalError`` when the file cannot be written or read; nothing was changed then.
 
     """
-
-    change: Callable[[Step], Awaitable[int]]
-    opened_s: float
 
     async def plan(self, planned: Sequence[Planned]) -> int:
         """Open slots, in as many transactions as they need; what is there already stays. How many are new."""
@@ -168,7 +161,15 @@ class Ledger(LedgerAsked):
         await self._write(step)
 
     async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
-        """Slots from a time on did not pass by after all, of stretches that were missed for a reason."""
+        """Slots from a time on did not pass by after all: the clock that said so was ahead.
+
+        Args:
+            series: whose.
+            reason: stretches that were missed for it and lie behind the time go; of others, which a clock
+                that is behind now may take for such, those that reach over the time end there.
+            since: the time.
+
+        """
         at = seconds(since)
 
         def is_needed(db: sqlite3.Connection) -> list[int]:
@@ -248,49 +249,6 @@ class Ledger(LedgerAsked):
 
         return await self._count(step)
 
-    async def live(self, believed: datetime | None = None) -> None:
-        """Note that the daemon lives.
-
-        Args:
-            believed: the time by which rows age; see ``AgeingClock``.
-
-        """
-        by = None if believed is None else seconds(believed)
-        await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
-
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
-        """Fold the oldest days of kept slots, of classes that have many, once they are old enough.
-
-        Args:
-            day_starts: first instant of the day of an instant.
-            now: the time by which they are old; see ``AgeingClock``.
-            limit: days folded at most.
-
-        Returns:
-            How many rows have gone.
-
-        """
-        gone = 0
-        horizon = day_starts(now - timedelta(days=KEPT_DAYS))
-        for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
-            for _ in range(limit):
-                classes = json.dumps(FOLDED)
-                look = partial(ledger_looks.oldest, first=first, last=last, classes=classes)
-                oldest = await self._look(look)
-                if oldest is None or moment(oldest) >= horizon:
-                    break
-                day = day_starts(moment(oldest))
-                step = partial(
-                    ledger_rows.fold,
-                    first=first,
-                    last=last,
-                    day=seconds(day),
-                    until=seconds(day_starts(day + timedelta(days=1, hours=1))),
-                    classes=classes,
-                )
-                gone += await self._count(step)
-        return gone
-
     async def _close(
         self, keys: Sequence[SlotKey], state: State, reason: Reason, note: str, tries: int = 1
     ) -> None:
@@ -298,15 +256,6 @@ class Ledger(LedgerAsked):
             ledger_rows.close, keys=keys, state=state, reason=reason, at=self._now(), note=note, tries=tries
         )
         await self._write(step)
-
-    async def _count(self, step: Callable[[sqlite3.Connection], int]) -> int:
-        """Do something to rows; how many. What a change itself returns is an id of the log."""
-        counts: list[int] = []
-        await self._write(lambda db: counts.append(step(db)))
-        return counts[-1]
-
-    async def _write(self, step: Callable[[sqlite3.Connection], None]) -> None:
-        await self.change(without_result(step))
 
 
 def _parts(planned: Sequence[Planned]) -> Iterable[Sequence[Planned]]:

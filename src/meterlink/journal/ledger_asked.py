@@ -45,7 +45,7 @@ class LedgerAsked:
 
     async def lived_until(self) -> datetime | None:
         """When the daemon's last start before this one was last seen alive; ``None``: there was none."""
-        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot()))
+        found = await self._look(partial(ledger_looks.lived_until, boot=self.boot(), now=self._now()))
         return None if found is None else moment(found)
 
     async def believed_until(self) -> datetime | None:

@@ -1,7 +1,8 @@
 """Looking into the ledger: what is open, what one slot's story is, and how many stand alike.
 
 The numbers of states stand in the SQL as literals: the index of open slots is found by them alone. A gap is
-lost (3), but that of a meter which was not in service (reason 8) is not counted (4).
+lost (3), but that of a meter which was not in service (reason 8) is not counted (4). A gap that old rows were
+folded into has their state and tries beside their reason, in one number; see ``ledger_folding``.
 """
 
 from __future__ import annotations
@@ -44,12 +45,27 @@ _STANDING: Final = """
     WHERE meter = ? AND at = ? ORDER BY data_class, every_s
     """
 _GAPS: Final = """
-    SELECT data_class, every_s, ?2, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason, 0, ?2, until_at, note
+    SELECT data_class, every_s, ?2,
+           CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END,
+           reason & 63, reason >> 9, ?2, iif(reason >= 64, ?2 + every_s, until_at), note
     FROM series JOIN gap ON gap.series = series.number
     WHERE meter = ?1 AND from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
     ORDER BY data_class, every_s
     """
 _NEVER: Final = 2**62
+KEPT_AHEAD_MAX: Final = 10_000
+"""Rows that are looked through for one that was not kept while the clock was ahead."""
+_ALIVE_BEFORE: Final = """
+    SELECT max(
+        coalesce((
+            SELECT alive_at FROM life WHERE boot < ?1 AND alive_at <= ?2 ORDER BY boot DESC LIMIT 1
+        ), -1),
+        coalesce((
+            SELECT max(kept_at / 1000000) FROM (
+                SELECT kept_at FROM log WHERE boot < ?1 AND kind = 'reading' ORDER BY id DESC LIMIT ?3
+            ) WHERE kept_at / 1000000 <= ?2
+        ), -1))
+    """
 _BEGAN: Final = """
     SELECT data_class, every_s, min(
         coalesce((SELECT min(at) FROM slot WHERE series = number), ?2),
@@ -72,7 +88,8 @@ _TALLIES: Final = """
     WHERE number BETWEEN :first AND :last AND from_at >= :since AND from_at < :until
       AND data_class IN (SELECT value FROM json_each(:classes))
     UNION ALL
-    SELECT meter, data_class, every_s, CASE reason WHEN 8 THEN 4 ELSE 3 END, reason,
+    SELECT meter, data_class, every_s,
+           CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END, reason & 63,
            (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0, 0
     FROM series JOIN gap ON gap.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at < :until AND until_at > :since
@@ -185,34 +202,49 @@ def last_series(db: sqlite3.Connection) -> int:
     return int(number)
 
 
-def oldest(db: sqlite3.Connection, first: int, last: int, classes: str) -> int | None:
-    """The oldest kept slot among some series; looks at the first row of each."""
-    (at,) = db.execute(
-        """
-        SELECT min((SELECT min(at) FROM slot WHERE series = number AND state = 1)) FROM series
-        WHERE number BETWEEN ? AND ? AND data_class IN (SELECT value FROM json_each(?))
-        """,
-        (first, last, classes),
-    ).fetchone()
-    return None if at is None else int(at)
-
-
-def lived_until(db: sqlite3.Connection, boot: int) -> int | None:
+def lived_until(db: sqlite3.Connection, boot: int, now: int = _NEVER) -> int | None:
     """When the last start before this one was last seen alive: it said so, or kept what a meter told.
 
-    Acts do not count: a command may keep them while no daemon runs, under the number of its last start.
+    Acts do not count: a command may keep them while no daemon runs, under the number of its last start. What
+    was told of a time that has not come was told while the clock was ahead, and does not count either.
+
+    Args:
+        db: the journal's.
+        boot: number of this start.
+        now: when it began; seconds.
+
     """
     (found,) = db.execute(
         """
         SELECT max(
-            coalesce((SELECT alive_at FROM life WHERE boot < ?1 ORDER BY boot DESC LIMIT 1), -1),
+            coalesce((
+                SELECT alive_at FROM life WHERE boot < ?1 AND alive_at <= ?2 ORDER BY boot DESC LIMIT 1
+            ), -1),
             coalesce((
                 SELECT kept_at FROM log WHERE boot < ?1 AND kind = 'reading' ORDER BY id DESC LIMIT 1
             ) / 1000000, -1))
         """,
-        (boot,),
+        (boot, now),
     ).fetchone()
+    if found > now:
+        (found,) = db.execute(_ALIVE_BEFORE, (boot, now, KEPT_AHEAD_MAX)).fetchone()
     return None if found < 0 else int(found)
+
+
+def lives(db: sqlite3.Connection, boot: int, since: int) -> list[tuple[int, int]]:
+    """From when until when each start before this one is known to have lived, of those that lived later.
+
+    Args:
+        db: the journal's.
+        boot: number of this start.
+        since: seconds.
+
+    """
+    query = """
+        SELECT started_at / 1000000, alive_at FROM boot JOIN life ON life.boot = boot.number
+        WHERE boot.number < ? AND alive_at > ? ORDER BY boot.number
+        """
+    return [(int(began), int(ended)) for began, ended in db.execute(query, (boot, since)) if began < ended]
 
 
 def believed_until(db: sqlite3.Connection, boot: int) -> int | None:

@@ -13,17 +13,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from meterlink.model.data_classes import CURVE, DataClass
+from meterlink.model.data_classes import DataClass
 from meterlink.model.slot import (
     LOOK_OF_DAY,
     NOTE_MAX,
-    ON_TIME_ELSE_S,
     PASSING,
     Reason,
     SlotKey,
     State,
     lacking,
-    on_time_s,
     unlooked_note,
 )
 
@@ -140,7 +138,8 @@ def make_up(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
     )
     longest_s = int(MADE_UP_MAX.total_seconds())
     gaps = db.execute(
-        "SELECT from_at, until_at FROM gap WHERE series = ? AND until_at <= ? AND until_at - from_at <= ?",
+        "SELECT from_at, until_at FROM gap WHERE series = ? AND until_at <= ? AND until_at - from_at <= ?"
+        " AND (reason < 64 OR (reason >> 6) & 7 = 3)",
         (number, before, longest_s),
     ).fetchall()
     for first, until in gaps:
@@ -282,44 +281,24 @@ def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: 
 
 
 def has_gap(db: sqlite3.Connection, number: int, reason: Reason, since: int) -> bool:
-    """Whether slots of a series from a time on were missed for a reason, in a stretch."""
-    query = "SELECT 1 FROM gap WHERE series = ? AND reason = ? AND until_at > ? LIMIT 1"
+    """Whether a series has stretches that were missed over a time, or behind it for a reason."""
+    query = """
+        SELECT 1 FROM gap
+        WHERE series = ?1 AND until_at > ?3 AND (reason = ?2 OR from_at < ?3) AND reason < 64 LIMIT 1
+        """
     return db.execute(query, (number, int(reason), since)).fetchone() is not None
 
 
 def cut_gaps(db: sqlite3.Connection, numbers: Iterable[int], reason: Reason, since: int) -> None:
-    """Let the stretches of some series that were missed for a reason end before a time."""
+    """Let the stretches of some series end before a time: those over it, and those missed for a reason."""
     for number in numbers:
         at = (number, int(reason), since)
         db.execute("DELETE FROM gap WHERE series = ? AND reason = ? AND from_at >= ?", at)
-        db.execute("UPDATE gap SET until_at = ?3 WHERE series = ?1 AND reason = ?2 AND until_at > ?3", at)
-
-
-def fold(db: sqlite3.Connection, first: int, last: int, *, day: int, until: int, classes: str) -> int:
-    """Fold the kept slots of one day and some series into a row each. How many rows have gone."""
-    given = {"first": first, "last": last, "day": day, "until": until, "classes": classes}
-    db.execute(
-        """
-        INSERT INTO slot_day
-        SELECT series, :day, count(*),
-               sum(changed_at - due_at <= CASE data_class WHEN 'curve' THEN :curve_s ELSE :else_s END)
-        FROM series JOIN slot ON slot.series = series.number
-        WHERE number BETWEEN :first AND :last AND data_class IN (SELECT value FROM json_each(:classes))
-          AND at >= :day AND at < :until AND state = 1
-        GROUP BY series
-        ON CONFLICT DO UPDATE SET kept = kept + excluded.kept, on_time = on_time + excluded.on_time
-        """,
-        {**given, "curve_s": on_time_s(CURVE), "else_s": ON_TIME_ELSE_S},
-    )
-    return db.execute(
-        """
-        DELETE FROM slot WHERE series IN (
-            SELECT number FROM series
-            WHERE number BETWEEN :first AND :last AND data_class IN (SELECT value FROM json_each(:classes))
-        ) AND at >= :day AND at < :until AND state = 1
-        """,
-        given,
-    ).rowcount
+        db.execute(
+            "UPDATE gap SET until_at = ?2"
+            " WHERE series = ?1 AND from_at < ?2 AND until_at > ?2 AND reason < 64",
+            (number, since),
+        )
 
 
 def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None) -> None:
@@ -329,10 +308,9 @@ def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None
             "INSERT INTO belief VALUES (?, ?) ON CONFLICT DO UPDATE SET believed_at = excluded.believed_at",
             (boot, believed),
         )
+    # Its last word holds, also behind an earlier one: that was said while the clock was ahead.
     db.execute(
-        "INSERT INTO life VALUES (?, ?)"
-        " ON CONFLICT DO UPDATE SET alive_at = max(alive_at, excluded.alive_at)",
-        (boot, at),
+        "INSERT INTO life VALUES (?, ?) ON CONFLICT DO UPDATE SET alive_at = excluded.alive_at", (boot, at)
     )
 
 

@@ -69,7 +69,8 @@ def is_new_report(db: sqlite3.Connection, key: str, *, at: datetime, since: date
         since: reports before this are forgotten.
 
     """
-    db.execute("DELETE FROM report WHERE kept_at < ?", (micros(since),))
+    ahead = at + (at - since)  # kept while the clock was ahead: not lately
+    db.execute("DELETE FROM report WHERE kept_at < ? OR kept_at > ?", (micros(since), micros(ahead)))
     if db.execute("SELECT 1 FROM report WHERE key = ?", (key,)).fetchone():
         return False
     db.execute("INSERT INTO report VALUES (?, ?)", (key, micros(at)))

@@ -93,6 +93,7 @@ class Reason(enum.IntEnum):
     LINE_SLOW = 10
     NOT_TAKEN = 11
     NO_ROOM = 12
+    NOT_PLANNED = 13
 
 
 STATE_WORDS: Final[Mapping[State, Mapping[Lang, str]]] = {
@@ -156,6 +157,10 @@ REASON_SENTENCES: Final[Mapping[Reason, Mapping[Lang, str]]] = {
     Reason.NO_ROOM: {
         "en": "the gateway's disk was almost full, and had no room for it, at {at}{note}",
         "zh": "{at}网关磁盘将满,没有空间保存{note}",
+    },
+    Reason.NOT_PLANNED: {
+        "en": "no plan asks for it any more, since {at}{note}",
+        "zh": "自{at}起已无采集方案要求{note}",
     },
 }
 """One sentence each; ``{note}`` is what else is known, behind a colon."""
