@@ -22,6 +22,8 @@ REASONS = (
     *("waiting", "silent", "line_down", "refused", "bad_data", "clock_wrong", "exchanged", "not_running"),
     *("not_in_service", "gone", "line_slow", "not_taken", "no_room"),
 )
+LOOK_OF_DAY = "clock_or_status_word"
+"""Stands among what a kept freeze lacks."""
 REG_BACK = 1 << 2
 """The mark of a register that shows less than before."""
 CLOCK_DEV = 1 << 6
@@ -46,8 +48,17 @@ class Row:
     @property
     def lacks(self) -> frozenset[str]:
         """Items, or blocks of them, that the ledger says a kept slot is without."""
+        return self._named - {"", LOOK_OF_DAY}
+
+    @property
+    def is_unlooked(self) -> bool:
+        """Whether the ledger says of a freeze that its meter told neither clock nor state on that day."""
+        return LOOK_OF_DAY in self._named
+
+    @property
+    def _named(self) -> frozenset[str]:
         named = self.note.partition(": ")[0] if self.state == "kept" else ""
-        return frozenset(named.split(", ")) - {""}
+        return frozenset(named.split(", "))
 
 
 @dataclass

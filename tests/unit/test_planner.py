@@ -269,6 +269,29 @@ async def test_a_start_explains_the_moments_that_passed_in_one_go(tmp_path: Path
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("since_min", "missed"),
+    [(0.5, 10), (3.0, 8), (3.5, 7), (-9.0, 10), (10.5, 0)],
+    ids=["at-the-end", "from-a-slot-on", "within-a-slot", "told-of-late", "now"],
+)
+async def test_an_absence_of_a_meter_that_had_no_slot_yet(
+    tmp_path: Path, since_min: float, missed: int
+) -> None:
+    """A meter is put in, then the gateway is away for a week: of that week the ledger would know nothing."""
+    plan = Plan(name="p", every_s=60, items=("voltage.a",))
+    since = {"new": _NOON + timedelta(minutes=since_min)}
+    async with Journal.open(tmp_path / "j", clock=SimClock(_NOON)) as journal:
+        slots = PassingSlots(plan, journal.ledger, "line1")
+        await slots.absent(["new"], _NOON, since)  # nobody was ever there
+        assert not await journal.ledger.tallies([INSTANT], since=_MIDNIGHT, until=_MIDNIGHT + _DAY)
+        await journal.ledger.expired([plan.series("old").key(_NOON)], Reason.SILENT)
+        await slots.absent(["old", "new"], _NOON + timedelta(minutes=11), since)
+        tallies = await journal.ledger.tallies([INSTANT], since=_MIDNIGHT, until=_MIDNIGHT + _DAY)
+    found = {one.meter: one.slots for one in tallies if one.reason is Reason.NOT_RUNNING}
+    assert {"old": 10, "new": missed} == {"new": 0, **found}
+
+
+@pytest.mark.asyncio
 async def test_a_clock_set_years_ahead_costs_a_month_of_slots(tmp_path: Path) -> None:
     """What never comes would count as missing for years."""
     plan = Plan(name="p", every_s=3600, items=("voltage.a",))

@@ -16,6 +16,7 @@ from meterlink.journal.series import Series
 from meterlink.model.data_classes import EVENT
 from meterlink.model.slot import Reason, SlotKey
 
+_NO_TIMES: Final[Mapping[str, datetime]] = {}
 BACK_MAX: Final = timedelta(days=400)
 """A longer absence is explained as far back as this."""
 SET_OVER_MAX: Final = timedelta(days=31)
@@ -128,11 +129,20 @@ class PassingSlots:
             series = [self._plan.series(meter) for meter in meters]
             await self._patience.until_done(partial(self._ledger.over, series, now))
 
-    async def absent(self, meters: Sequence[str], slot: datetime) -> None:
+    async def absent(
+        self, meters: Sequence[str], slot: datetime, since: Mapping[str, datetime] = _NO_TIMES
+    ) -> None:
         """Nobody was there since the last slot of each meter that is known, until this one.
 
         What of that time the meter was out of service says so, and is not counted. Of the time in which the
-        daemon lived nothing was due: it did not have the plan then.
+        daemon lived nothing was due: it did not have the plan then. A meter that came into service after the
+        last slot of the others has none of its own to count from: its first one is meant.
+
+        Args:
+            meters: whose slots.
+            slot: the one that is now.
+            since: when meters came into service, as far as that is known.
+
         """
         await self.set_back(meters, slot)  # perhaps between two starts
         await self.over(meters, slot)
@@ -142,15 +152,36 @@ class PassingSlots:
         stretches: dict[Reason, list[_Stretch]] = {Reason.NOT_RUNNING: [], Reason.NOT_IN_SERVICE: []}
         lives = await self._patience.until_done(partial(self._ledger.lives, slot - BACK_MAX))
         least = timedelta(seconds=self._plan.every_s) * IN_HAND_SLOTS
+        there = max((last for last in newest.values() if last is not None), default=None)
         for one in series:
-            if (last := newest[one]) is not None:
-                first = max(self._plan.end_of(self._plan.slot_at(last)), slot - BACK_MAX)
-                for reason, since, until in _parts(first, slot, away.get(one.meter, ())):
+            begins = self._behind(newest[one], there, since.get(one.meter))
+            if begins is not None:
+                first = max(begins, slot - BACK_MAX)
+                for reason, begin, until in _parts(first, slot, away.get(one.meter, ())):
                     is_told = reason is not Reason.NOT_RUNNING
-                    for begin, end in [(since, until)] if is_told else _beside(since, until, lives, least):
-                        stretches[reason] += self._stretches(one, begin, end)
+                    for start, end in [(begin, until)] if is_told else _beside(begin, until, lives, least):
+                        stretches[reason] += self._stretches(one, start, end)
         for reason, missed in stretches.items():
             await self._missed(missed, reason)
+
+    def _behind(
+        self, last: datetime | None, there: datetime | None, since: datetime | None
+    ) -> datetime | None:
+        """The first slot behind the last one of a meter; ``None``: nobody knows when it was to be read first.
+
+        Args:
+            last: of the meter.
+            there: the last of any meter of the line: then somebody was there.
+            since: when the meter came into service.
+
+        """
+        if last is not None:
+            return self._plan.end_of(self._plan.slot_at(last))
+        if there is None or since is None:
+            return None
+        begun = self._plan.slot_at(since)
+        own = begun if begun == since else self._plan.end_of(begun)
+        return max(own, self._plan.end_of(self._plan.slot_at(there)))
 
     async def skipped(self, meters: Sequence[str], first: datetime, until: datetime, reason: Reason) -> None:
         """Nobody came to the slots of [first, until), because earlier ones took too long, for a reason."""

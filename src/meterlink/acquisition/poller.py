@@ -245,7 +245,8 @@ class Poller(ABC):
         """Say of the slots between two why nobody came to them."""
         meters = [point.meter for point in self._points]
         if last is None:
-            await self._slots.absent(meters, slot)
+            since = {one.meter: one.in_service_since for one in self._points if one.in_service_since}
+            await self._slots.absent(meters, slot, since)
             return
         skipped = round((slot - last).total_seconds()) // self._plan.every_s - 1
         if skipped > 0:

@@ -229,8 +229,8 @@ class _Drawing:
             return (), ()
         chance = self._chance("disk")
         begin = lives[1].span.begin
-        full = Span(begin - 1, min(begin + chance.uniform(0.1, 3) * HOUR_S, self._busy_until))
-        tight = self._spans(chance, 1, 5 * HOUR_S)
+        full = Span(begin - 1, min(begin + chance.uniform(0.1, 1) * HOUR_S, self._busy_until))
+        tight = self._spans(chance, 1, 3 * HOUR_S)
         return (*tight, full), (full,)
 
     def _clock_off(self, chance: random.Random) -> tuple[tuple[Span, float], ...]:

@@ -195,6 +195,14 @@ class Truth:
         moment_s, by_s = one.jump
         return at(moment_s) < slot <= at(moment_s + by_s)
 
+    def lost_looks(self, one: MeterDraft, taken_at: datetime) -> set[str]:
+        """What was in the way of a meter from when a freeze was read until the end of that day."""
+        found = set[str]()
+        for moment_s in self.true_times(taken_at):
+            midnight_s = -(-moment_s // DAY_S) * DAY_S
+            found |= self.causes_between(one, Span(moment_s - TRY_S, midnight_s))
+        return found
+
     def planned(self, kind: Kind, told: Iterable[str], taken_at: datetime) -> set[str]:
         """Of what a meter may have shown when it was read, what the plans of that time asked for."""
         begin_s = min(self.true_times(taken_at), default=0.0)

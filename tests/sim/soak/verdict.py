@@ -75,6 +75,8 @@ def judge(draft: Draft, world: World) -> Verdict:
                 lacked = missing(values, truth.values(one, kind, slot, taken[key]))
                 lacked = frozenset(truth.planned(kind, lacked, taken[key]))
             _judge_slot(found, truth, one, kind, slot, slots.get(key), lacked)
+            if key in slots and slots[key].is_unlooked and not truth.lost_looks(one, taken[key]):
+                found.complaints.append(f"{key}: {slots[key]}, and nothing kept it from looking on that day")
     _judge_values(found, truth, draft, readings, taken, doubtful)
     _judge_passing(found, draft, world, readings)
     for key, row in slots.items():
