@@ -125,6 +125,7 @@ class _Plant:
         return Counter(answer.di for answer in self.gateway.answers if answer.address == address)
 
 
+@pytest.mark.timeout(60)
 def test_a_month(tmp_path: Path) -> None:
     """One reading a meter, item and night, however many minutes clocks are wrong: bills rest on it."""
     minutes = (0, 3, -3, 12, -12, 40, -40)
@@ -302,6 +303,7 @@ _MIXED = dict.fromkeys(range(1, 20, 2), "dlt698.45")
 """Every second meter of a line."""
 
 
+@pytest.mark.timeout(60)
 def test_a_month_of_both_protocols_on_one_line(tmp_path: Path) -> None:
     """Both drivers share a line that is changed over meter by meter; each night is one point a meter."""
     minutes = (0, 0, 3, 3, -12, -12, 40, 40)

@@ -164,6 +164,7 @@ async def test_as_many_changes_as_may_be(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.asyncio
+@pytest.mark.timeout(90)
 async def test_f59_a_hundred_thousand_lines_are_kept(tmp_path: Path) -> None:
     """F59: one transaction would be too large for something on its way, and nobody would have tried."""
     one = meter(1)  # checked once: the rest of them differ in nothing that costs time

@@ -36,6 +36,10 @@ WIDE_SAMPLES = 24
 SAMPLED = (*range(1_000, 1_000 + SAMPLES), *range(WIDE_FROM, WIDE_FROM + WIDE_SAMPLES))
 TWICE_OF = 0.4
 
+pytestmark = pytest.mark.timeout(
+    120
+)  # a way with a long wait is played in ten seconds when nobody else computes
+
 
 def test_every_theme_and_protocol_has_its_seed() -> None:
     """A kind of order would not be killed at all."""
