@@ -68,4 +68,5 @@ def test_the_clocks_of_who_has_paid_go_on_under_his_right_number(tmp_path: Path,
     gateway.run(seconds=100, meanwhile=pay)
     _renumbered(gateway, saying)
     gateway.run(seconds=450, meanwhile=wait)
-    assert (saying is Saying.CORRECTED) is ("RECONNECT_LATE_1" in told)
+    assert "RECONNECT_LATE_1" in told, "whoever lives there now waits too"
+    assert (saying is Saying.NEW_CUSTOMERS) is ("CUT_OFF_ANOTHER" in told)

@@ -87,6 +87,7 @@ def _slot_of(
             slot = _PLAN.slot_at(sim.clock.utc_now())
             if not is_first:
                 poller._memory.last_slot = slot - timedelta(seconds=_PLAN.every_s)
+            poller._memory.looked = poller._look()
             await poller._round(slot)
             return [one for n in range(meters) for one in await journal.ledger.standings(f"m{n}", slot)]
 

@@ -37,6 +37,8 @@ WORKERS = 4
 LATE_ANSWER_S = 3.0
 """After a silence the same question is not asked again sooner: a late answer could pass for the new one."""
 
+LATE_SHARE = 0.01
+"""Of a slot; a start later than this had only a part of it."""
 _TIMER_SLACK_S = 0.05
 """Wall and monotonic clocks do not tick together; a pause of ``LATE_ANSWER_S`` must count as one."""
 
@@ -298,9 +300,15 @@ class Poller(ABC):
             return Reason.CLOCK_WRONG, ""  # it was set out of the slot
         if point.meter in self._memory.silent:
             return Reason.SILENT, ""
-        if self._memory.last_slot is None:
-            return Reason.NOT_RUNNING, ""  # a start that found the slot begun had only what was left of it
-        return self._no_time(), ""
+        return (Reason.NOT_RUNNING if self._began_late() else self._no_time()), ""
+
+    def _began_late(self) -> bool:
+        """Whether a start found the slot begun, and had only what was left of it."""
+        looked = self._memory.looked
+        if looked is None or self._memory.last_slot is not None:
+            return False
+        gone_s = (looked.wall - self._plan.slot_at(looked.wall)).total_seconds()
+        return gone_s > self._plan.every_s * LATE_SHARE
 
     def _no_time(self) -> Reason:
         """Why time ran out: what was read had to wait for room, or else the line is too slow."""

@@ -28,6 +28,8 @@ MIDNIGHT_NEAR: Final = timedelta(minutes=1)
 """So soon after midnight a date that was read before the time may be that of the day before."""
 DAY_MAX, HOUR_MAX = 31, 23
 _SHOWN_S: Final = timedelta(seconds=1)
+_QUICK: Final = timedelta(seconds=10)
+"""An exchange that takes longer may have shown the clock at any time of it."""
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME: Final = re.compile(r"\d{2}:\d{2}:\d{2}")
 _WORD: Final = re.compile(r"[0-9A-Fa-f]{4}")
@@ -71,17 +73,20 @@ class Looker:
 
         Where date and time are two items, the date is read again when the time says that midnight has just
         passed.
+
+        The answer may have stood in a queue, or on a carrier, for minutes: then what it is off at least.
         """
         is_one = self._has(CLOCK) and not self._has(DATE)
         date = None if is_one else await self._text(address, DATE, priority)
         begun_s = self.clock.monotonic_s()
         time = await self._text(address, CLOCK if is_one else TIME, priority)
-        half_way = self.clock.utc_now() - timedelta(seconds=self.clock.monotonic_s() - begun_s) / 2
+        took = timedelta(seconds=self.clock.monotonic_s() - begun_s)
+        half_way = self.clock.utc_now() - took / 2
         shown = self._moment(time if is_one else date, time)
         if shown is not None and not is_one and _since_midnight(shown) < MIDNIGHT_NEAR:
             shown = self._moment(await self._text(address, DATE, priority), time)
         # The second that is shown began up to a second ago: its middle is the best guess.
-        return None if shown is None else shown + _SHOWN_S / 2 - half_way
+        return None if shown is None else _at_least(shown + _SHOWN_S / 2 - half_way, took)
 
     async def settles_on(self, address: str, priority: Priority) -> SettlementDay | None:
         """The first day of a month on which it settles, and the hour. Source: SCH-02."""
@@ -132,3 +137,11 @@ def _settlement(told: Sequence[str]) -> SettlementDay | None:
 
 def _since_midnight(shown: datetime) -> timedelta:
     return shown - shown.replace(hour=0, minute=0, second=0)
+
+
+def _at_least(ahead: timedelta, took: timedelta) -> timedelta:
+    """How far a clock is off for certain, by an exchange that took so long; nobody knows when it was read."""
+    if took <= _QUICK:
+        return ahead
+    certain = max(abs(ahead) - took / 2, timedelta())
+    return certain if ahead >= timedelta() else -certain
