@@ -180,6 +180,33 @@ def test_a_protection_that_ends_before_the_close_leaves_closes_nothing(tmp_path:
     gateway.run(seconds=4000, meanwhile=script)
 
 
+def test_a_protection_behind_one_that_was_lifted_counts_for_itself(tmp_path: Path) -> None:
+    """Who comes to live by a machine would stay in the dark, because of one that was told by mistake before."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(60)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        (item,) = await _work(gateway)
+        await gateway.ask("david", "work.close", item=item["id"], why="a slip: the debt stands")
+        await asyncio.sleep(86_400)
+        assert [("permit_close", "refused"), ("trip", "done")] == sorted(await _orders(gateway))
+        await gateway.told_of_life_support("x3", meter=M)
+        await asyncio.sleep(600)
+        assert ("permit_close", "waiting_for_key") in await _orders(gateway)
+        (item,) = await _work(gateway)
+        assert "billing:x3" in item["why"]
+        told = [evidence for one in await _alarms(gateway) for evidence in one["evidence"]]
+        assert "evidence:billing:x3" in told
+
+    gateway.run(seconds=2 * 86_400, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()[:2]
+
+
 def test_a_hold_stands_before_a_protection(tmp_path: Path) -> None:
     """Current would come back where an inspector found that it kills."""
     gateway = _gateway(tmp_path)

@@ -100,12 +100,11 @@ class Sparing:
         except EvidenceRefused as error:  # no rule lets an order go before somebody has looked
             _log.error("protections_unreadable", meter=meter.id, reason=str(error))
             return []
-        standing = told.protections()
+        standing = {one.full_id for one in told.standing_protections()}
         return [
             Spared(cause=one.record.full_id, number=one.number, at=one.kept_at, why=one.record.protection)
             for one in told.kept
-            if isinstance(one.record, Protection) and one.number > cut_at
-            if one.record.state == "set" and one.record.protection in standing
+            if isinstance(one.record, Protection) and one.number > cut_at and one.record.full_id in standing
         ]
 
     async def _by_roster(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
