@@ -12,6 +12,7 @@ import pytest
 
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
+from meterlink.orders.paid.told_of_spared import _is_told
 from metersim import Station
 from tests.sim.test_orders_of_a_changed_roster import _committed
 from tests.sim.test_protected_at_every_meter import OTHER, two_meters
@@ -205,6 +206,40 @@ def test_a_protection_behind_one_that_was_lifted_counts_for_itself(tmp_path: Pat
 
     gateway.run(seconds=2 * 86_400, meanwhile=script)
     assert ["trip", "permit_close"] == gateway.obeyed()[:2]
+
+
+def test_a_cause_whose_name_begins_like_another_is_told_too(tmp_path: Path) -> None:
+    """Nobody would hear of the second protection, because its name is the beginning of the first one's."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        for told in ("x12", "x1"):
+            await gateway.told_of_life_support(told, meter=M)
+            await asyncio.sleep(60)
+            (item,) = await _work(gateway)
+            assert f"by billing:{told}," in item["why"]
+            await gateway.ask("david", "work.close", item=item["id"], why="a slip")
+            await gateway.told_of_life_support(f"{told}-", meter=M, state="lifted")
+            await asyncio.sleep(120)
+            assert [] == await _work(gateway), "once for each"
+
+    gateway.run(seconds=2_000, meanwhile=script)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [
+        ({"spared": "billing:x1", "why": ""}, True),
+        ({"spared": "billing:x12", "why": "meter m: protected, by billing:x1, and cut off"}, False),
+        ({"why": "meter m: protected since (hospital), by billing:x1, and cut off by order t"}, True),
+        ({"why": "meter m: protected since (hospital), by billing:x12, and cut off by order t"}, False),
+        ({"why": "somebody was there"}, False),
+    ],
+)
+def test_older_acts_of_an_item_name_their_cause_in_words(body: Mapping[str, str], *, is_told: bool) -> None:
+    """After an update somebody would be sent again to every household of whom people know."""
+    assert is_told is _is_told(body, "billing:x1")
 
 
 def test_a_hold_stands_before_a_protection(tmp_path: Path) -> None:
