@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from meterlink.config.meters import CUSTOMER_WAS_MAX
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
 from meterlink.orders.paid.told_of_spared import _is_told
+from meterlink.orders.waiting.spared import Spared, Sparing
 from metersim import Station
 from tests.sim.test_orders_of_a_changed_roster import _committed
 from tests.sim.test_protected_at_every_meter import OTHER, two_meters
@@ -133,6 +135,73 @@ def test_a_number_that_was_written_down_wrongly_is_no_new_tenant(tmp_path: Path)
     gateway.run(seconds=2000, meanwhile=script)
 
 
+def test_the_number_of_a_new_tenant_may_be_corrected(tmp_path: Path) -> None:
+    """Each slip of the pen would begin the wait anew, with a closing and clocks of its own."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        for number in ("000099999998", "000099999997"):
+            await asyncio.sleep(2400)
+            await _committed(gateway, customer_number=number)
+            await asyncio.sleep(120)
+            found = await _orders(gateway)
+            assert 1 == [kind for kind, _ in found].count("permit_close"), found
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert "roster:2" in item["why"]
+        assert 1 == alarm["count"]
+
+    gateway.run(seconds=6000, meanwhile=script)
+
+
+def test_whose_number_is_corrected_many_times_owes_still(tmp_path: Path) -> None:
+    """Who owes would be reconnected, once an entry has no room for the number that he had."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        for number in range(CUSTOMER_WAS_MAX + 2):
+            assert "revision" in await _committed(gateway, customer_number=f"{99999990 + number:012}")
+        await asyncio.sleep(300)
+        assert [("trip", "done")] == await _orders(gateway)
+        assert ([], []) == (await _work(gateway), await _alarms(gateway))
+
+    gateway.run(seconds=2000, meanwhile=script)
+
+
+@pytest.mark.parametrize(("days", "closes"), [(29, True), (31, False)])
+def test_what_an_old_log_tells_is_a_person_s_to_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, days: int, closes: bool
+) -> None:
+    """After an update all premises that were ever re-let would be closed at once, whoever is there."""
+    gateway = _gateway(tmp_path)
+
+    async def nobody(*_: object) -> list[Spared]:
+        return []
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        await asyncio.sleep(120)
+        assert [] == await _work(gateway)
+
+    with monkeypatch.context() as older:
+        older.setattr(Sparing, "since", nobody)
+        gateway.run(seconds=900, meanwhile=script)
+    gateway.sim.clock.advance(days * 86_400)
+
+    async def updated() -> None:
+        await gateway.up()
+        await asyncio.sleep(300)
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert 1 == alarm["count"]
+        assert closes is not ("nothing closes by itself" in item["why"])
+        assert closes is ("permit_close" in [kind for kind, _ in await _orders(gateway)])
+
+    gateway.run(seconds=600, meanwhile=updated)
+
+
 def test_it_is_told_once_whatever_happens_to_the_daemon(tmp_path: Path) -> None:
     """A restart, and each record that says the same, would send somebody again and close once more."""
     gateway = _gateway(tmp_path, delay_min=20)
@@ -182,7 +251,7 @@ def test_a_protection_that_ends_before_the_close_leaves_closes_nothing(tmp_path:
 
 
 def test_a_protection_behind_one_that_was_lifted_counts_for_itself(tmp_path: Path) -> None:
-    """Who comes to live by a machine would stay in the dark, because of one that was told by mistake before."""
+    """Who comes to live by a machine would stay in the dark, because of one told by mistake before."""
     gateway = _gateway(tmp_path)
 
     async def script() -> None:

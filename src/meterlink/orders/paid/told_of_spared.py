@@ -21,7 +21,7 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.life.history import History
 from meterlink.orders.people import DAEMON
-from meterlink.orders.waiting.spared import ANOTHER, Spared
+from meterlink.orders.waiting.spared import ANOTHER, SPARED_MAX, Spared
 from meterlink.orders.waiting.wait import Wait
 
 CUT_OFF_PROTECTED: Final = "CUT_OFF_PROTECTED"
@@ -74,9 +74,7 @@ class ToldOfSpared:
         )
         await self._alarms.raise_(seen, actor=DAEMON)
         beside = {_CAUSE: spared.cause}
-        await self._work.open(
-            WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut, beside=beside
-        )
+        await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut, beside=beside)
 
     def _words(self, meter: str, spared: Spared, cut: History) -> str:
         """What is to be known, in both languages; names stand in front, once: there is room for both."""
@@ -85,10 +83,18 @@ class ToldOfSpared:
         en = "another customer since" if is_another else f"protected since ({spared.why})"
         zh = "停电指令发出后已更换用户" if is_another else f"停电指令发出后登记为受保护用户({spared.why})"
         contact, contact_zh = self._contact(cut)
+        timeline = self._book.timeline
+        if timeline.now() - timeline.lived(spared.at) > SPARED_MAX:
+            next_, next_zh = (
+                "That is long ago: nothing closes by itself, decide",
+                "时间已久,系统不会自动复电,请人工决定",
+            )
+        else:
+            next_ = "A reconnection follows by itself; see that current comes back"
+            next_zh = "系统将自动复电,请确认用户恢复供电"
         return (
             f"meter {meter}: {en}, by {spared.cause}, and cut off by order {order}; {contact}. "
-            f"A reconnection follows by itself; see that current comes back / "
-            f"{zh};{contact_zh}。系统将自动复电,请确认用户恢复供电"
+            f"{next_} / {zh};{contact_zh}。{next_zh}"
         )
 
     def _contact(self, cut: History) -> tuple[str, str]:
