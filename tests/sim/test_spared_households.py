@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from meterlink.config.meters import CUSTOMER_WAS_MAX
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
+from meterlink.orders.paid.told_of_spared import _is_told
+from meterlink.orders.waiting.spared import Spared, Sparing
 from metersim import Station
 from tests.sim.test_orders_of_a_changed_roster import _committed
 from tests.sim.test_protected_at_every_meter import OTHER, two_meters
@@ -132,6 +135,73 @@ def test_a_number_that_was_written_down_wrongly_is_no_new_tenant(tmp_path: Path)
     gateway.run(seconds=2000, meanwhile=script)
 
 
+def test_the_number_of_a_new_tenant_may_be_corrected(tmp_path: Path) -> None:
+    """Each slip of the pen would begin the wait anew, with a closing and clocks of its own."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        for number in ("000099999998", "000099999997"):
+            await asyncio.sleep(2400)
+            await _committed(gateway, customer_number=number)
+            await asyncio.sleep(120)
+            found = await _orders(gateway)
+            assert 1 == [kind for kind, _ in found].count("permit_close"), found
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert "roster:2" in item["why"]
+        assert 1 == alarm["count"]
+
+    gateway.run(seconds=6000, meanwhile=script)
+
+
+def test_whose_number_is_corrected_many_times_owes_still(tmp_path: Path) -> None:
+    """Who owes would be reconnected, once an entry has no room for the number that he had."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        for number in range(CUSTOMER_WAS_MAX + 2):
+            assert "revision" in await _committed(gateway, customer_number=f"{99999990 + number:012}")
+        await asyncio.sleep(300)
+        assert [("trip", "done")] == await _orders(gateway)
+        assert ([], []) == (await _work(gateway), await _alarms(gateway))
+
+    gateway.run(seconds=2000, meanwhile=script)
+
+
+@pytest.mark.parametrize(("days", "closes"), [(29, True), (31, False)])
+def test_what_an_old_log_tells_is_a_person_s_to_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, days: int, closes: bool
+) -> None:
+    """After an update all premises that were ever re-let would be closed at once, whoever is there."""
+    gateway = _gateway(tmp_path)
+
+    async def nobody(*_: object) -> list[Spared]:
+        return []
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        await asyncio.sleep(120)
+        assert [] == await _work(gateway)
+
+    with monkeypatch.context() as older:
+        older.setattr(Sparing, "since", nobody)
+        gateway.run(seconds=900, meanwhile=script)
+    gateway.sim.clock.advance(days * 86_400)
+
+    async def updated() -> None:
+        await gateway.up()
+        await asyncio.sleep(300)
+        (item,), (alarm,) = await _work(gateway), await _alarms(gateway)
+        assert 1 == alarm["count"]
+        assert closes is not ("nothing closes by itself" in item["why"])
+        assert closes is ("permit_close" in [kind for kind, _ in await _orders(gateway)])
+
+    gateway.run(seconds=600, meanwhile=updated)
+
+
 def test_it_is_told_once_whatever_happens_to_the_daemon(tmp_path: Path) -> None:
     """A restart, and each record that says the same, would send somebody again and close once more."""
     gateway = _gateway(tmp_path, delay_min=20)
@@ -178,6 +248,67 @@ def test_a_protection_that_ends_before_the_close_leaves_closes_nothing(tmp_path:
         assert 1 == len(await _work(gateway)), "a person decides, who knows of both"
 
     gateway.run(seconds=4000, meanwhile=script)
+
+
+def test_a_protection_behind_one_that_was_lifted_counts_for_itself(tmp_path: Path) -> None:
+    """Who comes to live by a machine would stay in the dark, because of one told by mistake before."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(60)
+        await gateway.told_of_life_support("x2", meter=M, state="lifted")
+        gateway.plugged = True
+        await asyncio.sleep(600)
+        (item,) = await _work(gateway)
+        await gateway.ask("david", "work.close", item=item["id"], why="a slip: the debt stands")
+        await asyncio.sleep(86_400)
+        assert [("permit_close", "refused"), ("trip", "done")] == sorted(await _orders(gateway))
+        await gateway.told_of_life_support("x3", meter=M)
+        await asyncio.sleep(600)
+        assert ("permit_close", "waiting_for_key") in await _orders(gateway)
+        (item,) = await _work(gateway)
+        assert "billing:x3" in item["why"]
+        told = [evidence for one in await _alarms(gateway) for evidence in one["evidence"]]
+        assert "evidence:billing:x3" in told
+
+    gateway.run(seconds=2 * 86_400, meanwhile=script)
+    assert ["trip", "permit_close"] == gateway.obeyed()[:2]
+
+
+def test_a_cause_whose_name_begins_like_another_is_told_too(tmp_path: Path) -> None:
+    """Nobody would hear of the second protection, because its name is the beginning of the first one's."""
+    gateway = _gateway(tmp_path)
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        for told in ("x12", "x1"):
+            await gateway.told_of_life_support(told, meter=M)
+            await asyncio.sleep(60)
+            (item,) = await _work(gateway)
+            assert f"by billing:{told}," in item["why"]
+            await gateway.ask("david", "work.close", item=item["id"], why="a slip")
+            await gateway.told_of_life_support(f"{told}-", meter=M, state="lifted")
+            await asyncio.sleep(120)
+            assert [] == await _work(gateway), "once for each"
+
+    gateway.run(seconds=2_000, meanwhile=script)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_told"),
+    [
+        ({"spared": "billing:x1", "why": ""}, True),
+        ({"spared": "billing:x12", "why": "meter m: protected, by billing:x1, and cut off"}, False),
+        ({"why": "meter m: protected since (hospital), by billing:x1, and cut off by order t"}, True),
+        ({"why": "meter m: protected since (hospital), by billing:x12, and cut off by order t"}, False),
+        ({"why": "somebody was there"}, False),
+    ],
+)
+def test_older_acts_of_an_item_name_their_cause_in_words(body: Mapping[str, str], *, is_told: bool) -> None:
+    """After an update somebody would be sent again to every household of whom people know."""
+    assert is_told is _is_told(body, "billing:x1")
 
 
 def test_a_hold_stands_before_a_protection(tmp_path: Path) -> None:

@@ -294,7 +294,14 @@ class Told:
 
     def protections(self) -> set[str]:
         """Kinds of protection that records have set and not lifted."""
-        return {one.protection for one, end in self._protected if end is None}
+        return {one.protection for one in self.standing_protections()}
+
+    def standing_protections(self) -> list[Protection]:
+        """The records themselves that set one which was not lifted since.
+
+        What sets a kind again, once it was lifted, is a protection of its own.
+        """
+        return [one for one, end in self._protected if end is None]
 
     @cached_property
     def _protected(self) -> list[tuple[Protection, Protection | None]]:

@@ -37,7 +37,7 @@ from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
-from meterlink.orders.waiting.spared import Sparing
+from meterlink.orders.waiting.spared import SPARED_MAX, Sparing
 from meterlink.orders.waiting.wait import BRINGS_CURRENT, Wait, who_waits
 from meterlink.roster.roster import Roster, RosterMeter
 
@@ -179,6 +179,8 @@ class Lateness:
         await self._tell(wait)
         told = self._told.setdefault((name, wait.cause), set())
         since, now = self._timeline.lived(wait.since), self._timeline.now()
+        if wait.is_spared and now - since > SPARED_MAX:
+            return  # who lives there by now, and how, a person finds out
         first_sent_at = None if wait.first_sent_at is None else self._timeline.lived(wait.first_sent_at)
         rule = late(since, first_sent_at, None, now)
         if rule and rule not in told:

@@ -8,8 +8,9 @@ Source: CTRL-08, CTRL-12; business-rules 2.1; decision 21.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Final
+from typing import Any, Final
 
 from meterlink.model.act import Topic
 from meterlink.model.order import OrderState
@@ -20,13 +21,15 @@ from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.life.history import History
 from meterlink.orders.people import DAEMON
-from meterlink.orders.waiting.spared import ANOTHER, Spared
+from meterlink.orders.waiting.spared import ANOTHER, SPARED_MAX, Spared
 from meterlink.orders.waiting.wait import Wait
 
 CUT_OFF_PROTECTED: Final = "CUT_OFF_PROTECTED"
 """Alarm: a protected household is cut off, or about to be, and no frame takes that back."""
 CUT_OFF_ANOTHER: Final = "CUT_OFF_ANOTHER"
 """Alarm: the same of a customer who is not the one that owed."""
+_CAUSE: Final = "spared"
+"""In the act that opens an item: by what it is; its words have an end, and names may begin alike."""
 
 
 class ToldOfSpared:
@@ -59,8 +62,7 @@ class ToldOfSpared:
         if spared is None:
             return
         told = await self._book.acts.of_subject(Topic.WORK, item_id(WorkKind.CUT_OFF, cut))
-        is_known = any(spared.cause in str(kept.act.body.get("why", "")) for kept in told)
-        if is_known or (told and told[-1].act.is_open):
+        if any(_is_told(kept.act.body, spared.cause) for kept in told) or (told and told[-1].act.is_open):
             return
         why = as_words(self._words(wait.meter, spared, wait.cut))
         seen = Seen(
@@ -71,7 +73,8 @@ class ToldOfSpared:
             evidence=(f"order:{cut}", f"evidence:{spared.cause}"),
         )
         await self._alarms.raise_(seen, actor=DAEMON)
-        await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut)
+        beside = {_CAUSE: spared.cause}
+        await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut, beside=beside)
 
     def _words(self, meter: str, spared: Spared, cut: History) -> str:
         """What is to be known, in both languages; names stand in front, once: there is room for both."""
@@ -80,10 +83,18 @@ class ToldOfSpared:
         en = "another customer since" if is_another else f"protected since ({spared.why})"
         zh = "停电指令发出后已更换用户" if is_another else f"停电指令发出后登记为受保护用户({spared.why})"
         contact, contact_zh = self._contact(cut)
+        timeline = self._book.timeline
+        if timeline.now() - timeline.lived(spared.at) > SPARED_MAX:
+            next_, next_zh = (
+                "That is long ago: nothing closes by itself, decide",
+                "时间已久,系统不会自动复电,请人工决定",
+            )
+        else:
+            next_ = "A reconnection follows by itself; see that current comes back"
+            next_zh = "系统将自动复电,请确认用户恢复供电"
         return (
             f"meter {meter}: {en}, by {spared.cause}, and cut off by order {order}; {contact}. "
-            f"A reconnection follows by itself; see that current comes back / "
-            f"{zh};{contact_zh}。系统将自动复电,请确认用户恢复供电"
+            f"{next_} / {zh};{contact_zh}。{next_zh}"
         )
 
     def _contact(self, cut: History) -> tuple[str, str]:
@@ -99,3 +110,10 @@ class ToldOfSpared:
 
     def _shown(self, instant: datetime) -> str:
         return f"{instant.astimezone(self._zone):%Y-%m-%d %H:%M}"
+
+
+def _is_told(body: Mapping[str, Any], cause: str) -> bool:
+    """Whether an act of an item was for a cause; older ones name it in their words alone."""
+    if _CAUSE in body:
+        return bool(body[_CAUSE] == cause)
+    return f", by {cause}, and " in str(body.get("why", ""))

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -33,6 +33,8 @@ BY_ROSTER: Final = "roster:"
 """Before the number of the revision, in the name of a cause that the roster tells."""
 ANOTHER: Final = "another_customer"
 """Beside the kinds of protection: the meter has been another customer's since."""
+SPARED_MAX: Final = timedelta(days=30)
+"""Older causes close nothing by themselves: a log may tell of premises re-let years ago, all at once."""
 
 ChangesOf = Callable[[str], Awaitable[Sequence[KeptChange]]]
 """What the roster was told of a meter, oldest first."""
@@ -100,12 +102,11 @@ class Sparing:
         except EvidenceRefused as error:  # no rule lets an order go before somebody has looked
             _log.error("protections_unreadable", meter=meter.id, reason=str(error))
             return []
-        standing = told.protections()
+        standing = {one.full_id for one in told.standing_protections()}
         return [
             Spared(cause=one.record.full_id, number=one.number, at=one.kept_at, why=one.record.protection)
             for one in told.kept
-            if isinstance(one.record, Protection) and one.number > cut_at
-            if one.record.state == "set" and one.record.protection in standing
+            if isinstance(one.record, Protection) and one.number > cut_at and one.record.full_id in standing
         ]
 
     async def _by_roster(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
@@ -141,9 +142,30 @@ class Sparing:
             one
             for name in dict.fromkeys([cut, *meter.predecessors, meter.id])
             for one in await self.changes_of(name)
-            if one.number > cut_at and one.change.new.get("customer_number") == meter.customer_number
+            if one.number > cut_at
         ]
-        return [_by_revision(max(told, key=lambda one: one.number), ANOTHER)] if told else []
+        came = _came(then, sorted(told, key=lambda one: one.number), meter.customer_number)
+        return [_by_revision(came, ANOTHER)] if came else []
+
+
+def _came(then: str, told: Sequence[KeptChange], now: str) -> KeptChange | None:
+    """The change by which another customer came, whose number may have been corrected since.
+
+    An entry keeps only so many numbers that a customer had before, so they are followed through the changes.
+    """
+    known, number, came = {then}, then, None
+    for one in told:
+        new, old = one.change.new, one.change.old or {}
+        if "customer_number" in {**new, **old}:
+            number = str(new.get("customer_number", ""))
+        elif "customer_was" not in new:
+            continue
+        if known & {number, *new.get("customer_was", ())}:
+            known |= {number} - {""}
+            came = None
+        elif number:
+            came = came or one
+    return None if now in known else came
 
 
 def _by_revision(change: KeptChange, why: str) -> Spared:
