@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from meterlink.orders.paid import unowed
 from tests.sim.test_payments_of_before import orders_of
 from tests.sim.test_waiting_for_current import disputed, stated
 from tests.support.control_bench import ADDRESS
@@ -144,3 +145,23 @@ def test_a_payment_behind_a_balance_brings_no_second_order(tmp_path: Path) -> No
 
     gateway.run(seconds=3 * 3600, meanwhile=script)
     assert ["alarm_on", "alarm_off"] == gateway.obeyed()
+
+
+def test_where_too_many_end_at_once_the_others_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first start on an old log would fill the room of payments, or forget whoever found none."""
+    gateway = one_meter(tmp_path)
+
+    async def script() -> None:
+        await _warned(gateway, -12_000)
+        monkeypatch.setattr(unowed, "OPEN_AT_ONCE", 0)
+        await stated(gateway, "b0", 0)
+        await asyncio.sleep(3 * LOOKED_AT_S)
+        assert {"a-1": "done"} == await orders_of(gateway)
+        monkeypatch.setattr(unowed, "OPEN_AT_ONCE", 1)
+        await asyncio.sleep(LOOKED_AT_S)
+        assert "billing:b0" == await _ended(gateway)
+
+    gateway.run(seconds=3600, meanwhile=script)
+    assert not _is_on(gateway)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from meterlink.orders.paid import held_money
 from tests.sim.test_local_prepayment import Shop, _no_keys
 from tests.support.control_bench import ADDRESS
 
@@ -129,3 +130,51 @@ def test_whoever_takes_the_item_keeps_it(tmp_path: Path) -> None:
 
     shop.run(30 * 3600, script)
     assert [] == shop.gateway.obeyed()
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_an_old_item_that_announced_nothing_is_left_to_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_found: bool
+) -> None:
+    """The till has given the money back, the program is renewed, and the meter is topped up as well (TOP-06).
+
+    Where the earlier one is still unknown at the first start, nobody has missed what is announced then.
+    """
+    shop = Shop(tmp_path)
+    shop.gateway.strikes.add("loss")
+    orders: list[str] = []
+
+    async def found_now() -> None:
+        await shop.gateway.ask("david", "order.find", id=orders[0], finding="not_done", evidence="seen")
+        await shop.gateway.ask("ivan", "order.confirm", id=orders[0], finding="not_done")
+
+    async def notes() -> list[str]:
+        item = (await work(shop))[orders[1]]
+        return [note["text"] for note in item["notes"] if note["verb"] == "note"]
+
+    async def before() -> None:
+        orders.append(await unknown(shop))
+        orders.extend((await shop.gateway.paid(M, "p2", amount_cents=5_000))["orders"])
+        assert "refused" == (await shop.gateway.until(orders[1]))["state"]
+        if is_found:
+            await found_now()
+        await asyncio.sleep(600)
+        assert [] == await notes(), "a log that an older program wrote"
+
+    async def later() -> None:
+        await shop.gateway.up()
+        await asyncio.sleep(600)
+        (told,) = await notes()
+        assert ("two persons decide about the money" if is_found else "it begins again by itself") in told
+        if not is_found:
+            await found_now()
+            await asyncio.sleep(600)
+        assert (2 if is_found else 3) == len(await top_ups(shop))
+
+    with monkeypatch.context() as old:
+        old.setattr(held_money, "_BEHIND_UNKNOWN", frozenset({"none"}))
+        shop.gateway.run(seconds=30 * 3600, meanwhile=before)
+    shop.run(1500, later)
+    if is_found:
+        shop.run(1500, later)
+    assert ([] if is_found else ["top_up"]) == shop.gateway.obeyed()

@@ -11,6 +11,8 @@ it follows from the log, so a restart forgets nobody.
 
 A top-up behind one of which nobody can tell is refused (TOP-05), and the same holds for it: when two persons
 have found what became of the earlier one, it begins again, once. That one has its own item and no alarm here.
+It does so only if the item said so before that was found: where nothing was announced, whoever looked into
+the item saw an end, and may have given the money back at the counter. Then two persons decide, as told there.
 
 Source: HOLD-01, TOP-01, TOP-05, TOP-06; decision 22, c; business-rules 2.2, HELD, and 2.3.
 """
@@ -34,6 +36,7 @@ from meterlink.orders.book import Book
 from meterlink.orders.held import Held, was_held
 from meterlink.orders.life.history import stopped_by
 from meterlink.orders.life.life import Life
+from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.order_ids import order_id_of
 from meterlink.orders.paid.payments import TOPPED_UP_WITHIN
 from meterlink.orders.people import DAEMON
@@ -58,6 +61,10 @@ _TOLD_UNKNOWN: Final = (
 )
 _BEHIND_UNKNOWN: Final = frozenset({"TOP-05"})
 """What alone refuses a top-up that stands behind an unknown one."""
+_UNANNOUNCED: Final = (
+    "nothing was announced here while nobody could tell what became of the earlier top-up, and the money may "
+    "have been given back meanwhile"
+)
 _GONE: Final = "the top-up does not begin again by itself: two persons decide about the money"
 
 _log = structlog.get_logger(__name__)
@@ -69,6 +76,8 @@ class _Item(NamedTuple):
     last: Act
     life: Life
     is_told: bool
+    announced_at: int | None
+    """Number in the log of the note that it begins again behind a finding; ``None``: there is none."""
 
     @property
     def waits_for_finding(self) -> bool:
@@ -144,22 +153,52 @@ class HeldMoney:
         life = await self._book.read(order_id)
         if not _waited(life, ended.act, is_held=was_held(acts)):
             return None
-        notes = [str(act.body["why"]) for act in acts if act.verb == "note"]
+        notes = {str(one.act.body["why"]): one.number for one in kept if one.act.verb == "note"}
         if any(why.endswith(_GONE) for why in notes):
             return None
-        return _Item(acts[-1], life, bool(notes))
+        return _Item(acts[-1], life, bool(notes), notes.get(_TOLD_UNKNOWN))
 
     async def _follow(self, item: _Item) -> None:
         meter = item.life.order.meter
         if self._roster.meter(meter) is None:
             await self._give_up(item)
+        elif item.waits_for_finding and not await self._is_announced(item):
+            await self._announce(item)
         elif item.waits_for_finding and await self._is_unknown(meter):
-            if not item.is_told:
-                await self._note(item, _TOLD_UNKNOWN)
+            return
         elif not await self._held.why(meter):
             await self._begin_again(item)
         elif not item.is_told:
             await self._tell(item, meter, _TOLD)
+
+    async def _announce(self, item: _Item) -> None:
+        """Say that it begins again; where a finding may have been first, that people decide."""
+        if await self._is_ordered_anew(item.life):
+            return
+        meter = item.life.order.meter
+        is_in_time = await self._found_at(item) is None and await self._is_unknown(meter)
+        await self._note(item, _TOLD_UNKNOWN if is_in_time else f"{_UNANNOUNCED}: {_GONE}")
+
+    async def _is_announced(self, item: _Item) -> bool:
+        """Whether the item said that it begins again before anything was found, as the log counts."""
+        if item.announced_at is None:
+            return False
+        found_at = await self._found_at(item)
+        return found_at is None or item.announced_at < found_at
+
+    async def _found_at(self, item: _Item) -> int | None:
+        """Where in the log two persons first found, behind the order, what became of a top-up there."""
+        order = item.life.order
+        histories = await self._book.histories(order.meter)
+        ordered_at = next(one.ordered_at for one in histories if one.life.order.id == order.id)
+        confirmed = [
+            kept.number
+            for one in histories
+            if one.life.order.kind is OrderKind.TOP_UP
+            for kept in one.acts
+            if kept.act.verb == Signal.CONFIRM and kept.number > ordered_at
+        ]
+        return min(confirmed, default=None)
 
     async def _is_unknown(self, meter: str) -> bool:
         """Whether nobody can tell what became of a top-up of a meter, and two persons have not found it."""

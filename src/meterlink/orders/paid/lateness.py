@@ -58,7 +58,8 @@ class Lateness:
         work: sends somebody there.
         roster: the meters.
         reconnect: opens the reconnection of somebody who waits, if none was opened and one may be.
-        quiet: ends the alarm at a meter of which something was told, if nothing is owed there any more.
+        quiet: ends the alarm at a meter of which something was told, if nothing is owed there any more; says
+            whether that needs no further look.
         sparing: finds who was cut off and must not be.
         tell: tells people of them.
 
@@ -71,7 +72,7 @@ class Lateness:
         work: WorkItems,
         roster: Roster,
         reconnect: Callable[[Wait], Awaitable[None]],
-        quiet: Callable[[RosterMeter], Awaitable[None]],
+        quiet: Callable[[RosterMeter], Awaitable[bool]],
         *,
         sparing: Sparing,
         tell: Callable[[Wait], Awaitable[None]],
@@ -170,9 +171,8 @@ class Lateness:
         self._waits.pop(name, None)
         if wait is not None:
             self._waits[name] = wait
-        if meter is not None:
-            await self._quiet(meter)
-        self._unread.discard(name)
+        if meter is None or await self._quiet(meter):
+            self._unread.discard(name)
 
     async def _judge(self, name: str) -> None:
         wait = self._waits[name]

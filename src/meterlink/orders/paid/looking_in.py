@@ -3,7 +3,8 @@
 Staff who are sent to a house close with a hand-held unit, and a reconnection that has ended reads nothing
 back any more. So as long as somebody waits and no order looks at the meter by itself, the meter is asked how
 its switch stands: every ``EVERY``, after a day every ``SELDOM``, for ``DAYS_MAX``; and, where there was no
-line, as soon as there is one. It is never more than reads, behind whatever else wants the line.
+line, as soon as there is one. It is never more than reads, behind whatever else wants the line. Each line has
+one task at most, which may outlive the round that began it: a line that is busy holds up no other.
 
 A look that shows command and contact closed, and voltage, ends the wait and calls back who is on the way, in
 one transaction. It tells since when by the record of the meter, if that is from behind the last look that
@@ -108,13 +109,20 @@ class LookingIn:
         self._at_meter = at_meter
         self._next: dict[str, datetime] = {}
         self._open: dict[str, datetime] = {}
+        self._at_work: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Look again and again, until cancelled."""
-        await looking_after(self.look, every_s=EVERY_S, trouble="supply_unknown")
+        try:
+            await looking_after(self.look, every_s=EVERY_S, trouble="supply_unknown")
+        finally:
+            tasks = [*self._at_work.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self) -> None:
-        """Look at each meter that is due, those of one line one after the other."""
+        """Begin to look at each meter that is due, those of one line one after the other."""
         waits = {wait.meter: wait for wait in self._waits()}
         self._next = {name: at for name, at in self._next.items() if name in waits}
         self._open = {name: at for name, at in self._open.items() if name in waits}
@@ -123,15 +131,22 @@ class LookingIn:
             meter = self._roster.meter(wait.meter)
             if meter is not None and self._is_due(wait):
                 by_line[meter.line].append(wait)
-        async with asyncio.TaskGroup() as lines:
-            for name, due in by_line.items():
-                lines.create_task(self._all(due), name=f"orders.looking_in.{name}")
+        self._at_work = {name: task for name, task in self._at_work.items() if not task.done()}
+        for name, due in by_line.items():
+            if name not in self._at_work:
+                task = asyncio.create_task(self._all(due), name=f"orders.looking_in.{name}")
+                self._at_work[name] = task
 
     def _is_due(self, wait: Wait) -> bool:
         now = self._timeline.now()
         if now - self._timeline.lived(wait.since) > DAYS_MAX or self._next.get(wait.meter, now) > now:
             return False
         return not is_looked_after(self._book.open_of(wait.meter), now, self._timeline.lived)
+
+    def _still_waits(self, wait: Wait) -> bool:
+        """Whether that wait goes on, and nothing else looks after it; asked long after the round began."""
+        is_on = any((one.meter, one.cause) == (wait.meter, wait.cause) for one in self._waits())
+        return is_on and self._is_due(wait)
 
     async def _all(self, waits: Iterable[Wait]) -> None:
         for wait in waits:
@@ -142,12 +157,16 @@ class LookingIn:
         now = self._timeline.now()
         is_new = now - self._timeline.lived(wait.since) < OFTEN_FOR
         try:
+            if not self._still_waits(wait):
+                return
             await self._look_at(wait)
         except LineError as error:
             _log.debug("supply_unseen", meter=wait.meter, reason=str(error))
             return
         except MeterlinkError as error:
             _log.info("supply_unseen", meter=wait.meter, reason=str(error))
+        except Exception as error:  # noqa: BLE001 (a bug that one meter meets is not its neighbours')
+            _log.error("supply_look_crashed", meter=wait.meter, exc_info=error)
         self._next[wait.meter] = now + (EVERY if is_new else SELDOM)
 
     async def _look_at(self, wait: Wait) -> None:
@@ -163,7 +182,7 @@ class LookingIn:
             standing: Standing = await reach.driver.standing(held, address, facts.known)
             if standing.contact_open is True:
                 self._open[wait.meter] = started_at
-            if not shows_supply(standing, facts) or not self._is_due(wait):
+            if not shows_supply(standing, facts) or not self._still_waits(wait):
                 return
             await self._end(wait, Look(started_at=started_at, seen=standing), standing)
 
