@@ -240,7 +240,6 @@ def test_a_day_is_looked_at_an_hour_behind_it_and_the_newest_are_named(
         ({"days": 0}, "days be 1 to 366"),
         ({"days": DAYS_MAX + 1}, "days be 1 to 366"),
         ({"day": "0001-01-01"}, "of the years 2000 to 2999"),
-        ({"day": "2000-01-01", "days": DAYS_MAX}, "days be 1 to 366"),
     ],
 )
 def test_days_that_nobody_can_count_are_refused(tmp_path: Path, args: dict[str, Any], words: str) -> None:

@@ -9,7 +9,7 @@ now, and goes as a whole, so that its days are planned again from the last one t
 It may also be the clock of now that is wrong, and behind: a start without a time server and without a
 battery. So a gap stays behind which the series has kept anything, for no meter had a record of a time to
 come. Rows of today and of days to come that were tried, or given up, at a time which has not come are due
-again; not when the daemon has believed a later time than this for a day. A kept row always stays.
+again. Neither goes when the daemon has believed a later time than this for a day. A kept row always stays.
 
 The numbers of states stand in the SQL as literals, as in ``ledger_rows``.
 """
@@ -26,6 +26,8 @@ BELIEF_SLACK_S: Final = 3_600
 _FALSE_GAP: Final = """
     gap.series = ?1 AND until_at > ?2 AND gap.reason < 64
     AND NOT EXISTS (SELECT 1 FROM slot WHERE slot.series = ?1 AND at >= until_at AND state = 1)
+    AND NOT EXISTS (SELECT 1 FROM slot_day WHERE slot_day.series = ?1 AND slot_day.from_at >= until_at)
+    AND coalesce((SELECT max(believed_at) FROM belief), 0) <= ?3 + ?4
     """
 _TRIED_AHEAD: Final = """
     series = ?1 AND at >= ?2 AND state IN (0, 2, 3) AND changed_at > ?3
@@ -51,7 +53,7 @@ def is_ahead(db: sqlite3.Connection, number: int, *, cut: int, today: int, now: 
 
     """
     return (
-        db.execute(_HAS_GAP, (number, cut)).fetchone() is not None
+        db.execute(_HAS_GAP, (number, cut, now, BELIEF_SLACK_S)).fetchone() is not None
         or db.execute(_HAS_ROW, (number, today, now, BELIEF_SLACK_S)).fetchone() is not None
     )
 
@@ -67,5 +69,5 @@ def undo(db: sqlite3.Connection, cuts: Mapping[int, int], *, today: int, now: in
 
     """
     for number, cut in cuts.items():
-        db.execute(_REMOVE_GAPS, (number, cut))
+        db.execute(_REMOVE_GAPS, (number, cut, now, BELIEF_SLACK_S))
         db.execute(_REOPEN, (number, today, now, BELIEF_SLACK_S))

@@ -24,6 +24,8 @@ KEPT_DAYS: Final = 40
 
 LONG_AGO: Final = -(2**62)
 """Before any slot; seconds."""
+SETTLED_AT_ONCE: Final = 4
+"""Meters whose plans have changed, a transaction: each may have two months of quarters of an hour open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,10 @@ class LedgerCorrections(LedgerAsked):
         asked, settled = frozenset((one.meter, str(one.data_class), one.every_s) for one in planned), 0
         for first in range(0, len(meters), SERIES_AT_ONCE):
             part = meters[first : first + SERIES_AT_ONCE]
-            if found := await self._look(partial(ledger_plans.touched, meters=part, planned=asked)):
-                step = partial(ledger_plans.settle, meters=found, planned=asked)
+            found = await self._look(partial(ledger_plans.touched, meters=part, planned=asked))
+            for begin in range(0, len(found), SETTLED_AT_ONCE):
+                some = found[begin : begin + SETTLED_AT_ONCE]
+                step = partial(ledger_plans.settle, meters=some, planned=asked)
                 settled += await self._count(partial(step, today=seconds(today), at=self._now()))
         return settled
 
