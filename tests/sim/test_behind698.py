@@ -21,10 +21,16 @@ from tests.support.behind698 import BehindGateway, lines_to
 from tests.support.concentrator import ADDRESS, SELDOM
 from tests.support.simulated import SimulatedGateway
 
-METERS: dict[str, Speaker] = {
-    f"{number:012d}": (Meter698 if number % 2 else Meter)(f"{number:012d}", seed=number)
-    for number in range(301, 307)
-}
+
+def _meters() -> dict[str, Speaker]:
+    return {
+        f"{number:012d}": (Meter698 if number % 2 else Meter)(f"{number:012d}", seed=number)
+        for number in range(301, 307)
+    }
+
+
+METERS = _meters()
+"""Made anew by each test: the clock of a meter does not go back to the evening."""
 PLANS: list[dict[str, object]] = [
     {"class": "daily_freeze", "items": ["forward_active_energy"], "name": "night"},
     {"class": "instant", "items": ["voltage.a"], "every_s": 3600, "name": "now"},
@@ -35,6 +41,7 @@ MIDNIGHT = datetime(2026, 11, 22, 16, tzinfo=UTC)
 
 
 def _gateway(folder: Path, **line: object) -> tuple[SimulatedGateway, list[Station]]:
+    METERS.update(_meters())
     stations = [Station(meter=meter) for meter in METERS.values()]
     protocols = {address: "dlt698.45" for address, meter in METERS.items() if isinstance(meter, Meter698)}
     more = lines_to(**line)
