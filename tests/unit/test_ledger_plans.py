@@ -128,3 +128,18 @@ async def test_a_start_with_the_same_plans(tmp_path: Path) -> None:
         await _begin(journal, clock, _QUARTERS, _HOURS, _FREEZE)
         assert before == (journal.newest_id, await journal.ledger.standings("m1", _MIDNIGHT))
         assert {State.DUE} == set(+(await _day(journal)))
+
+
+@pytest.mark.asyncio
+async def test_what_another_plan_has_open_stays_open(tmp_path: Path) -> None:
+    """Voltages each quarter would lose their whole hours with the plan of energies, and without a row."""
+    clock = SimClock(_NOON)
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await _begin(journal, clock, _QUARTERS, _HOURS)
+        await _keep_until(journal, _QUARTERS, 1)
+        await _keep_until(journal, _HOURS, 8)
+        await _begin(journal, clock, _QUARTERS)
+        for hour in range(1, 12):
+            told = await _told(journal, _QUARTERS, _MIDNIGHT + timedelta(hours=hour))
+            assert told is not None
+            assert State.DUE is told[0]

@@ -3,8 +3,9 @@
 Whoever takes a plan out, gives it another interval, or corrects the protocol of a meter, leaves open slots
 that nobody asks for. What was not due then is not counted. What was due is asked for by another plan of the
 same data that has a slot at that time, and is no business of the old one; else it is lost, an honest hole. A
-slot that the old plan has kept is not due a second time under another. When the plan is put back, whatever
-was settled so is as it was.
+slot that the old plan has kept is not due a second time under one that has just come; a plan that was there
+before, perhaps of other items, keeps what it has open. When the plan is put back, whatever was settled so is
+as it was.
 
 The numbers of states and reasons stand in the SQL as literals, as in ``ledger_rows``.
 """
@@ -51,6 +52,7 @@ _LOST: Final = """
     """
 _KEPT_ALREADY: Final = """
     DELETE FROM slot WHERE series = :other AND state = 0 AND due_at <= :at
+    AND NOT EXISTS (SELECT 1 FROM slot WHERE series = :other AND state <> 0)
     AND EXISTS (SELECT 1 FROM slot AS twin WHERE twin.series = :old AND twin.at = slot.at AND twin.state = 1)
     """
 _CURVE_LOOK: Final = 100
