@@ -51,7 +51,7 @@ OFFICE_S: Final = 120.0
 SETTLING_S: Final = 2 * HOUR_S
 """The first hours of all: a meter that is in trouble from the first second has no history."""
 
-PASSING_BY_SEED: Final = {2: 3_600, 5: 1_800, 12: 3_600}
+PASSING_BY_SEED: Final = {2: 3_600, 5: 900, 12: 3_600}
 """Interval of values of the moment in some of twenty seeds: what it costs is a third of the others' work."""
 
 Nature = Literal[
