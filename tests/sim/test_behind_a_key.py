@@ -100,12 +100,7 @@ def test_the_end_of_an_alarm_does_not_wait_for_the_key(tmp_path: Path, is_presse
 
     async def script() -> None:
         await gateway.up()
-        await gateway.ask("clara", "order.create", order=gateway.order("a-1", "alarm_on", M))
-        await gateway.operated("a-1")
-        await gateway.until("a-1")
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        await gateway.until("t-1")
+        await gateway.warned_and_cut_off(M)
         gateway.strikes.then(lambda: None)  # the permit
         if is_pressed:
             gateway.strikes.then(lambda: pressed.append(gateway.press_key()))

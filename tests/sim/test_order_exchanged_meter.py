@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,7 @@ def test_another_meter_is_not_read_back_as_the_old_one(tmp_path: Path, *, is_in_
 
     async def sent() -> None:
         await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        while gateway.obeyed() != ["trip"]:  # noqa: ASYNC110  # the meter tells nobody when it obeys
-            await asyncio.sleep(0.002)
-        gateway.unplug()
-        await gateway.until("t-1", "readback")
+        await gateway.cut_off_unheard(M)
 
     gateway.run(seconds=600, meanwhile=sent)
     gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number=NEW)
@@ -60,12 +54,7 @@ def test_a_number_that_is_corrected_does_not_make_another_meter_the_old_one(tmp_
 
     async def script() -> None:
         await gateway.up()
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        while gateway.obeyed() != ["trip"]:  # noqa: ASYNC110  # the meter tells nobody when it obeys
-            await asyncio.sleep(0.002)
-        gateway.unplug()
-        await gateway.until("t-1", "readback")
+        await gateway.cut_off_unheard(M)
         await change(gateway, meter_number=NEW)
         gateway.meters[ADDRESS].works.exchange(gateway.now(), meter_number=NEW)
         gateway.plugged = True

@@ -116,10 +116,7 @@ def test_a_repeat_waits_no_day_because_a_clock_was_set_back(tmp_path: Path) -> N
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.strikes.add("loss", times=1)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close, "not_done")
+        close = await gateway.paid_in_vain(M)
         gateway.clock.ahead = timedelta(hours=-30)
         await asyncio.sleep(5 * 60)
         order = await shown(gateway, close)

@@ -203,12 +203,7 @@ def test_a_payment_ends_the_alarm_too(tmp_path: Path) -> None:
 
     async def script() -> None:
         await gateway.up()
-        await gateway.ask("clara", "order.create", order=gateway.order("a-1", "alarm_on", M))
-        await gateway.operated("a-1")
-        await gateway.until("a-1")
-        await gateway.told_for_trip(M)
-        await gateway.trip("t-1", M)
-        await gateway.until("t-1")
+        await gateway.warned_and_cut_off(M)
         close, quiet = (await gateway.paid(M))["orders"]
         assert "done" == (await gateway.until(quiet))["state"], "it does not wait for the key"
         assert "waiting_for_key" == (await gateway.until(close, "waiting_for_key"))["state"]

@@ -129,10 +129,7 @@ def test_a_paid_closing_is_taken_back_between_its_frames_and_not_away(tmp_path: 
     gateway = one_meter(tmp_path)
 
     async def script() -> None:
-        await gateway.cut_off(M)
-        gateway.strikes.add("loss", times=1)
-        (close,) = (await gateway.paid(M))["orders"]
-        await gateway.until(close, "not_done")
+        close = await gateway.paid_in_vain(M)
         answer = await gateway.ask("clara", "order.cancel", id=close, reason="somebody is at the meter")
         assert ("cancelled", 1) == (answer["state"], answer["transmissions"])
         await asyncio.sleep(1800)

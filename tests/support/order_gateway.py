@@ -213,6 +213,32 @@ class OrderGateway(SimulatedGateway):
         self.unplug()
         await asyncio.sleep(1)
 
+    async def warned_and_cut_off(self, meter: str) -> None:
+        """A household that owes is warned by the meter's alarm (order a-1), and then cut off."""
+        await self.ask("clara", "order.create", order=self.order("a-1", "alarm_on", meter))
+        await self.operated("a-1")
+        await self.until("a-1")
+        await self.told_for_trip(meter)
+        await self.trip("t-1", meter)
+        await self.until("t-1")
+
+    async def cut_off_unheard(self, meter: str) -> None:
+        """A meter obeys its trip (order t-1), and its line goes before it can say so."""
+        await self.told_for_trip(meter)
+        await self.trip("t-1", meter)
+        while self.obeyed() != ["trip"]:  # noqa: ASYNC110  # the meter tells nobody when it obeys
+            await asyncio.sleep(0.002)
+        self.unplug()
+        await self.until("t-1", "readback")
+
+    async def paid_in_vain(self, meter: str) -> str:
+        """A household is cut off and pays, and the first frame of its closing is lost; its order."""
+        await self.cut_off(meter)
+        self.strikes.add("loss", times=1)
+        (close,) = (await self.paid(meter))["orders"]
+        await self.until(close, "not_done")
+        return str(close)
+
     async def operated(self, order_id: str) -> Mapping[str, Any]:
         """Arm and operate an order."""
         await self.ask("david", "order.arm", id=order_id)
