@@ -88,4 +88,7 @@ class LabelledValue(NamedTuple, Generic[ProblemT, RawT]):
     @property
     def text(self) -> str | None:
         """The content for people: decimals kept, times as ``2026-09-08 14:25:00``."""
-        return format(self.content, "f") if isinstance(self.content, Decimal) else self.content
+        if not isinstance(self.content, Decimal):
+            return self.content
+        text = str(self.content)  # in a quarter of the time; an exponent is seldom
+        return format(self.content, "f") if "E" in text else text

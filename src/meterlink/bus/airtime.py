@@ -6,6 +6,7 @@ bucket counts as long as any of it lies in the window: what is said is rather to
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from typing import Final
 
@@ -21,6 +22,8 @@ class Airtime:
 
     def __init__(self) -> None:
         self._buckets: list[tuple[int, dict[Priority, float]]] = []  # a few dozen, most of the time none
+        self._last: dict[Priority, float] = {}
+        self._last_ends = -math.inf
         self.total_s: dict[Priority, float] = defaultdict(float)
         """Since the start, by priority."""
 
@@ -33,17 +36,20 @@ class Airtime:
             now: loop time.
 
         """
-        number = int(now // BUCKET_S)
-        if not self._buckets or self._buckets[-1][0] != number:
-            self._forget(number)
-            self._buckets.append((number, defaultdict(float)))
-        self._buckets[-1][1][priority] += seconds
+        if now >= self._last_ends:
+            self._begin(int(now // BUCKET_S))
+        self._last[priority] += seconds
         self.total_s[priority] += seconds
 
     def used_s(self, priority: Priority, now: float) -> float:
         """Seconds of the last ``WINDOW_S`` that went to exchanges of a priority."""
         self._forget(int(now // BUCKET_S))
         return sum(used.get(priority, 0.0) for _, used in self._buckets)
+
+    def _begin(self, number: int) -> None:
+        self._forget(number)
+        self._last, self._last_ends = defaultdict(float), (number + 1) * BUCKET_S
+        self._buckets.append((number, self._last))
 
     def _forget(self, number: int) -> None:
         while self._buckets and (number - self._buckets[0][0] - 1) * BUCKET_S >= WINDOW_S:

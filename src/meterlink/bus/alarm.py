@@ -8,6 +8,7 @@ itself again.
 from __future__ import annotations
 
 import asyncio
+import math
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,7 @@ class Alarm:
         self.now = self._loop.time
         """The loop's time, in which deadlines are given."""
         self._handle: asyncio.TimerHandle | None = None
+        self._rings_at = math.inf
         self._deadline: float | None = None
         self._owner: asyncio.Task[object] | None = None
         self._task: asyncio.Task[object] | None = None
@@ -51,7 +53,7 @@ class Alarm:
         assert task is not None and self._task is None, "one wait at a time"
         self._deadline, self._rang, self._by_hand = deadline, False, False
         self._cancelling = task.cancelling()
-        if deadline is not None and (self._handle is None or self._handle.when() > deadline):
+        if deadline is not None and deadline < self._rings_at:
             self._arm(deadline)
         self._task = task
         return self
@@ -87,15 +89,15 @@ class Alarm:
         """Disarm; call it when the task ends, so that no timer outlives it."""
         if self._handle is not None:
             self._handle.cancel()
-            self._handle = None
+            self._handle, self._rings_at = None, math.inf
 
     def _arm(self, when: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
-        self._handle = self._loop.call_at(when, self._ring)
+        self._handle, self._rings_at = self._loop.call_at(when, self._ring), when
 
     def _ring(self) -> None:
-        self._handle = None
+        self._handle, self._rings_at = None, math.inf
         if self._deadline is None or self._task is None or self._rang:
             return
         if self._deadline > self._loop.time():

@@ -174,7 +174,9 @@ async def _converse(
     has_heard: bool,
 ) -> None:
     give_up_at = 0.0
-    patience_s = session.reply_timeout_s if isinstance(session, PatientSession) else 0.0
+    reply_timeout_s = timing.reply_timeout_s
+    if isinstance(session, PatientSession):
+        reply_timeout_s = max(reply_timeout_s, session.reply_timeout_s)
     while not session.finished:
         try:
             octets = session.octets_to_send()
@@ -191,8 +193,7 @@ async def _converse(
             if session.finished:  # nobody answers
                 await asyncio.sleep(left_the_wire_at - now())
                 return
-            first_by = left_the_wire_at + max(timing.reply_timeout_s, patience_s)
-            wait_until = first_by
+            first_by = wait_until = left_the_wire_at + reply_timeout_s
         try:
             received = await wire.receive(wait_until)
         except TimeoutError:

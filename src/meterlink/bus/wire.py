@@ -73,7 +73,9 @@ class PlainWire:
         """See ``Wire.receive``."""
         with self._alarm.until(deadline):
             octets = await self._stream.receive()
-        self._heard = _within_answer(self._heard + len(octets))
+        self._heard += len(octets)
+        if self._heard > ANSWER_OCTETS_MAX:
+            raise _no_answer(self._heard)
         return octets
 
 
@@ -226,7 +228,9 @@ class SharedWire:
             except Rung:
                 continue
             self._hear(octets)
-            self._heard = _within_answer(self._heard + len(octets))
+            self._heard += len(octets)
+            if self._heard > ANSWER_OCTETS_MAX:
+                raise _no_answer(self._heard)
             return octets
 
     async def listen(self, interrupted: Callable[[], bool]) -> None:
@@ -295,7 +299,5 @@ class SharedWire:
         return bool(self._due)
 
 
-def _within_answer(octets: int) -> int:
-    if octets > ANSWER_OCTETS_MAX:
-        raise LineLost(f"more than {ANSWER_OCTETS_MAX} octets came for one request")
-    return octets
+def _no_answer(octets: int) -> LineLost:
+    return LineLost(f"{octets} octets came for one request, more than {ANSWER_OCTETS_MAX}")

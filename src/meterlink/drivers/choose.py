@@ -1,29 +1,38 @@
-"""Which driver serves a profile, and what of its protocol the line must allow for."""
+"""Which driver serves a profile, and what of its protocol the line must allow for.
+
+A driver is imported when the first meter wants it: a command that asks one meter would spend a quarter of its
+time on the tables of protocols that the meter does not speak. The daemon imports all of them as it starts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import tzinfo
+from importlib import import_module
 from typing import Final
 
 from meterlink.bus.exchange import ANSWER_OCTETS_MAX
 from meterlink.clock import Clock
 from meterlink.drivers.base import Driver
 from meterlink.drivers.control import ControlDriver
-from meterlink.drivers.dlt645.control import Dlt645ControlDriver
-from meterlink.drivers.dlt645.driver import Dlt645Driver
-from meterlink.drivers.dlt698.control import Dlt698ControlDriver
-from meterlink.drivers.dlt698.driver import Dlt698Driver
-from meterlink.drivers.dlt698.items import PROTOCOL as DLT698
-from meterlink.drivers.dlt698.talk import PasswordOf, no_password
-from meterlink.drivers.modbus.driver import ModbusDriver
+from meterlink.drivers.passwords import PasswordOf, no_password
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.errors import NoControl
 from meterlink.model.zone import CHINA_TIME
 from meterprofiles import Profile
+from meterprofiles.schema import DLT698
 
 LONG_ANSWER_OCTETS_MAX: Final = 2_100
 """Longest frame of DL/T 698.45 with preambles: meters send 512 or 1,024 octets, concentrators 2,048."""
+
+_DRIVERS: Final = ("dlt645.control", "dlt645.driver", "dlt698.control", "dlt698.driver", "modbus.driver")
+"""Modules beside this one."""
+
+
+def import_all() -> None:
+    """Import every driver now: in a daemon all lines would wait while the first meter's is imported."""
+    for name in _DRIVERS:
+        import_module(f"meterlink.drivers.{name}")
 
 
 def driver_for(
@@ -49,8 +58,12 @@ def driver_for(
 
     """
     if profile.registers is not None:
+        from meterlink.drivers.modbus.driver import ModbusDriver  # noqa: PLC0415
+
         return ModbusDriver(clock, profile=profile)
     if profile.protocol == DLT698:
+        from meterlink.drivers.dlt698.driver import Dlt698Driver  # noqa: PLC0415
+
         return Dlt698Driver(
             clock,
             profile=profile,
@@ -60,6 +73,8 @@ def driver_for(
             password_of=password_of,
             report=report,
         )
+    from meterlink.drivers.dlt645.driver import Dlt645Driver  # noqa: PLC0415
+
     return Dlt645Driver(clock, profile=profile, preamble=preamble, zone=zone)
 
 
@@ -92,6 +107,8 @@ def control_driver_for(
     if profile.registers is not None:
         raise NoControl(f"no order goes to a meter of {profile.name}: nothing is written over Modbus")
     if profile.protocol == DLT698:
+        from meterlink.drivers.dlt698.control import Dlt698ControlDriver  # noqa: PLC0415
+
         return Dlt698ControlDriver(
             clock,
             profile=profile,
@@ -101,6 +118,8 @@ def control_driver_for(
             password_of=password_of,
             association_lost=association_lost,
         )
+    from meterlink.drivers.dlt645.control import Dlt645ControlDriver  # noqa: PLC0415
+
     return Dlt645ControlDriver(clock, profile=profile, preamble=preamble, zone=zone)
 
 

@@ -42,12 +42,6 @@ def freeze_instant(moment: datetime | None, *, zone: tzinfo, now: datetime, who:
     return instant
 
 
-def is_part(item: str, wanted: str) -> bool:
-    """Whether a value's ``item`` is what was ``wanted``, itself or as one of its block."""
-    name = wanted.removesuffix(".*")
-    return item == name or (name != wanted and item.startswith(f"{name}."))
-
-
 class FreezeFindings:
     """What a meter brought of its freeze, refused, or sent so that it did not fit: by item."""
 

@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from meterlink.drivers.base import StoredAnswer, StoredRecord, Wanted
-from meterlink.drivers.freezes import is_part
 from meterlink.drivers.stored import NEAR
 from meterlink.errors import MeterlinkError
 from meterlink.model.data_classes import CURVE
+from meterlink.model.items import is_part
 
 Lacking = tuple[tuple[str, ...], tuple[datetime, ...]]
 """Items, and the slots in which they are not there."""

@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
 from meterlink.drivers.base import DAY_S, Depth, Measured, StoredAnswer, StoredRecord
-from meterlink.drivers.freezes import FreezeFindings, is_part
+from meterlink.drivers.freezes import FreezeFindings
 from meterlink.errors import BadAnswer, BusFull, LineError, MeterlinkError, NoFreeze, ReplyTimeout
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
+from meterlink.model.items import is_part
 from meterprofiles import Profile
 
 NEAR: Final = timedelta(hours=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from meterlink.drivers.base import Measured
@@ -11,21 +12,20 @@ from meterlink.model.marks import NO_MARKS, Marks
 from meterwire.item_value import LabelledValue
 
 V = TypeVar("V", bound=LabelledValue[Any, Any])
-_MARK_OF_PROBLEM: Final[Mapping[str | None, Marks]] = {None: NO_MARKS, "invalid-bcd": Marks.INVALID_DIGITS}
+_MARK_OF_PROBLEM: Final[Mapping[str, Marks]] = {"invalid-bcd": Marks.INVALID_DIGITS}
 """Any other problem means that there is no value: absent."""
+_BY_ITS_LINE: Final = ""
+_new_tuple = tuple.__new__
+"""What a NamedTuple's own constructor ends in, without the way there: values are many."""
 
 
 def measured(value: LabelledValue[Any, Any]) -> Measured:
     """A value of ours of one of a meter's; of a secret text only that there is one."""
-    label, text = value.label, value.text
-    return Measured(
-        label.item,
-        label.period,
-        value.value,
-        None if text is None else str(text),
-        label.unit,
-        _MARK_OF_PROBLEM.get(value.problem, Marks.ABSENT),
-    )
+    label, content, problem, _ = value
+    number, text = (content, value.text) if isinstance(content, Decimal) else (None, content)
+    marks = NO_MARKS if problem is None else _MARK_OF_PROBLEM.get(problem, Marks.ABSENT)
+    text = None if text is None else str(text)
+    return _new_tuple(Measured, (label.item, label.period, number, text, label.unit, marks, _BY_ITS_LINE))
 
 
 def each_once(values: Iterable[V], who: str) -> list[V]:

@@ -30,13 +30,13 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._buffer = bytearray()
+        self._arrived = b""
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
-        self._failure: LineLost | None = None
+        self._failure: LineLost | LineClosed | None = None
         self._closed = False
         self._reading_paused = False
         self._writing_paused = False
@@ -53,19 +53,20 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """So many octets lie there."""
-        self.data_received(bytes(_ARRIVALS[:nbytes]))
+        self.data_received(_ARRIVALS[:nbytes].tobytes())
 
     def data_received(self, data: bytes) -> None:
         """Buffer octets and wake the reader."""
-        self._buffer += data
-        if len(self._buffer) > _BUFFER_MAX and self.transport is not None:
+        self._arrived = self._arrived + data if self._arrived else data
+        if len(self._arrived) > _BUFFER_MAX and self.transport is not None:
             self.transport.pause_reading()
             self._reading_paused = True
         _wake(self._reader)
 
     def eof_received(self) -> bool:
         """The other side ended the stream: for a line that is its loss."""
-        self._failure = LineLost(f"{self.name}: the other side closed the connection")
+        if not self._closed:
+            self._failure = LineLost(f"{self.name}: the other side closed the connection")
         _wake(self._reader)
         return False
 
@@ -92,20 +93,24 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
 
     async def send(self, octets: bytes) -> None:
         """See ``ByteStream.send``."""
-        transport = self._usable()
-        transport.write(octets)
+        if self._failure is not None:
+            raise self._failure
+        assert self.transport is not None
+        self.transport.write(octets)
         if self._writing_paused:
             self._writer = self._loop.create_future()
             try:
                 await self._writer
             finally:
                 self._writer = None
-            self._usable()
+            if self._failure is not None:
+                raise self._failure
 
     async def receive(self, limit: int = 4096) -> bytes:
         """See ``ByteStream.receive``."""
-        while not self._buffer:
-            self._usable()
+        while not self._arrived:
+            if self._failure is not None:
+                raise self._failure
             assert self._reader is None, "a line has one reader"
             self._reader = self._loop.create_future()
             try:
@@ -116,13 +121,13 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
 
     def receive_nowait(self) -> bytes:
         """See ``ByteStream.receive_nowait``."""
-        return self._take(len(self._buffer)) if self._buffer else b""
+        return self._take(len(self._arrived)) if self._arrived else b""
 
     async def aclose(self) -> None:
         """See ``ByteStream.aclose``."""
         if self._closed:
             return
-        self._closed = True
+        self._closed, self._failure = True, LineClosed(f"{self.name}: closed by us")
         _wake(self._reader)
         _wake(self._writer)
         if self.transport is not None:
@@ -142,25 +147,16 @@ class ProtocolStream(asyncio.BufferedProtocol, asyncio.Protocol):
             self.transport.abort()
 
     def _take(self, limit: int) -> bytes:
-        if len(self._buffer) <= limit:
-            octets = bytes(self._buffer)
-            self._buffer.clear()
+        octets = self._arrived
+        if len(octets) <= limit:
+            self._arrived = b""
         else:
-            octets = bytes(self._buffer[:limit])
-            del self._buffer[:limit]
-        if self._reading_paused and len(self._buffer) <= _BUFFER_MAX // 2 and self.transport is not None:
+            octets, self._arrived = octets[:limit], octets[limit:]
+        if self._reading_paused and len(self._arrived) <= _BUFFER_MAX // 2 and self.transport is not None:
             self._reading_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
         return octets
-
-    def _usable(self) -> asyncio.Transport:
-        if self._closed:
-            raise LineClosed(f"{self.name}: closed by us")
-        if self._failure is not None:
-            raise self._failure
-        assert self.transport is not None
-        return self.transport
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

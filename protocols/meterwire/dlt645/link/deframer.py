@@ -28,10 +28,10 @@ class Deframer:
     ``skipped`` counts the octets that belonged to no frame (preambles included).
     """
 
-    __slots__ = ("_buffer", "skipped")
+    __slots__ = ("_kept", "skipped")
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._kept = b""
         self.skipped = 0
 
     def feed(self, octets: bytes) -> list[Frame]:
@@ -39,46 +39,46 @@ class Deframer:
 
         Never raises, whatever the octets.
         """
-        if not self._buffer:
+        if not self._kept:
             start = octets.find(START)
             # With the two 68H of one header and no third nothing else can begin in these octets.
             if octets.count(START) == 2 and frame_end(octets, start) == len(octets):
                 self.skipped += start
                 return [frame_at(octets, start, len(octets))]
-        self._buffer += octets
+        self._kept += octets
         frames: list[Frame] = []
         while (span := self._first_complete()) is not None:
             start, end = span
-            frames.append(frame_at(self._buffer, start, end))
+            frames.append(frame_at(self._kept, start, end))
             self.skipped += start
-            del self._buffer[:end]
+            self._kept = self._kept[end:]
         return frames
 
     @property
     def pending(self) -> int:
         """Octets kept because a frame may still become complete."""
-        return len(self._buffer)
+        return len(self._kept)
 
     def clear(self) -> None:
         """Forget an incomplete frame, as after a silent line (more than 500 ms between octets)."""
-        self.skipped += len(self._buffer)
-        self._buffer.clear()
+        self.skipped += len(self._kept)
+        self._kept = b""
 
     def _first_complete(self) -> tuple[int, int] | None:
         """The good frame that ends first; without one, drop what can start none."""
-        buffer = self._buffer
+        kept = self._kept
         best: tuple[int, int] | None = None
         keep_from = -1
-        start = buffer.find(START)
+        start = kept.find(START)
         while start >= 0 and (best is None or start < best[1]):
-            end = frame_end(buffer, start)
+            end = frame_end(kept, start)
             if end > 0 and (best is None or end < best[1]):
                 best = (start, end)
             elif end == _NEED_MORE and keep_from < 0:
                 keep_from = start
-            start = buffer.find(START, start + 1)
+            start = kept.find(START, start + 1)
         if best is None:
-            dropped = len(buffer) if keep_from < 0 else keep_from
+            dropped = len(kept) if keep_from < 0 else keep_from
             self.skipped += dropped
-            del buffer[:dropped]
+            self._kept = kept[dropped:]
         return best

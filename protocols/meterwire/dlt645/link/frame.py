@@ -86,7 +86,8 @@ class Frame(NamedTuple):
         return self.function | self.from_meter << 7 | self.abnormal << 6 | self.has_following << 5
 
 
-_new_frame = functools.partial(tuple.__new__, Frame)
+_new_tuple = tuple.__new__
+"""What a NamedTuple's own constructor ends in, without the way there."""
 
 
 def made(address: str, control: int, data: bytes) -> Frame:
@@ -99,7 +100,7 @@ def made(address: str, control: int, data: bytes) -> Frame:
 
     """
     function, from_meter, abnormal, has_following = _CONTROLS[control]
-    return _new_frame((address, function, data, from_meter, abnormal, has_following))
+    return _new_tuple(Frame, (address, function, data, from_meter, abnormal, has_following))
 
 
 def encode(frame: Frame, *, preamble: int = 0) -> bytes:
@@ -116,11 +117,12 @@ def encode(frame: Frame, *, preamble: int = 0) -> bytes:
 
     """
     address, function, data, from_meter, abnormal, has_following = frame
-    in_range = 0 <= function <= _FUNCTION and len(data) <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX
+    size = len(data)
+    in_range = 0 <= function <= _FUNCTION and size <= DATA_OCTETS_MAX and 0 <= preamble <= PREAMBLE_MAX
     if not in_range or function == _CONTROL:
         _check(frame, preamble)
     control = function | from_meter << 7 | abnormal << 6 | has_following << 5
-    body = b"%bh%c%c%b" % (_start_and_address(address), control, len(data), data.translate(_MASK))
+    body = b"%bh%c%c%b" % (_start_and_address(address), control, size, data.translate(_MASK))
     return _PREAMBLES[preamble] + body + _ENDS[sum(body) & 0xFF]
 
 
@@ -159,14 +161,13 @@ def decode(octets: bytes) -> Frame:
     return made(_digits_of(body[1:7]), body[8], body[10:-2].translate(_UNMASK))
 
 
-def frame_end(octets: bytes | bytearray, start: int) -> int:
+def frame_end(octets: bytes, start: int) -> int:
     """Index after the good frame that begins at ``start``; -1: none does; -2: it may, more is needed."""
     size = len(octets)
-    if start < size and octets[start] != START:
-        return -1
     if size < start + 10:
-        return -1 if size > start + 7 and octets[start + 7] != START else -2
-    if octets[start + 7] != START:
+        wrong = (size > start and octets[start] != START) or (size > start + 7 and octets[start + 7] != START)
+        return -1 if wrong else -2
+    if octets[start] != START or octets[start + 7] != START:
         return -1
     end = start + OVERHEAD_OCTETS + octets[start + 9]
     if size < end:
@@ -175,12 +176,12 @@ def frame_end(octets: bytes | bytearray, start: int) -> int:
     return end if good else -1
 
 
-def frame_at(octets: bytes | bytearray, start: int, end: int) -> Frame:
+def frame_at(octets: bytes, start: int, end: int) -> Frame:
     """The frame in ``octets[start:end]``, which ``frame_end`` found good."""
     return made(
-        _digits_of(bytes(octets[start + 1 : start + 7])),
+        _digits_of(octets[start + 1 : start + 7]),
         octets[start + 8],
-        bytes(octets[start + 10 : end - 2].translate(_UNMASK)),
+        octets[start + 10 : end - 2].translate(_UNMASK),
     )
 
 

@@ -7,7 +7,7 @@ Source: DL/T 645-2007, 7.1.
 
 from __future__ import annotations
 
-import functools
+import struct
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -78,8 +78,9 @@ class ReadReply(NamedTuple):
         return f"ReadReply({address=}, {di=}, {has_following=})"
 
 
-_new_request = functools.partial(tuple.__new__, ReadRequest)
-_new_reply = functools.partial(tuple.__new__, ReadReply)
+_new_tuple = tuple.__new__
+"""What a NamedTuple's own constructor ends in, without the way there."""
+_di_of = struct.Struct("<I").unpack_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,9 +266,9 @@ def from_frame(frame: Frame, hint: Edition = "dlt645-2007") -> Message:
     address, function, data, from_meter, abnormal, has_following = frame
     if function == READ and len(data) >= 4:
         if not from_meter:
-            return _new_request((address, int.from_bytes(data[:4], "little"), data[4:]))
+            return _new_tuple(ReadRequest, (address, *_di_of(data), data[4:]))
         if not abnormal:
-            return _new_reply((address, int.from_bytes(data[:4], "little"), data[4:], has_following))
+            return _new_tuple(ReadReply, (address, *_di_of(data), data[4:], has_following))
     if frame.abnormal and frame.from_meter:
         if not data:
             raise _too_short(frame, "an error word")

@@ -60,7 +60,7 @@ class AddressSession:
         self.address = ""
         self.heard = 0
         self._edition: Edition = edition
-        self._asking = Asking(to_frame(question, edition), preamble=preamble, edition=edition)
+        self._asking = Asking(to_frame(question, edition), preamble, edition)
         self._finished = False
 
     @property

@@ -29,7 +29,7 @@ class Asking:
 
     __slots__ = ("_deframer", "_edition", "_octets", "_preamble", "request")
 
-    def __init__(self, request: link.Frame, *, preamble: int, edition: Edition) -> None:
+    def __init__(self, request: link.Frame, preamble: int, edition: Edition) -> None:
         """Build the first request.
 
         Raises:
@@ -69,13 +69,15 @@ class Asking:
         Each A of the address stands for any digit; in 1997 meters also answer the broadcast. A meter may
         answer with the address as it was asked, A and all.
         """
-        asked = self.request.address
-        if not frame.from_meter or frame.function != self.request.function:
+        asked = self.request
+        if not frame.from_meter or frame.function != asked.function:
             return False
-        if frame.address == asked or (self._edition == "dlt645-1997" and asked == link.BROADCAST):
+        if frame.address == asked.address or (
+            self._edition == "dlt645-1997" and asked.address == link.BROADCAST
+        ):
             return True
-        return "A" in asked and all(
-            mine in {"A", its} for mine, its in zip(asked, frame.address, strict=True)
+        return "A" in asked.address and all(
+            mine in {"A", its} for mine, its in zip(asked.address, frame.address, strict=True)
         )
 
     def secret_ranges(self, octets: bytes) -> Ranges:

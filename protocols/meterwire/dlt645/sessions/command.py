@@ -166,7 +166,7 @@ class CommandSession(Machine[State, Signal]):
         if request.FROM_METER:
             raise LocalProtocolError(f"{type(request).__name__} is an answer, not a command")
         frame = command_to_frame(request, edition)
-        super().__init__(frame, TRANSITIONS, begin=State.SENDING, preamble=preamble, edition=edition)
+        super().__init__(frame, TRANSITIONS, State.SENDING, preamble, edition)
         self.reply: Reply | AbnormalReply | None = None
         self._request = request
         self._di = di

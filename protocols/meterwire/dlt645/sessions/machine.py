@@ -45,7 +45,6 @@ class Machine(ABC, Generic[_State, _Signal]):
         self,
         request: link.Frame,
         transitions: Mapping[_State, Mapping[_Signal, _State]],
-        *,
         begin: _State,
         preamble: int,
         edition: Edition,
@@ -55,7 +54,7 @@ class Machine(ABC, Generic[_State, _Signal]):
         self._transitions = transitions
         self._state = begin
         self._edition: Edition = edition
-        self._asking = Asking(request, preamble=preamble, edition=edition)
+        self._asking = Asking(request, preamble, edition)
 
     @property
     def state(self) -> _State:
@@ -76,8 +75,8 @@ class Machine(ABC, Generic[_State, _Signal]):
         """Look at a frame, whoever sent it."""
 
     def _signal(self, signal: _Signal) -> None:
-        self._state = self._transitions[self._state].get(signal, self._state)
-        self.finished = not self._transitions[self._state]
+        state = self._state = self._transitions[self._state].get(signal, self._state)
+        self.finished = not self._transitions[state]
 
     def _message_of(self, frame: link.Frame) -> Message | None:
         """What a frame says that may answer the request that is open; ``None``: it is none, or unreadable."""

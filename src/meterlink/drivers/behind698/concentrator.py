@@ -22,7 +22,8 @@ from meterlink.drivers.control import ControlDriver
 from meterlink.drivers.dlt698.along import Asides
 from meterlink.drivers.dlt698.driver import Dlt698Driver
 from meterlink.drivers.dlt698.items import PROTOCOL
-from meterlink.drivers.dlt698.talk import PasswordOf, Talk
+from meterlink.drivers.dlt698.talk import Talk
+from meterlink.drivers.passwords import PasswordOf
 from meterlink.drivers.reports import Report
 from meterlink.drivers.terminal_archive import Archivist, RosterSide
 from meterprofiles import Profile, generic

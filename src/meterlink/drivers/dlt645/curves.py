@@ -23,10 +23,11 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from meterlink.drivers.dlt645.talk import Told
-from meterlink.drivers.freezes import FreezeFindings, freeze_instant, is_part
+from meterlink.drivers.freezes import FreezeFindings, freeze_instant
 from meterlink.drivers.stored import StoredFindings
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer, ClockFarAhead, FreezeRefused, NoFreeze, Refused
+from meterlink.model.items import is_part
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items import record_selector
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT

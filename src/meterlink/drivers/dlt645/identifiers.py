@@ -18,10 +18,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from meterlink.drivers.freezes import FreezeFindings, is_part
+from meterlink.drivers.freezes import FreezeFindings
 from meterlink.drivers.values import measured
 from meterlink.errors import BadAnswer, Refused
 from meterlink.model.data_classes import DAILY_FREEZE, DataClass
+from meterlink.model.items import is_part
 from meterwire.dlt645 import Dictionary, Entry, ItemValue
 from meterwire.dlt645.items.dictionary import DICTIONARIES_KEPT
 

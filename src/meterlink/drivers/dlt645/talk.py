@@ -121,10 +121,10 @@ class Talk645:
         """One question and what came of it; ``None``: pieces that make no whole."""
         session = ReadSession(
             ReadRequest(address, entry.di, selector),
-            preamble=self.preamble,
-            edition=self._edition,
-            items=self._dictionary,
-            repeat_selector=self._repeat_selector,
+            self.preamble,
+            self._edition,
+            self._dictionary,
+            self._repeat_selector,
         )
         try:
             await line.exchange(session, priority=priority)

@@ -55,8 +55,9 @@ from meterlink.drivers.dlt698.control_session import (
 )
 from meterlink.drivers.dlt698.control_verdict import answer_of, explained, ours
 from meterlink.drivers.dlt698.items import PROTOCOL
-from meterlink.drivers.dlt698.talk import PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.dlt698.talk import Talk, refusal
 from meterlink.drivers.one_meter import of_one_meter
+from meterlink.drivers.passwords import PasswordOf, no_password
 from meterlink.drivers.proving import Plain, Provider, Security
 from meterlink.drivers.reports import nobody_keeps
 from meterlink.errors import (

@@ -18,8 +18,9 @@ from meterlink.drivers.dlt698.lists import attributes
 from meterlink.drivers.dlt698.memory import MemoryReader698, tables_of
 from meterlink.drivers.dlt698.rows import freezes_once, rows_asked
 from meterlink.drivers.dlt698.tables import TableReader
-from meterlink.drivers.dlt698.talk import Asking, PasswordOf, Talk, no_password, refusal
+from meterlink.drivers.dlt698.talk import Asking, Talk, refusal
 from meterlink.drivers.events import EventCounts, EventRecords, kinds_of
+from meterlink.drivers.passwords import PasswordOf, no_password
 from meterlink.drivers.reports import Report, nobody_keeps
 from meterlink.drivers.status import each_with_bits, with_bits
 from meterlink.drivers.stored import StoredFindings, depths

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from meterlink.drivers.freezes import FreezeFindings, is_part
+from meterlink.drivers.freezes import FreezeFindings
 from meterlink.drivers.values import each_once, measured
 from meterlink.errors import BadAnswer
+from meterlink.model.items import is_part
 from meterwire.dlt698.apdus.parts import RecordRequest
 from meterwire.dlt698.axdr.selection import SelectLast, SelectRange
 from meterwire.dlt698.objects.item_values import ItemValue

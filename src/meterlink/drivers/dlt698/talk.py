@@ -20,6 +20,7 @@ from meterlink.bus.queue import Priority
 from meterlink.clock import Clock
 from meterlink.drivers.dlt698.along import Asides
 from meterlink.drivers.dlt698.portion import Portion
+from meterlink.drivers.passwords import PasswordOf
 from meterlink.errors import BadAnswer, ConfigError, LineError, Refused, ReplyTimeout
 from meterprofiles import AssociationTraits, Profile
 from meterwire.dlt698.apdus.apdu import Apdu
@@ -55,21 +56,6 @@ _OTHER: Final = 255
 
 RequestOf = Callable[[Piid], Apdu]
 """Makes a request with a service number."""
-PasswordOf = Callable[[str], str]
-"""The password of the meter of an address; raises ``ConfigError`` where there is none."""
-
-
-def no_password(address: str) -> str:
-    """Where no password is known.
-
-    Raises:
-        ConfigError: always.
-
-    """
-    raise ConfigError(
-        f"the profile of meter {address} wants a password: name it (`password`)",
-        f"电表 {address} 的规约档案需要密码:请写 `password`",
-    )
 
 
 class RequestRefused(Refused):

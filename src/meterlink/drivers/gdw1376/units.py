@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from meterlink.drivers.base import Measured
-from meterlink.drivers.freezes import is_part
 from meterlink.model.data_classes import CURVE, FREEZES, INSTANT
+from meterlink.model.items import is_part
 from meterlink.model.marks import NO_MARKS
 from meterwire.catalogue import quantities
 from meterwire.gdw1376.formats.times import Moment
