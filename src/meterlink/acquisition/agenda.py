@@ -38,7 +38,14 @@ class OpenLedger(Protocol):
         """See ``Ledger.fronts``."""
 
     async def open_slots(
-        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+        self,
+        series: Series,
+        *,
+        since: datetime,
+        until: datetime,
+        newest_first: bool,
+        limit: int,
+        beside: tuple[datetime, datetime] | None = None,
     ) -> list[datetime]:
         """See ``Ledger.open_slots``."""
 
@@ -192,18 +199,29 @@ class Agenda:
         if may_ask and (oldest := stream.may_be_gone(now)) is not None:
             return Job(stream, (oldest,), Priority.BACKFILL, checks_depth=True)
         if stream.plan.data_class == CURVE:
-            slots = stream.beside_passed(await self._open(stream, is_current=False))
-            slots = slots[: stream.points_a_turn]
+            slots = (await self._points_behind(stream))[: stream.points_a_turn]
         else:
             slots = stream.behind_first(now)[:BACKFILL_FREEZES]
         return Job(stream, tuple(slots), Priority.BACKFILL) if slots else None
 
-    async def _open(self, stream: Stream, *, is_current: bool) -> list[datetime]:
-        """Open slots of a stream, the most urgent first."""
+    async def _points_behind(self, stream: Stream) -> list[datetime]:
+        """Open points of a curve that are backfill: first those that no turn has come for in vain.
+
+        The ledger is asked for just those: however many were passed by, what is behind them has its turn.
+        """
+        if slots := await self._open(stream, is_current=False, beside=stream.passed):
+            return slots
+        stream.begin_again()
+        return await self._open(stream, is_current=False)
+
+    async def _open(
+        self, stream: Stream, *, is_current: bool, beside: tuple[datetime, datetime] | None = None
+    ) -> list[datetime]:
+        """Open slots of a stream, the most urgent first; ``beside``: but for those of a stretch."""
         now = self._clock.utc_now()
         border = now - stream.plan.current_for
         worth = stream.worth(now)
-        takes_few = is_current or (stream.plan.data_class == CURVE and stream.passed is None)
+        takes_few = is_current or stream.plan.data_class == CURVE
         look = partial(
             self._ledger.open_slots,
             stream.series,
@@ -211,5 +229,6 @@ class Agenda:
             until=now + timedelta(seconds=1) if is_current else border,
             newest_first=is_current or worth is None or worth[0] < 2,
             limit=SLOTS_A_TURN if takes_few else OVERWRITTEN_MAX,
+            beside=beside,
         )
         return await self._patience.until_done(look)

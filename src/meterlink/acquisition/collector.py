@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from meterlink.acquisition.agenda import Agenda, OpenLedger
@@ -32,6 +33,7 @@ from meterlink.acquisition.turns import Turn, TurnLedger
 from meterlink.bus.line import Line
 from meterlink.clock import Clock, wait_for
 from meterlink.drivers.base import MemoryReader
+from meterlink.journal.series import Series
 
 WORKERS: Final = 2
 """Meters of a line that are asked at once; one of them waits for the line, or the disk."""
@@ -72,6 +74,7 @@ class Collector:
         ledger: the ledger.
         clock: wall and monotonic time.
         meters: all of the line, by id; of those without an entry what was due before is settled.
+        looked: the kinds that plans of events ask for, by series.
 
     """
 
@@ -85,6 +88,7 @@ class Collector:
         ledger: CollectLedger,
         clock: Clock,
         meters: Sequence[str] = (),
+        looked: Mapping[Series, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         met = {entry.point.meter: Meter(entry.point) for entry in entries}
         streams = [Stream(met[entry.point.meter], entry.plan, entry.driver) for entry in entries]
@@ -95,7 +99,7 @@ class Collector:
         harvest = Harvest(line.name, keeper, ledger)
         self._turn = Turn(line, streams, harvest, looks, ledger, clock)
         planned = [(entry.point, entry.plan) for entry in entries]
-        self._planner = Planner(line.name, planned, ledger, clock, meters=meters)
+        self._planner = Planner(line.name, planned, ledger, clock, meters=meters, looked=looked)
         self._agenda = Agenda(line, streams, ledger, clock)
         self._slow = SlowLine(line.name, streams, ledger, clock)
         self._choosing = asyncio.Lock()

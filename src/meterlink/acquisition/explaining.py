@@ -135,14 +135,14 @@ def why(
     }
 
 
-def check_area(places: Mapping[str, Place], area: str) -> None:
+def check_area(places: Iterable[Place], area: str) -> None:
     """See that meters are, or were, of an area; that of no name is there, with a meter in it or not.
 
     Raises:
         Unknown: there are none; the message names near areas.
 
     """
-    areas = {place.area for place in places.values()}
+    areas = {place.area for place in places}
     if area and area not in areas:
         raise Unknown(f"no meter of the roster is of an area {area!r}{near_areas(area, areas)}")
 
@@ -161,7 +161,7 @@ def completeness(
 
     Args:
         tallies: of its slots.
-        places: where each meter of the roster stands; others have left it.
+        places: where each meter stood that day; of others nobody knows it.
         day: which.
         by: what a row is for.
         area: only of this transformer area; empty: of meters without one; ``None``: of all.

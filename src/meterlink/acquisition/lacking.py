@@ -20,8 +20,8 @@ from meterlink.acquisition.keeping import Patience
 from meterlink.acquisition.streams import FRESH, Stream
 from meterlink.clock import Clock
 from meterlink.drivers.base import StoredAnswer, StoredRecord
-from meterlink.drivers.freezes import is_part
 from meterlink.journal.series import Series
+from meterlink.model.items import is_part
 from meterlink.model.slot import SlotKey, lacking_note
 
 _log = structlog.get_logger(__name__)

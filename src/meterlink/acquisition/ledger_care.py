@@ -1,7 +1,7 @@
 """Looking after the ledger beside the lines.
 
 It is noted that the daemon lives, what was due of meters that have left their places is settled, and old days
-are folded.
+are folded, and taken out by age in the end.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from meterlink.acquisition.calendars import Calendar
 from meterlink.clock import Clock, wait_for
 from meterlink.errors import JournalError
 from meterlink.journal.ageing import AgeingClock
+from meterlink.model.data_classes import CURVE
 from meterlink.model.slot import Departure
 
 LIVE_S: Final = 3_600.0
@@ -41,8 +42,18 @@ class CareLedger(Protocol):
     async def leave(self, departures: Mapping[str, Departure]) -> int:
         """See ``Ledger.leave``."""
 
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
+    async def fold(
+        self,
+        day_starts: Callable[[datetime], datetime],
+        *,
+        now: datetime,
+        limit: int,
+        curves_for: timedelta | None = None,
+    ) -> int:
         """See ``Ledger.fold``."""
+
+    async def forget(self, ages: Mapping[str, timedelta], *, now: datetime) -> int:
+        """See ``Ledger.forget``."""
 
     async def believed_until(self) -> datetime | None:
         """See ``Ledger.believed_until``."""
@@ -56,6 +67,7 @@ class LedgerCare:
         clock: wall time.
         zone: of the plant: its days are folded.
         departures: which meters have left their places, by id.
+        ages: by class, how long the journal keeps its readings; of a class without, for ever.
 
     """
 
@@ -65,10 +77,12 @@ class LedgerCare:
         clock: Clock,
         zone: tzinfo,
         departures: Callable[[], Mapping[str, Departure]],
+        ages: Callable[[], Mapping[str, timedelta]] = dict,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._departures = departures
+        self._ages = ages
         self._settled: Mapping[str, Departure] = {}
         self._woken = asyncio.Event()
         self._calendar = Calendar(zone=zone)
@@ -121,10 +135,14 @@ class LedgerCare:
         now = await self._believed()
         today = self._calendar.day_of(now)
         if today != self._folded_on:
-            gone = await self._ledger.fold(self._day_starts, now=now, limit=FOLDS_A_DAY)
+            ages = self._ages()
+            gone = await self._ledger.fold(
+                self._day_starts, now=now, limit=FOLDS_A_DAY, curves_for=ages.get(CURVE)
+            )
+            old = await self._ledger.forget(ages, now=now)
             self._folded_on = today
-            if gone:
-                _log.info("ledger_folded", slots=gone)
+            if gone or old:
+                _log.info("ledger_folded", slots=gone, forgotten=old)
 
     def _day_starts(self, moment: datetime) -> datetime:
         return self._calendar.start_of(self._calendar.day_of(moment))

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 
+from meterlink.acquisition.looked import KINDS, OF_DAY, Kind, Known
 from meterlink.acquisition.owed import Owed
+from meterlink.acquisition.reported import Reported
 from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
 from meterlink.acquisition.unseen import Unseen, UnseenBook
 from meterlink.bus.queue import Priority
@@ -34,28 +36,7 @@ SETTLEMENT_EVERY: Final = timedelta(days=7)
 AGAIN_S: Final = 3_600.0
 """Nobody takes a look that failed sooner; nor one at the number of a meter that is silent time and again."""
 
-_Kind = Literal["clock", "word", "number", "settlement"]
-_KINDS: Final[tuple[_Kind, ...]] = ("clock", "word", "number", "settlement")
-"""What is looked at, what belongs to the day of a freeze first."""
-_OF_DAY: Final[frozenset[_Kind]] = frozenset({"clock", "word"})
-
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Known:
-    """When a meter was looked at.
-
-    Args:
-        on: day of the last look, by kind.
-        rests: monotonic time before which a look is not taken again, by kind.
-        number_rests_until: monotonic time before which a silence does not make the number due.
-
-    """
-
-    on: dict[_Kind, date] = field(default_factory=dict)
-    rests: dict[_Kind, float] = field(default_factory=dict)
-    number_rests_until: float = 0.0
 
 
 class Looks:
@@ -69,6 +50,7 @@ class Looks:
         book: of freezes that were kept before the looks of their day.
         clock: wall and monotonic time.
         zone: whose days count.
+        reported: freezes that terminals told, of meters of all lines; ``None``: nobody tells any.
 
     """
 
@@ -82,11 +64,13 @@ class Looks:
         book: UnseenBook,
         clock: Clock,
         zone: tzinfo,
+        reported: Reported | None = None,
     ) -> None:
         self._unseen = Unseen(book, clock)
+        self._reported = reported or Reported()
         self._owed = Owed()
         self._sights = sights
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._silent: set[str] = set()
         self._heard_at: dict[str, float] = {}
         self._shown = shown
@@ -135,21 +119,21 @@ class Looks:
             data_class: of what was read.
 
         """
-        known = self._known.setdefault(meter, _Known())
+        known = self._known.setdefault(meter, Known())
         if data_class in FREEZES and self._may_settle_else(meter, known):
             self._owed.owe(meter, self._today())
         try:
-            answered, silent = await self._look_at(_KINDS, known, meter, data_class)
+            answered, silent = await self._look_at(KINDS, known, meter, data_class)
             if answered:  # else it is silent, and would be so again
                 more, silent = await self._look_at(silent, known, meter, data_class)
                 answered += more
             is_carried = True
         except (LineError, BusFull):
-            answered, silent, is_carried = [], list(_KINDS), False
+            answered, silent, is_carried = [], list(KINDS), False
         known.rests |= dict.fromkeys(silent, self._clock.monotonic_s() + AGAIN_S)
         if is_carried and (answered or silent):
             lacks = bool(self._lacks(meter))
-            await self._unseen.looked(meter, has_new=not _OF_DAY.isdisjoint(answered), is_whole=not lacks)
+            await self._unseen.looked(meter, has_new=not OF_DAY.isdisjoint(answered), is_whole=not lacks)
 
     def unlooked(self, meter: str, data_class: DataClass, slots: Iterable[datetime]) -> list[datetime]:
         """Records come behind ``renew``: the times of the freezes among them that lack a look of their day.
@@ -170,16 +154,19 @@ class Looks:
         """Begin with what earlier starts left: freezes of this day that were kept without a look."""
         now_s = self._clock.monotonic_s()
         for meter in await self._unseen.recall(list(self._sights)):
-            known = self._known.setdefault(meter, _Known())
-            known.rests |= dict.fromkeys(_OF_DAY, now_s)
+            known = self._known.setdefault(meter, Known())
+            known.rests |= dict.fromkeys(OF_DAY, now_s)
 
     @property
     def again_at(self) -> float:
         """Monotonic time from which ``again`` has something to do; infinite: nothing."""
+        if self._reported.is_for(self._sights):
+            return -math.inf
         return min([self._owed.next_at, *map(self._rests_until, self._unseen.meters)])
 
     async def again(self) -> None:
         """Look at one meter whose freezes lack a look of their day, or that owes its settlement day."""
+        self._take_reported()
         self._unseen.age()
         now_s = self._clock.monotonic_s()
         due = (meter for meter in self._unseen.meters if self._rests_until(meter) <= now_s)
@@ -188,9 +175,19 @@ class Looks:
         elif self._owed.next_at <= now_s:
             await self._take_owed(self._owed.take(now_s + AGAIN_S))
 
+    def _take_reported(self) -> None:
+        """Freezes that terminals told lack the looks that were not taken today: nobody comes for them."""
+        now_s, today = self._clock.monotonic_s(), self._today()
+        for meter, freezes in self._reported.take(self._sights).items():
+            known = self._known.setdefault(meter, Known())
+            missing = [kind for kind in OF_DAY if known.on.get(kind) != today]
+            known.rests |= {kind: max(known.rests.get(kind, now_s), now_s) for kind in missing}
+            for data_class, slot in freezes:
+                self.kept(meter, data_class, self.unlooked(meter, data_class, [slot]))
+
     async def _take_owed(self, meter: str) -> None:
         """Look at the settlement day of a meter, unless it is silent now."""
-        known = self._known.setdefault(meter, _Known())
+        known = self._known.setdefault(meter, Known())
         if meter not in self._silent and known.rests.get("settlement", 0.0) <= self._clock.monotonic_s():
             try:
                 await self._take("settlement", known, meter, DAILY_FREEZE)
@@ -199,22 +196,22 @@ class Looks:
             except (LineError, BusFull):
                 self._owed.rest(self._clock.monotonic_s() + AGAIN_S)
 
-    def _lacks(self, meter: str) -> set[_Kind]:
+    def _lacks(self, meter: str) -> set[Kind]:
         """The looks that were not answered, and not taken today."""
-        known, today = self._known.get(meter, _Known()), self._today()
-        return {kind for kind in _OF_DAY if kind in known.rests and known.on.get(kind) != today}
+        known, today = self._known.get(meter, Known()), self._today()
+        return {kind for kind in OF_DAY if kind in known.rests and known.on.get(kind) != today}
 
     def _rests_until(self, meter: str) -> float:
         """When a look that its freezes lack may be taken; infinite: somebody takes it now."""
-        known = self._known.get(meter, _Known())
+        known = self._known.get(meter, Known())
         return min((known.rests.get(kind, 0.0) for kind in self._lacks(meter)), default=math.inf)
 
     async def _look_at(
-        self, kinds: Iterable[_Kind], known: _Known, meter: str, data_class: DataClass
-    ) -> tuple[list[_Kind], list[_Kind]]:
+        self, kinds: Iterable[Kind], known: Known, meter: str, data_class: DataClass
+    ) -> tuple[list[Kind], list[Kind]]:
         """Take the looks that are due of some; gives those that were answered, and those that were not."""
-        answered: list[_Kind] = []
-        silent: list[_Kind] = []
+        answered: list[Kind] = []
+        silent: list[Kind] = []
         for kind in kinds:
             today = self._today()
             if not self._is_wanted(kind, known, meter, data_class, today):
@@ -233,7 +230,7 @@ class Looks:
                 answered.append(kind)
         return answered, silent
 
-    def _is_wanted(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass, today: date) -> bool:
+    def _is_wanted(self, kind: Kind, known: Known, meter: str, data_class: DataClass, today: date) -> bool:
         """Whether a reading of a class needs a look now."""
         if self._clock.monotonic_s() < known.rests.get(kind, 0.0):
             return False
@@ -246,12 +243,12 @@ class Looks:
             case _:
                 return (data_class in FREEZES or meter in self._unseen) and on != today
 
-    def _may_settle_else(self, meter: str, known: _Known) -> bool:
+    def _may_settle_else(self, meter: str, known: Known) -> bool:
         """Whether nobody has looked lately when a meter settles."""
         is_told = self._sights[meter].reading_day is not None
         return is_told and _is_due(known.on.get("settlement"), self._today(), SETTLEMENT_EVERY)
 
-    async def _take(self, kind: _Kind, known: _Known, meter: str, data_class: DataClass) -> None:
+    async def _take(self, kind: Kind, known: Known, meter: str, data_class: DataClass) -> None:
         """Take one look, and show what it brought."""
         priority = Priority.BILLING if data_class in FREEZES else Priority.CURVE
         sight = self._sights[meter]

@@ -5,7 +5,8 @@ Slots for which nobody was there at all are one row together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -56,6 +57,11 @@ class PassingLedger(Protocol):
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """See ``Ledger.newest``."""
+
+    async def newest_replaced(
+        self, series: Sequence[Series], before: datetime, *, asked: Collection[Series]
+    ) -> dict[Series, SlotKey]:
+        """See ``Ledger.newest_replaced``."""
 
     async def unmiss(self, series: Sequence[Series], reason: Reason, *, since: datetime) -> None:
         """See ``Ledger.unmiss``."""
@@ -134,6 +140,7 @@ class PassingSlots:
     ) -> None:
         """Nobody was there since the last slot of each meter that is known, until this one.
 
+        That may be one of another interval, which the plan had until then.
         What of that time the meter was out of service says so, and is not counted. Of the time in which the
         daemon lived nothing was due: it did not have the plan then. A meter that came into service after the
         last slot of the others has none of its own to count from: its first one is meant.
@@ -147,14 +154,14 @@ class PassingSlots:
         await self.set_back(meters, slot)  # perhaps between two starts
         await self.over(meters, slot)
         series = [self._plan.series(meter) for meter in meters]
-        newest = await self._patience.until_done(partial(self._ledger.newest, series, slot))
+        ends = await self._ends(series, slot)
         away = await self._patience.until_done(partial(self._ledger.away, meters))
         stretches: dict[Reason, list[_Stretch]] = {Reason.NOT_RUNNING: [], Reason.NOT_IN_SERVICE: []}
         lives = await self._patience.until_done(partial(self._ledger.lives, slot - BACK_MAX))
         least = timedelta(seconds=self._plan.every_s) * IN_HAND_SLOTS
-        there = max((last for last in newest.values() if last is not None), default=None)
+        there = max(ends.values(), default=None)
         for one in series:
-            begins = self._behind(newest[one], there, since.get(one.meter))
+            begins = self._behind(ends.get(one), there, since.get(one.meter))
             if begins is not None:
                 first = max(begins, slot - BACK_MAX)
                 for reason, begin, until in _parts(first, slot, away.get(one.meter, ())):
@@ -164,24 +171,42 @@ class PassingSlots:
         for reason, missed in stretches.items():
             await self._missed(missed, reason)
 
+    async def _ends(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime]:
+        """When the newest slot before a time of each known series ended, or of one that it replaces."""
+        asked = {one._replace(every_s=every_s) for one in series for every_s in self._plan.beside_s}
+        newest = await self._patience.until_done(partial(self._ledger.newest, series, before))
+        ask = partial(self._ledger.newest_replaced, series, before, asked=asked)
+        ends = {}
+        for one, key in (await self._patience.until_done(ask)).items():
+            old = replace(self._plan, every_s=key.every_s)
+            ends[one] = old.end_of(old.slot_at(key.slot))
+        for one, last in newest.items():
+            if last is not None:
+                end = self._plan.end_of(self._plan.slot_at(last))
+                ends[one] = max(end, ends.get(one, end))
+        return ends
+
     def _behind(
-        self, last: datetime | None, there: datetime | None, since: datetime | None
+        self, end: datetime | None, there: datetime | None, since: datetime | None
     ) -> datetime | None:
         """The first slot behind the last one of a meter; ``None``: nobody knows when it was to be read first.
 
         Args:
-            last: of the meter.
-            there: the last of any meter of the line: then somebody was there.
+            end: of the meter's last one.
+            there: the end of the last of any meter of the line: until then somebody was there.
             since: when the meter came into service.
 
         """
-        if last is not None:
-            return self._plan.end_of(self._plan.slot_at(last))
+        if end is not None:
+            return self._first_from(end)
         if there is None or since is None:
             return None
-        begun = self._plan.slot_at(since)
-        own = begun if begun == since else self._plan.end_of(begun)
-        return max(own, self._plan.end_of(self._plan.slot_at(there)))
+        return max(self._first_from(since), self._first_from(there))
+
+    def _first_from(self, at: datetime) -> datetime:
+        """The first slot that begins no earlier than a time."""
+        begun = self._plan.slot_at(at)
+        return begun if begun == at else self._plan.end_of(begun)
 
     async def skipped(self, meters: Sequence[str], first: datetime, until: datetime, reason: Reason) -> None:
         """Nobody came to the slots of [first, until), because earlier ones took too long, for a reason."""

@@ -8,30 +8,30 @@ nobody asked: the daemon was not running, or the gateway's clock was set over it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
 
 import structlog
 
 from meterlink.acquisition.keeping import Patience
+from meterlink.acquisition.planned_days import (
+    Absence,
+    Stretch,
+    back_days,
+    days_behind,
+    first_days,
+    slots_on,
+    too_far_back,
+)
 from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.clock import Clock
-from meterlink.journal.ledger_rows import Due, Planned
+from meterlink.journal.ledger_rows import Planned
 from meterlink.journal.series import Series
-from meterlink.model.data_classes import CURVE
-from meterlink.model.slot import MONTH_S, Reason
+from meterlink.model.slot import Reason, SlotKey
 
-Absence = tuple[datetime, datetime]
-"""From when to when a meter was out of service before it came back; the end is not part of it."""
-
-BACK_DAYS: Final = 400
-"""So far back freezes are planned that nobody was there for: twelve settlements, and a month."""
-CURVE_BACK_DAYS: Final = 62
-"""The same for curves, of which meters hold a month or two."""
-TOLD_BACK_DAYS: Final = 800
-"""So far back an absence is told, in days that are too old to be planned."""
 CLOCK_STEP: Final = timedelta(minutes=2)
 """Wall time that passed beside the monotonic clock by more than this was set, and did not pass."""
 LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,15 +39,9 @@ LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FAR: Final = datetime(9999, 1, 1, tzinfo=UTC)
 """Behind any slot."""
 
-TOLD_LATE_DAYS: Final = 31
-"""A new entry whose meter came into service no longer ago is planned from that day on; one that stood there
-longer was nobody's to read, and is planned from today on. The successor of one that was planned is planned
-from its first day whenever that was: its place was ours to read."""
-
 _log = structlog.get_logger(__name__)
 
 _DAY: Final = timedelta(days=1)
-_MONTH_DAYS: Final = 31
 
 
 class BlameLedger(Protocol):
@@ -80,7 +74,7 @@ class PlanLedger(BlameLedger, Protocol):
         """See ``Ledger.come_to_now``."""
 
     async def settle_unplanned(
-        self, meters: Sequence[str], planned: Collection[Series], *, today: datetime
+        self, meters: Sequence[str], planned: Mapping[Series, Sequence[str]], *, today: datetime
     ) -> int:
         """See ``Ledger.settle_unplanned``."""
 
@@ -89,6 +83,11 @@ class PlanLedger(BlameLedger, Protocol):
 
     async def newest(self, series: Sequence[Series], before: datetime) -> dict[Series, datetime | None]:
         """See ``Ledger.newest``."""
+
+    async def newest_replaced(
+        self, series: Sequence[Series], before: datetime, *, asked: Collection[Series]
+    ) -> dict[Series, SlotKey]:
+        """See ``Ledger.newest_replaced``."""
 
     async def waive(
         self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""
@@ -105,14 +104,6 @@ class PlanLedger(BlameLedger, Protocol):
         """See ``Ledger.lived_until``."""
 
 
-class _Stretch(NamedTuple):
-    """A time in which nobody could ask, and why."""
-
-    since: datetime
-    until: datetime
-    reason: Reason
-
-
 class Planner:
     """The plans of one line.
 
@@ -122,6 +113,7 @@ class Planner:
         ledger: the journal's.
         clock: wall and monotonic time.
         meters: all of the line, by id, also those that no plan of these asks; empty: no others.
+        looked: the kinds that plans of events ask for, by series; nobody plans those, but they are asked for.
 
     """
 
@@ -133,8 +125,10 @@ class Planner:
         clock: Clock,
         *,
         meters: Collection[str] = (),
+        looked: Mapping[Series, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._planned = {plan.series(point.meter): (point, plan) for point, plan in planned}
+        self._asked = {**looked, **{series: plan.items for series, (_, plan) in self._planned.items()}}
         self._line = line
         self._ledger = ledger
         self._clock = clock
@@ -161,15 +155,15 @@ class Planner:
         self._days = days
         return True
 
-    async def _absence(self, now: datetime, monotonic_s: float) -> _Stretch | None:
+    async def _absence(self, now: datetime, monotonic_s: float) -> Stretch | None:
         """The time before now in which nobody could ask: before the start, or because the clock was set."""
         if self._looked is None:
             lived_until = await self._patience.until_done(self._ledger.lived_until)
             began = now - timedelta(seconds=monotonic_s - self._ledger.opened_s)  # a line may begin later
-            return _Stretch(lived_until or LONG_AGO, began, Reason.NOT_RUNNING)
+            return Stretch(lived_until or LONG_AGO, began, Reason.NOT_RUNNING)
         wall, looked_s = self._looked
         ought = wall + timedelta(seconds=monotonic_s - looked_s)
-        return _Stretch(ought, now, Reason.CLOCK_WRONG) if now - ought > CLOCK_STEP else None
+        return Stretch(ought, now, Reason.CLOCK_WRONG) if now - ought > CLOCK_STEP else None
 
     async def _plan_days(self, now: datetime) -> None:
         """Plan the days of each series behind the last one that is planned, today included."""
@@ -181,24 +175,27 @@ class Planner:
         newest = await self._patience.until_done(
             lambda: self._ledger.newest(list(self._planned), before=tomorrow)
         )
+        replaced = await self._replaced(newest, tomorrow)
         away = await self._away()
-        await self._note_too_long(newest, away, now)
-        known = {series.meter for series, slot in newest.items() if slot is not None}
+        await self._note_too_long({**newest, **replaced}, away, now)
+        known = {series.meter for series, slot in {**newest, **replaced}.items() if slot is not None}
         ours = await self._places_of_ours(known, tomorrow)
 
         def days(series: Series, point: Point, plan: StoredPlan) -> list[date]:
             if (slot := newest[series]) is not None:
-                return _days_behind(plan, slot, now)
+                return days_behind(plan, slot, now)
+            if (slot := replaced.get(series)) is not None:
+                return days_behind(plan, slot, now, least=1)
             if point.meter in known:
-                return _first_days(plan, None, now)
-            return _first_days(plan, point, now, is_ours=point.meter in ours)
+                return first_days(plan, None, now)
+            return first_days(plan, point, now, is_ours=point.meter in ours)
 
         planned = [
             Planned(
                 meter=series.meter,
                 data_class=series.data_class,
                 every_s=series.every_s,
-                slots=_slots(plan, point, days(series, point, plan)),
+                slots=slots_on(plan, point, days(series, point, plan)),
             )
             for series, (point, plan) in self._planned.items()
         ]
@@ -213,9 +210,9 @@ class Planner:
     async def _come_to_now(self, now: datetime) -> None:
         """Days that were told lost, or tried, while the clock was ahead are planned, and due, like others."""
         today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
-        # Days that are told together end a whole `_back_days` ago: a clock set back a little proves nothing.
+        # Days that are told together end a whole `back_days` ago: a clock set back a little proves nothing.
         told_until = {
-            series: today - timedelta(days=_back_days(plan) // 2)
+            series: today - timedelta(days=back_days(plan) // 2)
             for series, (_, plan) in self._planned.items()
         }
         undo = partial(self._ledger.come_to_now, told_until, today=today, now=now)
@@ -225,10 +222,23 @@ class Planner:
     async def _settle_unplanned(self, now: datetime) -> None:
         """What other plans have left open waits in vain: once, as a line begins anew with other plans."""
         today = min((one.start_of(one.day_of(now)) for one in self._calendars), default=now)
-        settle = partial(self._ledger.settle_unplanned, self._meters, list(self._planned), today=today)
+        settle = partial(self._ledger.settle_unplanned, self._meters, self._asked, today=today)
         if settled := await self._patience.until_done(settle):
             _log.info("no_longer_planned", line=self._line, slots=settled)
         self._is_settled = True
+
+    async def _replaced(
+        self, newest: Mapping[Series, datetime | None], before: datetime
+    ) -> dict[Series, datetime]:
+        """Of series that were never planned, how far the same data was in the interval that it had until now.
+
+        A plan may get another interval while nobody is there. The days of that time are due all the same.
+        """
+        if not (new := [series for series, slot in newest.items() if slot is None]):
+            return {}
+        ask = partial(self._ledger.newest_replaced, new, before, asked=self._planned)
+        found = await self._patience.until_done(ask)
+        return {series: key.slot for series, key in found.items()}
 
     async def _places_of_ours(self, known: Set[str], before: datetime) -> set[str]:
         """Of meters that were never planned those whose predecessors were."""
@@ -271,7 +281,7 @@ class Planner:
         found: dict[Reason, list[tuple[Series, datetime, datetime]]] = {}
         for series, (point, plan) in self._planned.items():
             gone = away.get(series.meter, ())
-            for first, until, reason in _too_far_back(plan, point, newest[series], gone, now):
+            for first, until, reason in too_far_back(plan, point, newest[series], gone, now):
                 found.setdefault(reason, []).append((series, first, until))
         for reason, stretches in found.items():
             await self._patience.until_done(partial(self._ledger.missed, stretches, reason))
@@ -285,74 +295,6 @@ class Planner:
             if (end := point.in_service_until) is not None and end < until:
                 await self._patience.until_done(partial(waive, since=end, until=until))
 
-    async def _blame(self, absence: _Stretch) -> None:
+    async def _blame(self, absence: Stretch) -> None:
         since, until, reason = absence
         await self._ledger.blame(list(self._planned), reason, since=since, until=until)
-
-
-def _days_behind(plan: StoredPlan, newest: datetime, now: datetime) -> list[date]:
-    """The days to plan: today, and those since the newest slot that was planned."""
-    today = plan.calendar.day_of(now)
-    return _last_days(today, min((today - plan.calendar.day_of(newest)).days, _back_days(plan)))
-
-
-def _first_days(plan: StoredPlan, point: Point | None, now: datetime, *, is_ours: bool = False) -> list[date]:
-    """The days to plan of a series that was never planned.
-
-    Today; of monthly freezes, as many as hold the last settlement. Of a meter that came into service lately,
-    or that succeeds another, all since its first: people tell of it days later, and it holds them.
-
-    Args:
-        plan: of the series.
-        point: the meter; ``None``: it has been planned, and it is the plan that is new.
-        now: wall time.
-        is_ours: whether the meter before it was planned.
-
-    """
-    today = plan.calendar.day_of(now)
-    count = _MONTH_DAYS if plan.every_s == MONTH_S else 1
-    if point is not None and point.in_service_since is not None:
-        served = (today - plan.calendar.day_of(point.in_service_since)).days + 1
-        if is_ours or served <= TOLD_LATE_DAYS:
-            count = max(count, min(served, _back_days(plan)))
-    return _last_days(today, count)
-
-
-def _last_days(today: date, count: int) -> list[date]:
-    return [today - n * _DAY for n in reversed(range(count))]
-
-
-def _back_days(plan: StoredPlan) -> int:
-    return CURVE_BACK_DAYS if plan.data_class == CURVE else BACK_DAYS
-
-
-def _too_far_back(
-    plan: StoredPlan, point: Point, newest: datetime | None, away: Sequence[Absence], now: datetime
-) -> Iterator[_Stretch]:
-    """The slots since the newest that was planned that are too old to be planned one by one, as stretches."""
-    if newest is None or plan.every_s == MONTH_S:
-        return
-    today, last = plan.calendar.day_of(now), plan.calendar.day_of(newest)
-    since, until = point.in_service_since, point.in_service_until
-    told: _Stretch | None = None
-    for past in range(min((today - last).days, TOLD_BACK_DAYS) - 1, _back_days(plan) - 1, -1):
-        for slot in plan.slots_of(today - past * _DAY, point.reading_day):
-            if (since is not None and slot < since) or (until is not None and slot >= until):
-                continue
-            is_away = any(left <= slot < came_back for left, came_back in away)
-            reason = Reason.NOT_IN_SERVICE if is_away else Reason.NOT_RUNNING
-            if told is not None and (slot, reason) != (told.until, told.reason):
-                yield told
-                told = None
-            end = slot + timedelta(seconds=plan.every_s)
-            told = _Stretch(slot if told is None else told.since, end, reason)
-    if told is not None:
-        yield told
-
-
-def _slots(plan: StoredPlan, point: Point, days: Sequence[date]) -> tuple[Due, ...]:
-    return tuple(
-        Due(int(slot.timestamp()), int(plan.due_at(slot, point.meter).timestamp()))
-        for day in days
-        for slot in plan.slots_of(day, point.reading_day)
-    )

@@ -29,6 +29,7 @@ class Plan:
         tries: how often a silent meter is asked in one interval.
         data_class: values of the moment, or words of state.
         calendar: days and times of day.
+        beside_s: intervals of the other plans of the class; what they ask for is not this one's.
 
     """
 
@@ -38,6 +39,7 @@ class Plan:
     tries: int = 2
     data_class: DataClass = INSTANT
     calendar: Calendar = field(default_factory=Calendar)
+    beside_s: tuple[int, ...] = ()
 
     def slot_at(self, now: datetime) -> datetime:
         """The slot that ``now`` belongs to: its beginning."""

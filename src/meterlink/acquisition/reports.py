@@ -8,8 +8,10 @@ from typing import Protocol
 import structlog
 
 from meterlink.acquisition.keeping import Patience, readings_of
+from meterlink.acquisition.reported import Reported
 from meterlink.drivers.events import ReportedEvent
 from meterlink.drivers.reports import Part, Report, ReportedReadings, ReportQueue
+from meterlink.model.data_classes import FREEZES
 from meterlink.model.event import WHOSE, Event, EventValue
 from meterlink.model.event_kinds import REPORTED_VALUES, UNREAD_REPORT
 from meterlink.model.reading import Record
@@ -39,6 +41,7 @@ class ReportKeeper:
         queue: where reports wait.
         journal: where they go.
         meters: our id by (place of the report, address of 12 digits); who leaves the roster leaves here.
+        reported: is told of the freezes among them, whose meters are to be looked at.
 
     Attributes:
         kept: reports that brought something new.
@@ -48,13 +51,18 @@ class ReportKeeper:
     """
 
     def __init__(
-        self, queue: ReportQueue, journal: ReportJournal, meters: dict[tuple[str, str], str]
+        self,
+        queue: ReportQueue,
+        journal: ReportJournal,
+        meters: dict[tuple[str, str], str],
+        reported: Reported,
     ) -> None:
         self.kept = 0
         self.repeated = 0
         self.meters = meters
         self._queue = queue
         self._journal = journal
+        self._reported = reported
         self._patience = Patience("reports")
         self._told: set[str] = set()
 
@@ -70,9 +78,17 @@ class ReportKeeper:
         )
         self.kept += is_new
         self.repeated += not is_new
+        if is_new:
+            self._note_freezes(records)
         if any(isinstance(part, ReportedEvent) and part.kind == UNREAD_REPORT for part in report.parts):
             self._tell(report)
         report.acknowledge()
+
+    def _note_freezes(self, records: Sequence[Record | Event]) -> None:
+        for record in records:
+            if isinstance(record, Record) and record.data_class in FREEZES:
+                for slot in {reading.slot for reading in record.readings}:
+                    self._reported.note(record.meter, (record.data_class, slot))
 
     def _record(self, report: Report, part: Part) -> Record | Event:
         route = f"terminal {report.terminal}"

@@ -32,8 +32,6 @@ BACKFILL_POINTS: Final = 24
 """Points of a curve in one turn of backfill; a request brings several."""
 MONTH_DAYS_S: Final = 31 * 86_400
 
-_NEVER: Final = datetime.max.replace(tzinfo=UTC)
-
 NOTHING_OPEN: Final = Front(current=None, coming=None, newest=None, oldest=None)
 
 
@@ -205,17 +203,15 @@ class Stream:
         """Turns of backfill came for some points of a curve in vain, as often as they may."""
         self.passed = min(*slots, *(self.passed or slots)), max(*slots, *(self.passed or slots))
 
-    def beside_passed(self, slots: Sequence[datetime]) -> list[datetime]:
-        """Open points of backfill without those that were asked for in vain, or all when there is no other.
+    def begin_again(self) -> None:
+        """Turns of backfill came for all open points of a curve in vain: they are asked for anew, and fewer.
 
-        They would be asked for first each time, and nobody would come to what stands behind them.
+        Until then they are left out: they would be asked for first each time, and nobody would come to what
+        stands behind them.
         """
-        first, last = self.passed or (_NEVER, _NEVER)
-        beside = [slot for slot in slots if not first <= slot <= last]
-        if slots and not beside:
+        if self.passed is not None:
             self.passed = None
             self.points_a_turn = max(self.points_a_turn // 2, 1)
-        return beside or list(slots)
 
     def overwritten_before(self, now: datetime) -> datetime:
         """Slots before this are no longer in the meter's memory, as far as anybody knows."""

@@ -48,7 +48,14 @@ class TurnLedger(SlotLedger, BlameLedger, LackLedger, Protocol):
     """What a turn needs of the ledger; each raises ``JournalError``."""
 
     async def open_slots(
-        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+        self,
+        series: Series,
+        *,
+        since: datetime,
+        until: datetime,
+        newest_first: bool,
+        limit: int,
+        beside: tuple[datetime, datetime] | None = None,
     ) -> list[datetime]:
         """See ``Ledger.open_slots``."""
 

@@ -1,15 +1,15 @@
 """Why the ledger knows nothing of a slot: one sentence that is true, instead of a list of what may be.
 
 Asked in this order: the time has not come; the meter did not stand there; no plan has such a slot; its
-protocol has no such data; nobody had begun to ask. What is left has passed beside the ledger: a slot that is
-not over, or one so old that only its day is counted.
+protocol has no such data; it was so long ago that nobody knows; nobody had begun to ask. What is left has
+passed beside the ledger: a slot that is not over, or one so old that only its day is counted.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
@@ -41,6 +41,7 @@ class Undue(enum.StrEnum):
     OFF_GRID = "off_grid"
     NO_SUCH_DATA = "no_such_data"
     NOT_ASKED = "not_asked"
+    FORGOTTEN = "forgotten"
     BEFORE_BEGIN = "before_begin"
     RUNNING = "running"
     FOLDED = "folded"
@@ -74,6 +75,11 @@ SENTENCES: Final[Mapping[Undue, Mapping[str, str]]] = {
         "zh": "{meter}:{slot}无应采数据:从未按该方案采集过该电能表:{plans}。采集程序尚未按该方案运行,"
         "或尚未轮到该电能表",
     },
+    Undue.FORGOTTEN: {
+        "en": "{meter}: nothing is known of {slot} any more: what the ledger knew of {plans} before {at} has "
+        "been taken out by age",
+        "zh": "{meter}:{slot}的情况已无从查考:台账中{plans}在{at}之前的记录已到期清除",
+    },
     Undue.BEFORE_BEGIN: {
         "en": "{meter}: nothing was due at {slot}: its collection began later{plans}",
         "zh": "{meter}:{slot}无应采数据:对该表的采集此后才开始{plans}",
@@ -102,6 +108,7 @@ class Scene:
     Args:
         plans: that hold now.
         lacked: those of them that pass the meter by, as its protocol has no such data.
+        forgotten: by class, before when the ledger holds nothing any more.
         began: of each of its series in the ledger the first slot.
         reading_day: of the month, 1 to 28.
         in_service_since: before that it did not stand there; ``None``: always.
@@ -119,6 +126,7 @@ class Scene:
     now: datetime
     zone: tzinfo
     lacked: Sequence[Plan | StoredPlan] = ()
+    forgotten: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def undue(meter: str, slot: datetime, scene: Scene) -> dict[str, str]:
@@ -173,9 +181,12 @@ def _kinds(
         yield Undue.OFF_GRID, slot
     if all(plan in scene.lacked for plan in plans):
         yield Undue.NO_SUCH_DATA, slot
+    old = [before for plan in plans if (before := scene.forgotten.get(plan.data_class)) is not None]
+    if old and slot < max(old):
+        yield Undue.FORGOTTEN, max(old)
     if not began:
         yield Undue.NOT_ASKED, slot
-    elif slot < min(began):
+    elif slot < min(began) and not _is_older(meter, slot, plans, scene):
         yield Undue.BEFORE_BEGIN, min(began)
     if any(isinstance(plan, Plan) and plan.end_of(slot) > scene.now for plan in plans):
         yield Undue.RUNNING, slot
@@ -183,6 +194,15 @@ def _kinds(
     if is_old and any(plan.data_class in FOLDED for plan in plans):
         yield Undue.FOLDED, slot
     yield Undue.NOT_PLANNED, slot
+
+
+def _is_older(meter: str, slot: datetime, plans: Sequence[Plan | StoredPlan], scene: Scene) -> bool:
+    """Whether data of the class of one of these plans was asked for by then, in whatever interval."""
+    classes = {plan.data_class for plan in plans}
+    return any(
+        series.meter == meter and series.data_class in classes and first <= slot
+        for series, first in scene.began.items()
+    )
 
 
 def _has(plan: Plan | StoredPlan, slot: datetime, reading_day: int) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final, NamedTuple, TypedDict
 
-from meterlink.acquisition.explaining import NOBODY, why
+from meterlink.acquisition.explaining import NOBODY, Place, why
 from meterlink.billing.days import end_of
 from meterlink.billing.freezes import FreezeRow
 from meterlink.billing.manifest import Counts, Missing
@@ -124,6 +124,32 @@ def freeze_valid(freezes: Freezes, day: date, area: str | None) -> FreezeValid:
     for row in freezes.all_after(0, until=freezes.newest(), day=day, area=area):
         standing.add(row)
     return freeze_valid_of(standing.counts(freezes.points.in_service(freezes.end_of(day), area)))
+
+
+def places_on(
+    freezes: Freezes, day: date, places: Mapping[str, Place], others: Iterable[str] = ()
+) -> dict[str, Place]:
+    """Where meters stood at the end of a day: in the area by which ``freeze_valid`` counts them.
+
+    So the rate of a day stays what it was when a meter is moved later. Of a meter's lines only the one of
+    today is known.
+
+    Args:
+        freezes: of the journal.
+        day: which.
+        places: where each meter of the roster stands today, by id; it holds where the journal knows no other.
+        others: ids of meters that have left the roster.
+
+    Raises:
+        JournalError: the journal cannot be read.
+
+    """
+    points, at = freezes.points, freezes.end_of(day)
+    found = {**dict.fromkeys(others, Place("", "")), **places}
+    for meter, place in found.items():
+        if points.settings(meter) is not None:
+            found[meter] = place._replace(area=points.place(meter, at).area)
+    return found
 
 
 def freeze_valid_of(counts: Counts) -> FreezeValid:

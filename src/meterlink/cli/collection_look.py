@@ -89,6 +89,8 @@ class CollectionLook:
         from meterlink.clock import SystemClock
         from meterlink.daemon.collection_requests import scene_of
         from meterlink.journal import ledger_looks
+        from meterlink.journal.ledger_folding import forgotten
+        from meterlink.journal.ledger_rows import moment
         from meterlink.journal.rows import select_marks
         from meterlink.journal.series import Series
 
@@ -100,7 +102,8 @@ class CollectionLook:
         if not standings:
             began = reader.look(partial(ledger_looks.began, meter=found.id))
             series = {Series(*one): first for one, first in began.items()}
-            told |= undue(found.id, at, scene_of(settings, found, series, SystemClock()))
+            old = {one: moment(before) for one, before in reader.look(forgotten).items()}
+            told |= undue(found.id, at, scene_of(settings, found, series, old, SystemClock()))
         return told
 
     def _meter(self, reader: JournalReader, settings: Settings, named: str, now: datetime) -> MeterSettings:
@@ -118,7 +121,7 @@ class CollectionLook:
     def completeness(self, day: date, by: str, area: str | None) -> int:
         """Show how complete a day is; the exit code."""
         from meterlink.billing.source import Freezes
-        from meterlink.billing.standing import freeze_valid
+        from meterlink.billing.standing import freeze_valid, places_on
 
         settings = self._settings()
         with explained():
@@ -127,9 +130,12 @@ class CollectionLook:
         told = self._asked(settings, COMPLETENESS, **asked)
         if told is None:
             with looking_into(None, self._config) as reader:
-                places = self._places(reader, settings, area or "")
-                tallies = _tallies(reader, day, settings)
-                valid = freeze_valid(Freezes(reader, settings.gateway.plant_time), day, area)
+                today, tallies = self._places(reader, settings), _tallies(reader, day, settings)
+                freezes = Freezes(reader, settings.gateway.plant_time)
+                places = places_on(freezes, day, today, {tally.meter for tally in tallies})
+                with explained():
+                    check_area([*today.values(), *places.values()], area or "")
+                valid = freeze_valid(freezes, day, area)
             way = next(one for one in WAYS if one == by)
             told = {**completeness(tallies, places, day=day, by=way, area=area), "freeze_valid": valid}
         if self._as_json:
@@ -140,15 +146,13 @@ class CollectionLook:
             say(_FREEZE_VALID[self._lang].format(**valid, share=in_percent(valid["rate"])))
         return ExitCode.OK
 
-    def _places(self, reader: JournalReader, settings: Settings, area: str) -> dict[str, Place]:
-        """Where the meters stand; ends the command where none is of the area."""
+    def _places(self, reader: JournalReader, settings: Settings) -> dict[str, Place]:
+        """Where the meters stand today."""
         from meterlink.roster.entries import meters_of
 
         with explained():
             meters = meters_of(reader.roster().entries.values())
-            places = places_of(settings, meters.values() if meters else settings.meters)
-            check_area(places, area)
-            return places
+            return places_of(settings, meters.values() if meters else settings.meters)
 
     def _settings(self) -> Settings:
         from meterlink.config import load_settings

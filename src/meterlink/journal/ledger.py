@@ -14,7 +14,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from meterlink.journal import ledger_rows, ledger_service
+from meterlink.journal import ledger_gaps, ledger_rows, ledger_service
 from meterlink.journal import unlooked as unlooked_rows
 from meterlink.journal.ledger_asked import SERIES_AT_ONCE
 from meterlink.journal.ledger_corrections import FOLDED, KEPT_DAYS, LedgerCorrections
@@ -156,7 +156,7 @@ class Ledger(LedgerCorrections):
 
         def step(db: sqlite3.Connection) -> None:
             for series, first, until in stretches:
-                ledger_rows.gap(db, series.key(first), seconds(until), reason, "")
+                ledger_gaps.gap(db, series.key(first), seconds(until), reason, "")
 
         await self._write(step)
 
@@ -174,17 +174,18 @@ class Ledger(LedgerCorrections):
 
         def is_needed(db: sqlite3.Connection) -> list[int]:
             numbers = (ledger_rows.series_of(db, *one) for one in series)
-            return [one for one in numbers if one is not None and ledger_rows.has_gap(db, one, reason, at)]
+            return [one for one in numbers if one is not None and ledger_gaps.has_gap(db, one, reason, at)]
 
         if found := await self._look(is_needed):
-            await self._write(partial(ledger_rows.cut_gaps, numbers=found, reason=reason, since=at))
+            await self._write(partial(ledger_gaps.cut_gaps, numbers=found, reason=reason, since=at))
 
     async def made_up(self, key: SlotKey) -> None:
         """A slot is kept, and with it what its series missed before: a memory told all of it.
 
+        So is what is open of another interval, which no plan asks for any more, see ``ledger_gaps``.
         Stretches in which nobody was there are made up for where they are not longer than ``MADE_UP_MAX``.
         """
-        await self._write(partial(ledger_rows.make_up, key=key, at=self._now()))
+        await self._write(partial(ledger_gaps.make_up, key=key, at=self._now()))
 
     async def waive(
         self, meter: str, reason: Reason, *, since: datetime, until: datetime, note: str = ""

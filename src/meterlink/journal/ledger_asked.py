@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
 from meterlink.clock import Clock
-from meterlink.journal import ledger_looks, ledger_rows, roster_absences
+from meterlink.journal import ledger_folding, ledger_looks, ledger_replaced, ledger_rows, roster_absences
 from meterlink.journal.acts import Read
 from meterlink.journal.ledger_looks import Front
 from meterlink.journal.ledger_rows import moment, seconds
 from meterlink.journal.roster_absences import Absence
 from meterlink.journal.series import Series
 from meterlink.model.data_classes import DataClass
-from meterlink.model.slot import Standing, Tally
+from meterlink.model.slot import SlotKey, Standing, Tally
 
 SERIES_AT_ONCE: Final = 500
 """Series that one look or change goes through: a day of all of a large gateway takes a second, in parts."""
@@ -66,6 +66,24 @@ class LedgerAsked:
 
         return await self._look(look)
 
+    async def newest_replaced(
+        self, series: Sequence[Series], before: datetime, *, asked: Collection[Series]
+    ) -> dict[Series, SlotKey]:
+        """Of each series the newest slot before a time of those that it replaces; see ``ledger_replaced``.
+
+        Args:
+            series: that plans ask for; one that replaces none is left out of the answer.
+            before: aware.
+            asked: all series that plans ask for.
+
+        """
+
+        def look(db: sqlite3.Connection) -> dict[Series, SlotKey]:
+            found = {one: ledger_replaced.newest(db, one, seconds(before), asked) for one in series}
+            return {one: key for one, key in found.items() if key is not None}
+
+        return await self._look(look)
+
     async def away(self, meters: Sequence[str]) -> dict[str, list[Absence]]:
         """By id, when meters that are there again had been out of service; see ``roster_absences``."""
         return await self._look(partial(roster_absences.away, meters=meters))
@@ -90,9 +108,27 @@ class LedgerAsked:
         return await self._look(look)
 
     async def open_slots(
-        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+        self,
+        series: Series,
+        *,
+        since: datetime,
+        until: datetime,
+        newest_first: bool,
+        limit: int,
+        beside: tuple[datetime, datetime] | None = None,
     ) -> list[datetime]:
-        """Open slots of a series that became due in [since, until), at most ``limit``."""
+        """Open slots of a series that became due in [since, until), at most ``limit``.
+
+        Args:
+            series: whose.
+            since: aware.
+            until: aware.
+            newest_first: else the oldest.
+            limit: how many at most.
+            beside: first and last of a stretch whose slots are left out; ``None``: of none.
+
+        """
+        passed = None if beside is None else (seconds(beside[0]), seconds(beside[1]))
 
         def look(db: sqlite3.Connection) -> list[int]:
             number = ledger_rows.series_of(db, *series)
@@ -105,6 +141,7 @@ class LedgerAsked:
                 until=seconds(until),
                 newest_first=newest_first,
                 limit=limit,
+                beside=passed,
             )
 
         return [moment(at) for at in await self._look(look)]
@@ -117,6 +154,10 @@ class LedgerAsked:
         """Of each series of a meter the first slot that is known."""
         found = await self._look(partial(ledger_looks.began, meter=meter))
         return {Series(*series): at for series, at in found.items()}
+
+    async def forgotten(self) -> dict[str, datetime]:
+        """By class, before when the ledger holds nothing any more, because that has gone by age."""
+        return {name: moment(at) for name, at in (await self._look(ledger_folding.forgotten)).items()}
 
     async def tallies(self, classes: Iterable[DataClass], *, since: datetime, until: datetime) -> list[Tally]:
         """How the slots of [since, until) stand that are due by now."""

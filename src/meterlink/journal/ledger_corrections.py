@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +22,8 @@ FOLDED: Final[tuple[DataClass, ...]] = (CURVE, INSTANT, STATUS, EVENT)
 KEPT_DAYS: Final = 40
 """Days of which each kept slot of those classes has a row of its own; a month's bill is settled by then."""
 
+TOLD_DAYS: Final = 400
+"""Days that are told at least of what was folded: how complete a day of a year ago was, and why."""
 LONG_AGO: Final = -(2**62)
 """Before any slot; seconds."""
 SETTLED_AT_ONCE: Final = 4
@@ -70,24 +72,26 @@ class LedgerCorrections(LedgerAsked):
         return len(found)
 
     async def settle_unplanned(
-        self, meters: Sequence[str], planned: Collection[Series], *, today: datetime
+        self, meters: Sequence[str], planned: Mapping[Series, Sequence[str]], *, today: datetime
     ) -> int:
         """Settle open slots of meters' memory that no plan asks for; see ``ledger_plans``. How many changed.
 
         Args:
             meters: all of a line, by id.
-            planned: the series that plans ask for.
+            planned: the series that plans ask for, each with the items.
             today: when the day began.
 
         """
-        asked, settled = frozenset((one.meter, str(one.data_class), one.every_s) for one in planned), 0
+        settled = 0
         for first in range(0, len(meters), SERIES_AT_ONCE):
             part = meters[first : first + SERIES_AT_ONCE]
-            found = await self._look(partial(ledger_plans.touched, meters=part, planned=asked))
+            found = await self._look(partial(ledger_plans.touched, meters=part, planned=planned))
             for begin in range(0, len(found), SETTLED_AT_ONCE):
                 some = found[begin : begin + SETTLED_AT_ONCE]
-                step = partial(ledger_plans.settle, meters=some, planned=asked)
+                step = partial(ledger_plans.settle, meters=some, planned=planned)
                 settled += await self._count(partial(step, today=seconds(today), at=self._now()))
+            if left := await self._look(partial(ledger_plans.unnoted, meters=part, planned=planned)):
+                await self._write(partial(ledger_plans.note, meters=left, planned=planned, at=self._now()))
         return settled
 
     async def live(self, believed: datetime | None = None) -> None:
@@ -100,13 +104,22 @@ class LedgerCorrections(LedgerAsked):
         by = None if believed is None else seconds(believed)
         await self._write(partial(ledger_rows.live, boot=self.boot(), at=self._now(), believed=by))
 
-    async def fold(self, day_starts: Callable[[datetime], datetime], *, now: datetime, limit: int) -> int:
+    async def fold(
+        self,
+        day_starts: Callable[[datetime], datetime],
+        *,
+        now: datetime,
+        limit: int,
+        curves_for: timedelta | None = None,
+    ) -> int:
         """Fold the oldest days of settled slots, of classes that have many, once they are old enough.
 
         Args:
             day_starts: first instant of the day of an instant.
             now: the time by which they are old; see ``AgeingClock``.
             limit: days folded at most.
+            curves_for: how long readings of curves are kept: a point that is due and older is lost;
+                ``None``: none is.
 
         Returns:
             How many rows have gone.
@@ -114,25 +127,39 @@ class LedgerCorrections(LedgerAsked):
         """
         gone, classes = 0, json.dumps(FOLDED)
         horizon = day_starts(now - timedelta(days=KEPT_DAYS))
+        given_up = LONG_AGO if curves_for is None else seconds(min(horizon, day_starts(now - curves_for)))
         for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
             since = LONG_AGO
             for _ in range(limit):
                 look = partial(ledger_folding.oldest, first=first, last=last, classes=classes, since=since)
-                oldest = await self._look(look)
+                oldest = await self._look(partial(look, given_up=given_up))
                 if oldest is None or moment(oldest) >= horizon:
                     break
                 day = day_starts(moment(oldest))
                 since = seconds(day_starts(day + timedelta(days=1, hours=1)))  # what could not be is left
-                gone += await self._count(
-                    partial(
-                        ledger_folding.fold,
-                        first=first,
-                        last=last,
-                        day=seconds(day),
-                        until=since,
-                        classes=classes,
-                    )
-                )
+                step = partial(ledger_folding.fold, first=first, last=last, classes=classes)
+                gone += await self._count(partial(step, day=seconds(day), until=since, given_up=given_up))
+        return gone
+
+    async def forget(self, ages: Mapping[str, timedelta], *, now: datetime) -> int:
+        """Take out what was folded of days that are old; how many rows.
+
+        Args:
+            ages: by class, how long its readings are kept; what is folded of it stays as long, and never
+                less than ``TOLD_DAYS``.
+            now: the time by which they are old; see ``AgeingClock``.
+
+        """
+        gone = 0
+        for data_class in FOLDED:
+            if (age := ages.get(data_class)) is None:
+                continue
+            before = seconds(now - max(age, timedelta(days=TOLD_DAYS)))
+            for first, last in ledger_looks.parts(await self._last(), SERIES_AT_ONCE):
+                is_old = partial(ledger_folding.is_old, first=first, last=last, data_class=data_class)
+                step = partial(ledger_folding.forget, first=first, last=last, data_class=data_class)
+                while await self._look(partial(is_old, before=before)):
+                    gone += await self._count(partial(step, before=before))
         return gone
 
     async def _count(self, step: Callable[[sqlite3.Connection], int]) -> int:

@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from meterlink.journal.ledger_rows import moment, seconds
 from meterlink.model.data_classes import CURVE, DataClass
-from meterlink.model.slot import ON_TIME_ELSE_S, Reason, SlotKey, Standing, State, Tally, on_time_s
+from meterlink.model.slot import (
+    LOOK_OF_DAY,
+    ON_TIME_ELSE_S,
+    Reason,
+    SlotKey,
+    Standing,
+    State,
+    Tally,
+    lacking_note,
+    on_time_s,
+)
 
 _CURRENT: Final = """
     SELECT due_at FROM slot WHERE series = ? AND state = 0 AND due_at >= ? AND due_at <= ?
@@ -30,11 +40,13 @@ _NEWEST: Final = """
 _OLDEST: Final = "SELECT at FROM slot WHERE series = ? AND state = 0 AND due_at < ? ORDER BY due_at LIMIT 1"
 _OPEN: Final = {
     True: """
-        SELECT at FROM slot WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?
+        SELECT at FROM slot
+        WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ? AND at NOT BETWEEN ? AND ?
         ORDER BY due_at DESC LIMIT ?
         """,
     False: """
-        SELECT at FROM slot WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?
+        SELECT at FROM slot
+        WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ? AND at NOT BETWEEN ? AND ?
         ORDER BY due_at LIMIT ?
         """,
 }
@@ -49,7 +61,7 @@ _GAPS: Final = """
            CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END,
            reason & 63, reason >> 9, ?2, iif(reason >= 64, ?2 + every_s, until_at), note
     FROM series JOIN gap ON gap.series = series.number
-    WHERE meter = ?1 AND from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
+    WHERE meter = ?1 AND +from_at <= ?2 AND until_at > ?2 AND (?2 - from_at) % every_s = 0
     ORDER BY data_class, every_s
     """
 _NEVER: Final = 2**62
@@ -73,26 +85,27 @@ _BEGAN: Final = """
         coalesce((SELECT min(from_at) FROM gap WHERE series = number), ?2))
     FROM series WHERE meter = ?1
     """
+# CROSS JOIN: each series first, and of it the rows of the time; else all rows of hundreds are gone through.
 _TALLIES: Final = """
     SELECT meter, data_class, every_s, state, reason, count(*),
            sum(state = 1 AND changed_at - due_at
                <= CASE data_class WHEN 'curve' THEN :curve_s ELSE :else_s END),
-           sum(state = 1 AND note IS NOT NULL)
-    FROM series JOIN slot ON slot.series = series.number
+           sum(state = 1 AND note IS NOT NULL AND instr(note, :look) <> 1)
+    FROM series CROSS JOIN slot ON slot.series = series.number
     WHERE number BETWEEN :first AND :last AND at >= :since AND at < :until AND due_at <= :now
       AND data_class IN (SELECT value FROM json_each(:classes))
     GROUP BY number, state, reason
     UNION ALL
     SELECT meter, data_class, every_s, 1, 0, kept, on_time, 0
-    FROM series JOIN slot_day ON slot_day.series = series.number
+    FROM series CROSS JOIN slot_day ON slot_day.series = series.number
     WHERE number BETWEEN :first AND :last AND from_at >= :since AND from_at < :until
       AND data_class IN (SELECT value FROM json_each(:classes))
     UNION ALL
     SELECT meter, data_class, every_s,
            CASE WHEN reason >= 64 THEN (reason >> 6) & 7 WHEN reason = 8 THEN 4 ELSE 3 END, reason & 63,
            (min(until_at, :until) - 1) / every_s - (max(from_at, :since) - 1) / every_s, 0, 0
-    FROM series JOIN gap ON gap.series = series.number
-    WHERE number BETWEEN :first AND :last AND from_at < :until AND until_at > :since
+    FROM series CROSS JOIN gap ON gap.series = series.number
+    WHERE number BETWEEN :first AND :last AND +from_at < :until AND until_at > :since
       AND data_class IN (SELECT value FROM json_each(:classes))
     """
 
@@ -122,7 +135,10 @@ def newest(db: sqlite3.Connection, number: int, before: int) -> int | None:
         SELECT max(
             coalesce((SELECT max(at) FROM slot WHERE series = ?1 AND at < ?2), -1),
             coalesce((SELECT max(from_at) FROM slot_day WHERE series = ?1 AND from_at < ?2), -1),
-            coalesce((SELECT max(min(until_at, ?2) - 1) FROM gap WHERE series = ?1 AND from_at < ?2), -1))
+            coalesce((
+                SELECT min(until_at, ?2) - 1 FROM gap WHERE series = ?1 AND +from_at < ?2
+                ORDER BY until_at DESC LIMIT 1
+            ), -1))
         """,
         (number, before),
     ).fetchone()
@@ -146,10 +162,19 @@ def front(db: sqlite3.Connection, number: int, now: int, current_from: int) -> F
 
 
 def open_slots(
-    db: sqlite3.Connection, number: int, *, since: int, until: int, newest_first: bool, limit: int
+    db: sqlite3.Connection,
+    number: int,
+    *,
+    since: int,
+    until: int,
+    newest_first: bool,
+    limit: int,
+    beside: tuple[int, int] | None = None,
 ) -> list[int]:
-    """Open slots of a series that became due in [since, until)."""
-    return [int(at) for (at,) in db.execute(_OPEN[newest_first], (number, since, until, limit))]
+    """Open slots of a series that became due in [since, until), without those from one to another."""
+    first, last = beside or (_NEVER, -_NEVER)
+    found = db.execute(_OPEN[newest_first], (number, since, until, first, last, limit))
+    return [int(at) for (at,) in found]
 
 
 def standings(db: sqlite3.Connection, meter: str, slot: datetime) -> list[Standing]:
@@ -179,7 +204,7 @@ def tallies(
         "first": first,
         "last": last,
     }
-    given |= {"curve_s": on_time_s(CURVE), "else_s": ON_TIME_ELSE_S}
+    given |= {"curve_s": on_time_s(CURVE), "else_s": ON_TIME_ELSE_S, "look": lacking_note([LOOK_OF_DAY], "")}
     return [
         Tally(
             meter=meter,

@@ -64,8 +64,6 @@ _WEAKER: Final[Mapping[Reason, Collection[Reason]]] = {
 """What it no longer is: whoever was not there has come back meanwhile, and found something else."""
 TAKEN_AFTER: Final = timedelta(hours=6)
 """What was not taken so long ago would have been since: whoever is silent now is why it is missing."""
-
-
 MADE_UP_MAX: Final = timedelta(days=31)
 """Longest stretch without the daemon whose slots are made up for, each by a row of its own."""
 
@@ -110,7 +108,7 @@ def plan(db: sqlite3.Connection, planned: Iterable[Planned]) -> int:
     """Open slots; those that are there already stay as they are. How many are new."""
     new = 0
     for one in planned:
-        number = _series(db, one.meter, one.data_class, one.every_s)
+        number = series_made(db, one.meter, one.data_class, one.every_s)
         new += db.executemany(
             "INSERT OR IGNORE INTO slot VALUES (?, ?, 0, ?, 0, ?, NULL, NULL)",
             ((number, at, int(one.reason), due_at) for at, due_at in one.slots),
@@ -126,37 +124,13 @@ def keep(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
         db.execute(statement, (at, number, seconds(key.slot)))
 
 
-def make_up(db: sqlite3.Connection, key: SlotKey, at: int) -> None:
-    """A slot is kept, and with it those before it that were missed for want of an answer."""
-    keep(db, key, at)
-    number = _series_for(db, key)
-    before = seconds(key.slot)
-    db.execute(
-        "UPDATE slot SET state = 1, reason = 0, changed_at = ?, note = NULL"
-        " WHERE series = ? AND at < ? AND state IN (0, 3)",
-        (at, number, before),
-    )
-    longest_s = int(MADE_UP_MAX.total_seconds())
-    gaps = db.execute(
-        "SELECT from_at, until_at FROM gap WHERE series = ? AND until_at <= ? AND until_at - from_at <= ?"
-        " AND (reason < 64 OR (reason >> 6) & 7 = 3)",
-        (number, before, longest_s),
-    ).fetchall()
-    for first, until in gaps:
-        db.executemany(
-            "INSERT OR IGNORE INTO slot VALUES (?, ?, 1, 0, 0, ?, ?, NULL)",
-            ((number, slot, slot, at) for slot in range(first, until, key.every_s)),
-        )
-        db.execute("DELETE FROM gap WHERE series = ? AND from_at = ?", (number, first))
-
-
 def tried(
     db: sqlite3.Connection, keys: Iterable[SlotKey], reason: Reason, at: int, note: str, tries: int = 1
 ) -> None:
     """The meter was asked in vain; the slots stay open."""
     for key in keys:
         if (number := _series_for(db, key)) is not None:
-            row = (tries, int(reason), at, _note(note), number, seconds(key.slot))
+            row = (tries, int(reason), at, noted(note), number, seconds(key.slot))
             db.execute(_TRY, row)
 
 
@@ -173,7 +147,7 @@ def close(
     for key in keys:
         if (number := _series_for(db, key)) is not None:
             statement = _CLOSE_PASSING if key.data_class in PASSING else _CLOSE
-            row = (int(state), int(reason), tries, at, _note(note), number, seconds(key.slot))
+            row = (int(state), int(reason), tries, at, noted(note), number, seconds(key.slot))
             db.execute(statement, row)
 
 
@@ -204,7 +178,7 @@ def note_kept(db: sqlite3.Connection, number: int, at: int, change: Callable[[st
         "SELECT note FROM slot WHERE series = ? AND at = ? AND state = 1", (number, at)
     ).fetchone()
     if row is not None:
-        new = (_note(change(row[0] or "")), number, at)
+        new = (noted(change(row[0] or "")), number, at)
         db.execute("UPDATE slot SET note = ? WHERE series = ? AND at = ?", new)
 
 
@@ -253,7 +227,7 @@ def blame(
     """Say why open slots are not read; those due in [since, until) whose reason is weaker. How many."""
     weaker = json.dumps([Reason.WAITING, *_WEAKER.get(reason, ())])
     stale = until - int(TAKEN_AFTER.total_seconds()) if reason is Reason.SILENT else 0
-    said = (int(reason), _note(note), tries, until)
+    said = (int(reason), noted(note), tries, until)
     return db.executemany(
         "UPDATE slot SET reason = ?, note = ?, tries = tries + ?, changed_at = ?"
         " WHERE series = ? AND state = 0 AND due_at >= ? AND due_at < ?"
@@ -269,36 +243,8 @@ def waive(
     return db.execute(
         "UPDATE slot SET state = 4, reason = ?, changed_at = ?, note = ?"
         " WHERE series IN (SELECT number FROM series WHERE meter = ?) AND state = 0 AND at >= ? AND at < ?",
-        (int(reason), at, _note(note), meter, since, until),
+        (int(reason), at, noted(note), meter, since, until),
     ).rowcount
-
-
-def gap(db: sqlite3.Connection, key: SlotKey, until: int, reason: Reason, note: str) -> None:
-    """All slots of a series from one on were missed for one reason."""
-    number = _series(db, key.meter, key.data_class, key.every_s)
-    row = (number, seconds(key.slot), until, int(reason), _note(note))
-    db.execute("INSERT OR IGNORE INTO gap VALUES (?, ?, ?, ?, ?)", row)
-
-
-def has_gap(db: sqlite3.Connection, number: int, reason: Reason, since: int) -> bool:
-    """Whether a series has stretches that were missed over a time, or behind it for a reason."""
-    query = """
-        SELECT 1 FROM gap
-        WHERE series = ?1 AND until_at > ?3 AND (reason = ?2 OR from_at < ?3) AND reason < 64 LIMIT 1
-        """
-    return db.execute(query, (number, int(reason), since)).fetchone() is not None
-
-
-def cut_gaps(db: sqlite3.Connection, numbers: Iterable[int], reason: Reason, since: int) -> None:
-    """Let the stretches of some series end before a time: those over it, and those missed for a reason."""
-    for number in numbers:
-        at = (number, int(reason), since)
-        db.execute("DELETE FROM gap WHERE series = ? AND reason = ? AND from_at >= ?", at)
-        db.execute(
-            "UPDATE gap SET until_at = ?2"
-            " WHERE series = ?1 AND from_at < ?2 AND until_at > ?2 AND reason < 64",
-            (number, since),
-        )
 
 
 def live(db: sqlite3.Connection, boot: int, at: int, believed: int | None = None) -> None:
@@ -331,7 +277,7 @@ def moment(at: int) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def _series(db: sqlite3.Connection, meter: str, data_class: str, every_s: int) -> int:
+def series_made(db: sqlite3.Connection, meter: str, data_class: str, every_s: int) -> int:
     """Number of a series, which is made where there is none."""
     known = series_of(db, meter, data_class, every_s)
     if known is not None:
@@ -345,10 +291,10 @@ def _series(db: sqlite3.Connection, meter: str, data_class: str, every_s: int) -
 
 def _series_for(db: sqlite3.Connection, key: SlotKey) -> int | None:
     """Number of a key's series; made where rows come without a plan."""
-    of = _series if key.data_class in PASSING else series_of
+    of = series_made if key.data_class in PASSING else series_of
     return of(db, key.meter, key.data_class, key.every_s)
 
 
-def _note(note: str) -> str | None:
+def noted(note: str) -> str | None:
     """A note as it is kept: short, and text that is Unicode; a lone surrogate would fail the transaction."""
     return note[:NOTE_MAX].encode(errors="backslashreplace").decode() or None

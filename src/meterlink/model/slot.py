@@ -223,8 +223,8 @@ class Tally:
         reason: of those that are not kept.
         slots: how many.
         on_time: how many of them were kept on time (``ON_TIME_S``).
-        lacking: how many of them are kept without some of their items; of days that have been folded into one
-            row nobody knows it any more.
+        lacking: how many of them are kept without some of their items, a look at the meter alone not counted;
+            of days that have been folded into one row nobody knows it any more.
 
     """
 

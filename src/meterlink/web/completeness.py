@@ -17,7 +17,7 @@ from meterlink.acquisition.explaining import completeness as told_of
 from meterlink.acquisition.explaining import spans_of
 from meterlink.billing import days
 from meterlink.billing.manifest import Counts
-from meterlink.billing.standing import DayStanding, FreezeValid, freeze_valid_of
+from meterlink.billing.standing import DayStanding, FreezeValid, freeze_valid_of, places_on
 from meterlink.journal import ledger_looks
 from meterlink.journal.ledger_asked import SERIES_AT_ONCE
 from meterlink.journal.ledger_rows import seconds
@@ -46,7 +46,8 @@ class CompletenessQuery(BaseModel):
     day: Day = Field(description="the day that the freezes end, and in which the curves begin")
     area: Area | None = Field(
         None,
-        description="only of this transformer area, as the roster has it today; empty: of meters without one",
+        description="only of this transformer area, as meters stood at the end of the day; empty: of meters "
+        "without one",
     )
     by: Literal["meter", "line", "area", "class"] = Field("class", description="what a row is for")
     cursor: Behind | None = Field(None, description="of the page before: only rows whose name is behind it")
@@ -85,7 +86,9 @@ async def completeness(
     last = await here.readers.run(lambda look: look.reader.look(ledger_looks.last_series))
     for first, end in ledger_looks.parts(last, SERIES_AT_ONCE):
         tallies += await here.readers.run(partial(_tallies, day, now, first, end))
-    found = told_of(tallies, here.places(), day=day, by=query.by, area=query.area)
+    meters, today = {tally.meter for tally in tallies}, here.places()
+    places = await here.readers.run(lambda look: places_on(look.freezes, day, today, meters))
+    found = told_of(tallies, places, day=day, by=query.by, area=query.area)
     freeze_valid = await _freeze_valid(here, day, query.area)
     limit = query.limit or PAGE_ROWS
     behind = [one for one in found["rows"] if query.cursor is None or one["name"] > query.cursor]
