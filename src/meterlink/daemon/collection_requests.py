@@ -16,7 +16,7 @@ from meterlink.acquisition.explaining import WAYS, Place, check_area, completene
 from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.acquisition.undue import Scene, undue
 from meterlink.billing.settling import OpenFreezes
-from meterlink.billing.standing import FreezeValid, freeze_valid
+from meterlink.billing.standing import FreezeValid, freeze_valid, places_on
 from meterlink.clock import Clock
 from meterlink.config import MeterSettings, Settings
 from meterlink.config.line_finder import LineFinder
@@ -29,6 +29,7 @@ from meterlink.journal.ledger import Ledger
 from meterlink.journal.series import Series
 from meterlink.model.days import day_in
 from meterlink.model.marks import Marks
+from meterlink.model.slot import Tally
 from meterlink.roster.entries import Meters
 
 WHY: Final = "collection.why"
@@ -72,9 +73,20 @@ def names_of(meters: Meters) -> MeterNames:
 
 
 def scene_of(
-    settings: Settings, meter: MeterSettings, began: Mapping[Series, datetime], clock: Clock
+    settings: Settings,
+    meter: MeterSettings,
+    began: Mapping[Series, datetime],
+    forgotten: Mapping[str, datetime],
+    clock: Clock,
 ) -> Scene:
     """What is known of a meter beside its slots.
+
+    Args:
+        settings: checked.
+        meter: which.
+        began: see ``Scene``.
+        forgotten: see ``Scene``.
+        clock: wall time.
 
     Raises:
         ConfigError: plans of one class and interval have different calendars.
@@ -90,6 +102,7 @@ def scene_of(
         plans=plans,
         lacked=lacked,
         began=began,
+        forgotten=forgotten,
         reading_day=meter.reading_day,
         in_service_since=meter.in_service_since,
         in_service_until=meter.in_service_until,
@@ -158,7 +171,8 @@ class CollectionRequests:
         standings = await self._ledger.standings(meter.id, slot)
         told = why(standings, await self._marks(meter.id, slot), meter.id, slot, zone, now)
         if not standings:
-            scene = scene_of(settings, meter, await self._ledger.began(meter.id), self._clock)
+            began, forgotten = await self._ledger.began(meter.id), await self._ledger.forgotten()
+            scene = scene_of(settings, meter, began, forgotten, self._clock)
             told |= undue(meter.id, slot, scene)
         return told
 
@@ -179,14 +193,20 @@ class CollectionRequests:
         day = day_in(written)
         around = self._around()
         settings, places = around.settings, places_of(around.settings, around.meters.values())
-        check_area(places, area or "")
-        tallies = []
+        tallies: list[Tally] = []
         for classes, since, until in spans_of(day, settings.gateway.plant_time):
             tallies += await self._ledger.tallies(classes, since=since, until=until)
         way = next(one for one in WAYS if one == by)
-        told = completeness(tallies, places, day=day, by=way, area=area)
-        return {**told, "freeze_valid": await asyncio.to_thread(self._freeze_valid, day, area)}
+        meters = {tally.meter for tally in tallies}
+        valid, then = await asyncio.to_thread(self._of_roster, day, area, places, meters)
+        told = completeness(tallies, then, day=day, by=way, area=area)
+        return {**told, "freeze_valid": valid}
 
-    def _freeze_valid(self, day: date, area: str | None) -> FreezeValid:
+    def _of_roster(
+        self, day: date, area: str | None, places: Mapping[str, Place], meters: Collection[str]
+    ) -> tuple[FreezeValid, dict[str, Place]]:
+        """What the roster of a day says of it: how many freezes are valid, and where each meter stood."""
         with self._open() as freezes:
-            return freeze_valid(freezes, day, area)
+            then = places_on(freezes, day, places, meters)
+            check_area([*places.values(), *then.values()], area or "")
+            return freeze_valid(freezes, day, area), then

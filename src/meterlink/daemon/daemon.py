@@ -159,7 +159,7 @@ class Daemon:
         async with (
             exchangeable(settings, journal, outside) as delivery,
             self._ordering(settings, journal) as ordering,
-            self._listening(settings, journal) as (gatehouse, ports),
+            self._listening(settings, journal, judging) as (gatehouse, ports),
             asyncio.TaskGroup() as group,
         ):
             lines = LineSet(group)
@@ -233,7 +233,13 @@ class Daemon:
 
     def _care(self, held: Held, journal: Journal) -> LedgerCare:
         clock, zone = self._outside.clock, held.settings.gateway.plant_time
-        return LedgerCare(journal.ledger, clock, zone, lambda: departures(held.meters, clock.utc_now()))
+        return LedgerCare(
+            journal.ledger,
+            clock,
+            zone,
+            departures=lambda: departures(held.meters, clock.utc_now()),
+            ages=lambda: held.settings.retention.ages,
+        )
 
     def _billing(self, held: Held, journal: Journal) -> BillingWork:
         """Who seals days, estimates them and looks at what was told and read, by themselves or asked."""
@@ -388,9 +394,9 @@ class Daemon:
 
     @asynccontextmanager
     async def _listening(
-        self, settings: Settings, journal: Journal
+        self, settings: Settings, journal: Journal, judging: Judging
     ) -> AsyncIterator[tuple[Gatehouse, list[str]]]:
-        gatehouse = Gatehouse(settings, journal, self._outside.clock)
+        gatehouse = Gatehouse(settings, journal, self._outside.clock, judging.reported)
         async with gatehouse.open(self._port_opener) as ports:
             yield gatehouse, ports
 

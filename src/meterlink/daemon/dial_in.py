@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from meterlink.acquisition.reported import Reported
 from meterlink.acquisition.reports import ReportJournal, ReportKeeper
 from meterlink.bus.dialling import Opener
 from meterlink.bus.listener import Door, Listener
@@ -40,13 +41,16 @@ class Gatehouse:
         settings: checked.
         journal: where reports are kept.
         clock: wall time, which terminals are told.
+        reported: is told of freezes that terminals told; ``None``: nobody looks at their meters for it.
 
     Attributes:
         reports: the keeper of what terminals report.
 
     """
 
-    def __init__(self, settings: Settings, journal: ReportJournal, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, journal: ReportJournal, clock: Clock, reported: Reported | None = None
+    ) -> None:
         self._clock = clock
         self._zone = settings.gateway.plant_time
         self._clock_trusted = settings.gateway.clock_trusted
@@ -58,7 +62,7 @@ class Gatehouse:
         self._dialled_stations: dict[str, Station] = {}
         self._stations: dict[str, Station] = {}
         self._known_stations: dict[tuple[str, int], dict[str, Concerned]] = {}
-        self.reports = ReportKeeper(self._queue, journal, {})
+        self.reports = ReportKeeper(self._queue, journal, {}, reported or Reported())
         self.take(settings)
         self._halls = {
             endpoint: Hall(self._maker(endpoint, known), strangers_max=STRANGERS_MAX + len(known))

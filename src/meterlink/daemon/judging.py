@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from meterlink.acquisition.looks import NUMBER_EVERY
+from meterlink.acquisition.reported import Reported
 from meterlink.acquisition.sights import Mixed, SettlesElse
 from meterlink.alarms.rules import METER_MIXED, ORIGINS, SETTLE_DAY_MISMATCH
 from meterlink.clock import Clock
@@ -65,6 +66,7 @@ class Judging:
     Attributes:
         judge: marks all that the journal keeps.
         shown: by our id, what a meter showed beside its values.
+        reported: freezes that terminals told, whose meters are to be looked at.
 
     """
 
@@ -76,6 +78,7 @@ class Judging:
         clock: Clock,
     ) -> None:
         self.shown: dict[str, Look] = {}
+        self.reported = Reported()
         self.judge = Judge(Validator(LiveFacts(settings, profiles)), self.shown)
         self._settings = settings
         self._journal = journal

@@ -29,6 +29,7 @@ from meterlink.drivers.base import Driver
 from meterlink.drivers.looks import Looker
 from meterlink.drivers.profiles import MeterProfiles
 from meterlink.journal.journal import Journal
+from meterlink.journal.series import Series
 from meterlink.model.data_classes import EVENT
 from meterprofiles import Profile
 
@@ -121,12 +122,16 @@ class LineReaders:
 
         """
         looks = self._looks(drivers, line)
-        named: dict[str, Poller | Collector] = {
-            f"{plan.name}.{profile.name}": self._poller(some, drivers[profile], points, line, looks)
-            for profile, points in self.served.items()
-            for plan in self._passing
-            if (some := self._part_of(plan, profile, drivers[profile])) is not None
-        }
+        named: dict[str, Poller | Collector] = {}
+        looked: dict[Series, tuple[str, ...]] = {}
+        for profile, points in self.served.items():
+            for plan in self._passing:
+                if (some := self._part_of(plan, profile, drivers[profile])) is not None:
+                    poller = self._poller(some, drivers[profile], points, line, looks)
+                    named[f"{plan.name}.{profile.name}"] = poller
+                    if plan.data_class == EVENT:
+                        kinds = [drivers[profile].event_kinds(item) for item in some.items]
+                        looked |= {some.series(point.meter): sum(kinds, ()) for point in points}
         if self.profile_of:  # also without an entry: what other plans have left is settled
             named["collector"] = Collector(
                 line=line,
@@ -136,6 +141,7 @@ class LineReaders:
                 ledger=self._journal.ledger,
                 clock=self._clock,
                 meters=list(self.profile_of),
+                looked=looked,
             )
         return named
 
@@ -178,6 +184,7 @@ class LineReaders:
             book=_Book(self._name, self._journal),
             clock=self._clock,
             zone=self._zone,
+            reported=self._judging.reported,
         )
 
     def _poller(

@@ -80,8 +80,8 @@ class OrderRequests:
 
     async def _dry_run(self, actor: Actor, args: Args) -> Answer:
         async def rehearsed(order: Order) -> Answer:
-            verdicts = await self._service.dry_run(actor, order)
-            return _rehearsal(verdicts, await self._service.foreseen(actor, order, verdicts))
+            verdicts = await self._service.rehearsal.dry_run(actor, order)
+            return _rehearsal(verdicts, await self._service.rehearsal.foreseen(actor, order, verdicts))
 
         return await self._of_order(args, rehearsed)
 
@@ -132,12 +132,12 @@ class OrderRequests:
         if stage is None:
             raise BadRequest(f"verb is one of {', '.join(_STAGES)}")
         order_id = text(args, "id")
-        verdicts = await self._service.check(actor, order_id, stage)
-        return _rehearsal(verdicts, await self._service.foreseen_of(order_id, stage, verdicts))
+        verdicts = await self._service.rehearsal.check(actor, order_id, stage)
+        return _rehearsal(verdicts, await self._service.rehearsal.foreseen_of(order_id, stage, verdicts))
 
     async def _show(self, _: Actor, args: Args) -> Answer:
         order_id = text(args, "id")
-        return {**await self._view(order_id), "withdrawn": await self._service.withdrawn(order_id)}
+        return {**await self._view(order_id), "withdrawn": await self._service.rehearsal.withdrawn(order_id)}
 
     async def _follow(self, _: Actor, args: Args) -> Answer:
         """Answer when there is a step more than the caller knows, or he has waited long enough."""

@@ -142,6 +142,7 @@ class Ordering:
             unowed.quiet,
             sparing=self._rules.judge.sparing,
             tell=ToldOfSpared(self.book, alarms, attention.work, ground.zone).tell,
+            zone=ground.zone,
         )
         self.book.companions.append(self._lateness)
         self._aftercare.punctuality.waiting = self._lateness.waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meterlink.config import MeterSettings, SecretRef
-from meterlink.drivers.dlt698.talk import no_password
+from meterlink.drivers.passwords import no_password
 
 
 class Passwords:

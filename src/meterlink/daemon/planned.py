@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final
 
@@ -38,7 +39,7 @@ def _plans_of(
     plans: tuple[PlanSettings, ...], zone: tzinfo
 ) -> tuple[tuple[Plan, ...], tuple[StoredPlan, ...]]:
     """As they are shared by all lines: a carrier module that leads has as many as it has meters."""
-    passing = merged(_passing(plan, zone) for plan in plans if plan.data_class in PASSING)
+    passing = _beside(merged(_passing(plan, zone) for plan in plans if plan.data_class in PASSING))
     stored = merged(_stored(plan, zone) for plan in plans if plan.data_class not in PASSING)
     return tuple(passing), tuple(stored)
 
@@ -70,6 +71,17 @@ def _passing(plan: PlanSettings, zone: tzinfo) -> Plan:
         data_class=plan.data_class,
         calendar=calendar_of(plan, zone),
     )
+
+
+def _beside(plans: Iterable[Plan]) -> Iterable[Plan]:
+    """The same plans, each with the intervals of the others of its class."""
+    intervals: dict[str, list[int]] = {}
+    known = list(plans)
+    for plan in known:
+        intervals.setdefault(plan.data_class, []).append(plan.every_s)
+    for plan in known:
+        beside = tuple(every_s for every_s in intervals[plan.data_class] if every_s != plan.every_s)
+        yield replace(plan, beside_s=beside)
 
 
 def _stored(plan: PlanSettings, zone: tzinfo) -> StoredPlan:

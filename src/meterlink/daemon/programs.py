@@ -30,6 +30,7 @@ from meterlink.daemon.notify import READY, STOPPING, Notifier, status
 from meterlink.daemon.signals import hearing
 from meterlink.daemon.supervise import cut_off, supervised
 from meterlink.daemon.watchdog import feeding_alone
+from meterlink.drivers import choose
 from meterlink.errors import ConfigError, JournalError, MeterlinkError
 from meterlink.transports.messages import MessageConnector
 from meterlink.transports.mqtt import MqttConnector
@@ -67,6 +68,7 @@ def run_daemon(
         LineBusy, LineLost: a port that terminals dial cannot be opened.
 
     """
+    choose.import_all()
     outside = _outside(settings)
     manager = Manager(
         open_monitor=monitor,

@@ -1,4 +1,4 @@
-"""What people and programs may ask of orders: create, approve, reject, arm, operate, cancel, find, look.
+"""What people and programs may do to orders: create, approve, reject, arm, operate, cancel, find.
 
 Who asks is an actor with roles; whether he may is asked before anything else, and a no is written down. Then
 the rules are asked, and then the machine, which has the last word. Everything that changes an order is done
@@ -15,27 +15,23 @@ from typing import Any, Final
 from meterlink.clock import Clock
 from meterlink.errors import (
     BusFull,
-    EvidenceRefused,
-    NoSuchCase,
     NotAllowed,
-    OrderClash,
     OtherFinding,
     Overtaken,
     StepTaken,
-    Unknown,
 )
-from meterlink.model.act import Act, Topic
+from meterlink.model.act import Act
 from meterlink.model.order import CLOSES, Order, OrderKind
 from meterlink.orders.access import Accesses, no_role
 from meterlink.orders.book import Book, Step
-from meterlink.orders.dispatch.starting import first_steps
-from meterlink.orders.foreseeing import Later, foreseen
+from meterlink.orders.dispatch.starting import first_steps, steps_of
 from meterlink.orders.judging.judge import Holder, Judge, Stopped, basis_of, written
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.people import THE_DAEMON, Actor, Deed, Role
+from meterlink.orders.naming import check_names, told_before
+from meterlink.orders.people import Actor, Deed, Role
+from meterlink.orders.rehearsal import Rehearsal
 from meterlink.orders.rules import OnStop, Stage, Verdict, outcome
-from meterlink.orders.rules.hands import WITHDRAWN
 from meterlink.orders.rules.persons import needs_approval
 from meterlink.roster.roster import Roster
 
@@ -45,10 +41,6 @@ TRIES_MAX: Final = 4
 """Tries of one request when the order moves on meanwhile."""
 LISTED_MAX: Final = 1_000
 """Orders in one list."""
-CASES_TOLD_MAX: Final = 5
-"""Cases that whoever names none of them is told of, the newest."""
-STATE: Final = "STATE"
-"""Where the id of a rule stands: that not a rule but the state of the order forbids a step."""
 
 
 def may(actor: Actor, deed: Deed) -> bool:
@@ -66,6 +58,9 @@ class OrderService:
         roster: the meters.
         accesses: where a no is written down.
         clock: the time.
+
+    Attributes:
+        rehearsal: what would be said of an order, or of a step of one.
 
     """
 
@@ -85,6 +80,7 @@ class OrderService:
         self._roster = roster
         self._accesses = accesses
         self._clock = clock
+        self.rehearsal = Rehearsal(book, judge, roster, clock)
         self._desk = asyncio.Lock()
         self._waiting = 0
 
@@ -102,9 +98,9 @@ class OrderService:
         """
         await self._admit(actor, Deed.CREATE, order.id, order.meter)
         async with self._turn():
-            if (life := await self._told_before(order)) is not None:
+            if (life := await told_before(self._book, order)) is not None:
                 return life
-            await self._check_names(order)
+            await check_names(self._book.acts, self._roster, order)
             verdicts = await self._judge.judge(Stage.CREATE, order, None, actor)
             if outcome(verdicts) is not None:
                 await self._accesses.refused(actor, order.id, order.meter, "create", written(verdicts))
@@ -155,7 +151,7 @@ class OrderService:
         steps = first_steps(life)
         if is_asked:
             told = {"told": f"approved in case {order.case}", "rules": written(agreed)}
-            steps = _steps_of(Stage.APPROVE, approver, told)
+            steps = steps_of(Stage.APPROVE, approver, told)
         body = {"rules": written(asked), **creator.noted}
         return await self._book.begin(order, creator.name, steps, body=body, beside=[ending], basis=basis)
 
@@ -169,7 +165,7 @@ class OrderService:
         async with self._of(actor, Deed.APPROVE, order_id) as life:
             verdicts = await self._passed(Stage.APPROVE, life, actor)
             body = {"told": comment, "rules": written(verdicts)}
-            return await self._book.steps(life, *_steps_of(Stage.APPROVE, actor, body))
+            return await self._book.steps(life, *steps_of(Stage.APPROVE, actor, body))
 
     async def reject(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Say no to somebody else's order; it ends."""
@@ -190,9 +186,7 @@ class OrderService:
         """
         async with self._of(actor, Deed.OPERATE, order_id) as life:
             verdicts = await self._passed(Stage.OPERATE, life, actor)
-            return await self._book.steps(
-                life, *_steps_of(Stage.OPERATE, actor, {"rules": written(verdicts)})
-            )
+            return await self._book.steps(life, *steps_of(Stage.OPERATE, actor, {"rules": written(verdicts)}))
 
     async def cancel(self, actor: Actor, order_id: str, reason: str) -> Life:
         """Take back an order that has not been sent, or waits to be sent again.
@@ -242,91 +236,6 @@ class OrderService:
             with _of_finding(life):
                 return await self._tried(order_id, Signal.CONFIRM, actor, body)
 
-    async def dry_run(self, actor: Actor, order: Order) -> Sequence[Verdict]:
-        """What the rules would say of an order; nothing is kept. Of one that is there already: nothing.
-
-        Raises:
-            OrderClash: an order of that id wants something else.
-            Unknown: no such meter, or no such case of it.
-            JournalError: the log cannot be read.
-
-        """
-        if await self._told_before(order) is not None:
-            return ()
-        await self._check_names(order)
-        return await self._judge.judge(Stage.CREATE, order, None, actor)
-
-    async def check(self, actor: Actor, order_id: str, stage: Stage) -> Sequence[Verdict]:
-        """What the rules, and behind them the machine, would say of a person's step; nothing is kept.
-
-        Args:
-            actor: who would take it.
-            order_id: of which order.
-            stage: ``APPROVE`` or ``OPERATE``.
-
-        Raises:
-            Unknown: no such order.
-            JournalError: the log cannot be read.
-
-        """
-        life = await self._book.read(order_id)
-        verdicts = await self._judge.judge(stage, life.order, life, actor)
-        try:
-            self._book.check(life, *_steps_of(stage, actor, {}), at=self._clock.utc_now())
-        except NotAllowed as error:
-            return [*verdicts, _no_of_machine(life, error)]
-        return verdicts
-
-    async def foreseen(self, actor: Actor, order: Order, said: Sequence[Verdict]) -> list[Later]:
-        """What would stop an order behind its creation, as things stand; nothing is kept.
-
-        Args:
-            actor: who would create it.
-            order: that is not there yet.
-            said: what the rules say of its creation; none: it is there, and nothing is foretold.
-
-        Raises:
-            JournalError, EvidenceRefused: as of ``dry_run``.
-
-        """
-        if not said:
-            return []
-        now = self._clock.utc_now()
-        life = Life.of([Life.begin(order, at=now, actor=actor.name)])
-        return await foreseen(self._judge, life, now=now, said=said)
-
-    async def foreseen_of(self, order_id: str, stage: Stage, said: Sequence[Verdict]) -> list[Later]:
-        """What would stop an order behind a person's step, as things stand; nothing is kept.
-
-        Args:
-            order_id: of which order.
-            stage: the step, ``APPROVE`` or ``OPERATE``.
-            said: what the rules say of it.
-
-        Raises:
-            Unknown, JournalError, EvidenceRefused: as of ``check``.
-
-        """
-        life, now = await self._book.read(order_id), self._clock.utc_now()
-        return await foreseen(self._judge, life, now=now, said=said, behind=stage)
-
-    async def withdrawn(self, order_id: str) -> str:
-        """What was taken back of late of the evidence of a trip that is not sent; empty: nothing.
-
-        Raises:
-            Unknown: no such order.
-            JournalError: the log cannot be read.
-
-        """
-        life = await self._book.read(order_id)
-        if life.order.kind is not OrderKind.TRIP or life.withdrawal is None:
-            return ""
-        try:
-            verdicts = await self._judge.judge(Stage.APPROVE, life.order, life, THE_DAEMON)
-        except EvidenceRefused as error:
-            return str(error)
-        return next((one.inputs[WITHDRAWN] for one in verdicts if WITHDRAWN in one.inputs), "")
-
     async def cancel_unsent(self, order_id: str, actor: Actor, reason: str) -> Life:
         """Take back an order for somebody of whom it is known already that he may."""
         async with self._turn():
@@ -344,33 +253,6 @@ class OrderService:
         ]
         body = {"rules": written(verdicts), **actor.noted}
         return await self._book.begin(order, actor.name, first_steps(first), body=body, ending=instead)
-
-    async def _check_names(self, order: Order) -> None:
-        """Refuse an order of a meter or a case that there is not: nobody could follow why it was given.
-
-        Raises:
-            Unknown: there is none.
-
-        """
-        meter = self._roster.meter(order.meter)
-        if meter is None:
-            raise Unknown(f"there is no meter {order.meter!r}")
-        if not order.case:
-            return
-        acts, names = self._book.acts, (*meter.predecessors, meter.id)
-        last = await acts.last_of(Topic.CASE, order.case)
-        if last is None or last.act.meter not in names:
-            there = [kept.act.subject for name in names async for kept in acts.all_of_meter(name, Topic.CASE)]
-            raise NoSuchCase(order.case, meter.id, list(dict.fromkeys(there))[-CASES_TOLD_MAX:])
-
-    async def _told_before(self, order: Order) -> Life | None:
-        try:
-            life = await self._book.read(order.id)
-        except Unknown:
-            return None
-        if not life.wants_the_same(order):
-            raise OrderClash(f"order {order.id!r} is there already and wants something else")
-        return life
 
     async def _passed(self, stage: Stage, life: Life, actor: Actor) -> Sequence[Verdict]:
         verdicts = await self._judge.judge(stage, life.order, life, actor)
@@ -435,23 +317,3 @@ def _of_finding(life: Life) -> Iterator[None]:
         if error.why != "other_finding":
             raise
         raise OtherFinding(life.order.id, life.finding, life.found_by, life.found_step) from None
-
-
-def _steps_of(stage: Stage, actor: Actor, body: Mapping[str, Any]) -> list[Step]:
-    """What a person's yes makes of an order, once the rules of the stage have let it go."""
-    noted = {**body, **actor.noted}
-    if stage is Stage.APPROVE:
-        approve = Step(signal=Signal.APPROVE, actor=actor.name, body=noted)
-        return [approve, Step(signal=Signal.AUTHORISE, actor=actor.name, body=actor.noted)]
-    return [Step(signal=Signal.OPERATE, actor=actor.name, body=noted)]
-
-
-def _no_of_machine(life: Life, error: NotAllowed) -> Verdict:
-    """What stands in the way of a step beside the rules, as one more verdict."""
-    return Verdict(
-        rule=STATE,
-        passed=False,
-        inputs={"state": life.state.value, "why": error.why},
-        en=str(error),
-        zh=error.zh or f"当前状态不允许该操作：{error}",
-    )

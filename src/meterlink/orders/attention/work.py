@@ -275,6 +275,29 @@ class WorkItems:
         names = await self._acts.subjects(Topic.WORK, only_open=only_open, after=after, limit=limit)
         return [await self.show(name) for name in names]
 
+    async def tell(
+        self, item_id: str, text: str, *, actor: str, beside: Mapping[str, Any] = _NOTHING
+    ) -> WorkItem:
+        """Write down by the program itself what whoever has an open item must know.
+
+        Args:
+            item_id: which.
+            text: for people, 1 to 500 characters.
+            actor: who finds it.
+            beside: what its act keeps for the program.
+
+        Raises:
+            Unknown, NotAllowed, BadRequest, JournalError: it was not written.
+
+        """
+        body = {"why": words(text, "note"), **beside}
+
+        async def attempt() -> WorkItem:
+            item = await self.show(item_id)
+            return await self._append(item, "note", actor, body)
+
+        return await until_first(attempt)
+
     async def note(self, item_id: str, text: str, person: Person) -> WorkItem:
         """Write something down.
 
@@ -317,7 +340,8 @@ class WorkItems:
             if item.proposed_by == person.name:
                 raise NotAllowed(f"{person.name} proposed it: a second person closes it", why="second_person")
             is_first_of_two = item.kind in TWO_PERSONS and not item.proposed_by
-            return await self._append(item, "propose" if is_first_of_two else "close", person, body)
+            verb = "propose" if is_first_of_two else "close"
+            return await self._append(item, verb, person.name, {**body, **noted(person)})
 
         return await until_first(attempt)
 
@@ -326,11 +350,11 @@ class WorkItems:
             item = await self.show(item_id)
             if item.step >= ACTS_MAX:
                 raise NotAllowed(f"{item_id} has {item.step} acts, no more are taken: close it", why="limit")
-            return await self._append(item, verb, person, body)
+            return await self._append(item, verb, person.name, {**body, **noted(person)})
 
         return await until_first(attempt)
 
-    async def _append(self, item: WorkItem, verb: str, person: Person, body: Mapping[str, Any]) -> WorkItem:
+    async def _append(self, item: WorkItem, verb: str, actor: str, body: Mapping[str, Any]) -> WorkItem:
         if not item.is_open:
             raise NotAllowed(f"{item.id} is closed", why="state")
         act = Act(
@@ -339,9 +363,9 @@ class WorkItems:
             step=item.step + 1,
             verb=verb,
             at=self._clock.utc_now(),
-            actor=person.name,
+            actor=actor,
             meter=item.meter,
-            body={**body, **noted(person)},
+            body=body,
             is_open=verb != "close",
         )
         await self._acts.append(act)

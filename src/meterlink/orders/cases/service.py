@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, Final
 
 import structlog
@@ -24,12 +23,13 @@ from meterlink.errors import BadRequest, EvidenceRefused, NotAllowed, OrderClash
 from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, REASON_MAX, Order
 from meterlink.orders.access import Accesses, no_role
-from meterlink.orders.attention.alarms import Alarms, Seen
+from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.cases.book import CaseBook
 from meterlink.orders.cases.machine import Case, CaseSignal, CaseState
+from meterlink.orders.cases.stale import StaleBalances
 from meterlink.orders.cases.steps import (
     LOOKS,
     PROPOSED,
@@ -57,8 +57,6 @@ from meterlink.roster.roster import RosterMeter
 
 STEPS_MAX: Final = 16
 """Steps that a case takes at one look, at most; it has fewer."""
-STALE_BALANCE: Final = "STALE_BALANCE"
-"""The alarm that an account is not known well enough to go on. Source: ARR-05."""
 
 _log = structlog.get_logger(__name__)
 
@@ -96,10 +94,9 @@ class CaseService:
         self._rules = rules
         self._people = people
         self._accesses = accesses
-        self._alarms = alarms
         self._clock = clock
         self._desk = asyncio.Lock()
-        self._stale: tuple[date | None, set[str]] = (None, set())
+        self._stale = StaleBalances(alarms)
 
     async def create(self, actor: Actor, case_id: str, meter: str, reason: str) -> Case:
         """Begin a case; one of the same id, meter and reason is the same case.
@@ -283,7 +280,7 @@ class CaseService:
             facts = await self._facts_of(case, THE_DAEMON)
             advice = advise(case, facts)
             if advice.signal is None:
-                await self._tell_stale(case.meter, advice.verdicts, facts)
+                await self._stale.tell(case.meter, advice.verdicts, facts)
                 break
             before = case
             case = await self._take(case, advice, facts)
@@ -329,7 +326,7 @@ class CaseService:
         case_id = proposed_id_of(name, newest.full_id)
         verdicts = verdicts_of(PROPOSED, facts)
         if outcome(verdicts) is not None:
-            await self._tell_stale(name, verdicts, facts)
+            await self._stale.tell(name, verdicts, facts)
             return None
         if await self._is_there(case_id) or await self._is_cut_off(meter):
             return None
@@ -347,29 +344,6 @@ class CaseService:
             if one.at <= now and holds(one.until, now):
                 return one.full_id
         return None
-
-    async def _tell_stale(self, meter: str, verdicts: Sequence[Verdict], facts: Facts) -> None:
-        """Raise the alarm that the account is not known well enough, once a day. Source: ARR-05."""
-        stale = next((one for one in verdicts if one.rule == "CTRL-01" and not one.passed), None)
-        if stale is None:
-            return
-        today = facts.calendar.day(facts.now)
-        day, told = self._stale
-        if day != today:
-            told = set()
-        if meter not in told:
-            newest = facts.told.newest(BalanceStatement)
-            seen = Seen(
-                rule=STALE_BALANCE,
-                origin="ARR-05",
-                meter=meter,
-                area=facts.meter.area,
-                value=stale.en,
-                threshold=f"{facts.settings.evidence_age_max_hours} h",
-                evidence=(f"evidence:{newest.full_id}",) if newest else (),
-            )
-            await self._alarms.raise_(seen, actor=DAEMON)
-        self._stale = today, told | {meter}
 
     async def _facts_of(self, case: Case, actor: Actor) -> Facts:
         """The facts of the order that a case would end with."""

@@ -7,8 +7,9 @@ that a payment began takes back what people have ordered of that contact and not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from meterlink.errors import NotAllowed
 from meterlink.model.order import CLOSES, REASON_MAX, SWITCHING, OrderKind, OrderState, Origin
@@ -20,7 +21,7 @@ from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.life.proof import arrives_until
 from meterlink.orders.life.timeline import Timeline
-from meterlink.orders.people import DAEMON, THE_DAEMON
+from meterlink.orders.people import DAEMON, THE_DAEMON, Actor
 from meterlink.orders.rules import OnStop, Stage, outcome
 from meterlink.orders.rules.persons import needs_approval
 from meterlink.orders.rules.queueing import is_money_past_closing
@@ -136,3 +137,19 @@ def first_steps(life: Life) -> list[Step]:
     if needs_approval(order.kind, order.origin) or order.origin is not Origin.PERSON:
         return []
     return [Step(signal=Signal.AUTHORISE, actor=DAEMON)]
+
+
+def steps_of(stage: Stage, actor: Actor, body: Mapping[str, Any]) -> list[Step]:
+    """What a person's yes makes of an order, once the rules of the stage have let it go.
+
+    Args:
+        stage: ``APPROVE`` or ``OPERATE``.
+        actor: whose yes it is.
+        body: what the first act keeps of it.
+
+    """
+    noted = {**body, **actor.noted}
+    if stage is Stage.APPROVE:
+        approve = Step(signal=Signal.APPROVE, actor=actor.name, body=noted)
+        return [approve, Step(signal=Signal.AUTHORISE, actor=actor.name, body=actor.noted)]
+    return [Step(signal=Signal.OPERATE, actor=actor.name, body=noted)]

@@ -18,6 +18,7 @@ from meterlink.journal.acts import READ_MAX, ActLog
 from meterlink.model.act import Act, Basis, KeptAct, Topic
 from meterlink.orders.evidence.admission import check_brought, check_taken_back
 from meterlink.orders.evidence.elsewhere import Elsewhere
+from meterlink.orders.evidence.placing import check_others_take_back, check_others_told, placed
 from meterlink.orders.evidence.records import Dispute, Evidence, Payment, Policy, Protection, SafetyHold
 from meterlink.orders.evidence.told import Kept, Told, body_of, record_of
 from meterlink.orders.life.timeline import Timeline
@@ -106,11 +107,8 @@ class EvidenceBook:
         """
         now = self._timeline.stamp()
         check_brought(record, actor, now)
-        record = self._placed(record)
-        if record.customer in actor.accounts:
-            raise NotEntitled(
-                f"{record.customer} is an account of {actor.name}'s own: somebody else tells it"
-            )
+        record = placed(record, self._roster)
+        check_others_told(record, actor)
         act = Act(
             topic=Topic.EVIDENCE,
             subject=record.full_id,
@@ -150,13 +148,15 @@ class EvidenceBook:
         its sender takes it back.
 
         Raises:
-            NotEntitled: the actor has no role for such a record, or may not speak for its sender.
+            NotEntitled: the actor has no role for such a record, may not speak for its sender, or has the
+                account that it is about.
             EvidenceRefused: there is none, it cannot be taken back, or was already.
             JournalError: it was not kept.
 
         """
         kept = await self._find(full_id)
         check_taken_back(kept, actor)
+        check_others_take_back(kept, actor, self._roster)
         await self._follow(full_id, "withdraw", actor, kept.meter, {"why": why[:200]})
 
     async def of_meter(self, meter: RosterMeter, *also: str) -> Told:
@@ -268,31 +268,9 @@ class EvidenceBook:
             )
         )
 
-    def _placed(self, record: Evidence) -> Evidence:
-        """The record with its meter and the customer who has it now."""
-        if not record.is_personal:
-            return record
-        meter = _checked(record, self._roster.meter(record.meter)) if record.meter else self._only(record)
-        if not meter.customer_number:
-            raise EvidenceRefused(
-                f"meter: {meter.id} has no customer_number in the configuration: add it there"
-            )
-        return record.model_copy(update={"meter": meter.id, "customer": meter.customer_number})
-
     def _world(self, record: Evidence) -> str:
         meter = self._roster.meter(record.meter) if isinstance(record, Payment) else None
         return "" if meter is None else meter.world
-
-    def _only(self, record: Evidence) -> RosterMeter:
-        meters = self._roster.of_customer(record.customer)
-        if len(meters) == 1:
-            return meters[0]
-        if not meters:
-            raise EvidenceRefused(f"customer: nobody in the roster has the number {record.customer}")
-        named = ", ".join(meter.id for meter in meters[:5])
-        raise EvidenceRefused(
-            f"meter: customer {record.customer} has {named}: send one record for each meter"
-        )
 
 
 def concerns(record: Evidence, meter: RosterMeter) -> bool:
@@ -303,16 +281,6 @@ def concerns(record: Evidence, meter: RosterMeter) -> bool:
     if record.customer in ("", meter.customer_number) or isinstance(record, SafetyHold):
         return True
     return record.customer in meter.customer_was and isinstance(record, FOLLOWING)
-
-
-def _checked(record: Evidence, meter: RosterMeter | None) -> RosterMeter:
-    if meter is None:
-        raise EvidenceRefused(f"meter: there is no {record.meter!r} in the roster")
-    if record.customer and record.customer != meter.customer_number:
-        raise EvidenceRefused(
-            f"customer: {record.meter} is not the meter of {record.customer}: one of the two is wrong"
-        )
-    return meter
 
 
 def _kept(acts: Iterable[KeptAct]) -> Iterator[Kept]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from meterlink.clock import Clock
 from meterlink.config.control import ControlSettings
@@ -20,6 +20,7 @@ from meterlink.orders.evidence.one_payment import alike
 from meterlink.orders.evidence.records import Payment
 from meterlink.orders.judging.least_time import LeastTime
 from meterlink.orders.judging.others import Others, credited, sent_at
+from meterlink.orders.judging.proven import Qualified
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.history import cut_of
@@ -42,37 +43,6 @@ from meterlink.roster.roster import Roster, RosterMeter
 ORDER_ACTS_MAX: Final = 50_000
 """Steps of all orders of one meter, ever; beyond, nothing is judged for it and somebody must look."""
 _AT_TURN: Final = frozenset({Stage.PAPER, Stage.LIVE})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proven:
-    """What is proven of a model and firmware. Source: decision 33.
-
-    Args:
-        unproven: facts that the kind of order depends on and that are not proven; empty: it is qualified.
-        facts: what is proven, fact by name.
-
-    """
-
-    unproven: tuple[str, ...]
-    facts: Mapping[str, str] = field(default_factory=dict)
-
-
-class Qualified(Protocol):
-    """Knows what is proven of the models."""
-
-    async def __call__(self, meter: RosterMeter, kind: OrderKind, firmware: str | None = None) -> Proven:
-        """What is proven of a meter's model and firmware for such an order.
-
-        Args:
-            meter: which.
-            kind: of order.
-            firmware: as the meter just told it; ``None``: nobody asked the meter yet.
-
-        Raises:
-            JournalError: the log cannot be read.
-
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

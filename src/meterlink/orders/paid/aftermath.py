@@ -6,27 +6,28 @@ here decides whether something may be done: an order that follows is judged like
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from meterlink.errors import EvidenceRefused
 from meterlink.model.act import Act, Topic
-from meterlink.model.order import CLOSES, Order, OrderKind, OrderState, Origin
+from meterlink.model.order import Order, OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Seen, raised
-from meterlink.orders.attention.words import as_words
-from meterlink.orders.attention.work import opening
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
-from meterlink.orders.life.history import NOT_NEEDED, last_cut, stopped_by
+from meterlink.orders.life.history import last_cut, stopped_by
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.paid.order_ids import order_id_of
 from meterlink.orders.paid.quieting import may_be_on, quieting
 from meterlink.orders.paid.sent_there import sent_there
 from meterlink.orders.paid.standing import waits_for_key
+from meterlink.orders.paid.unsettled import Unsettled
+from meterlink.orders.paid.work_left import work_of
 from meterlink.orders.people import DAEMON
+from meterlink.orders.waiting.credit import is_credited
 from meterlink.roster.roster import Roster
 
 RECONNECTED_WITHIN: Final = timedelta(minutes=30)
@@ -34,22 +35,6 @@ RECONNECTED_WITHIN: Final = timedelta(minutes=30)
 WITHOUT_CONSENT: Final = frozenset({"CTRL-15"})
 """What alone stops a direct close whose customer's consent has run out: then the key decides."""
 RELAY_FAULT: Final = "RELAY_FAULT"
-_ENDS: Final[Mapping[OrderState, tuple[WorkKind | None, WorkKind | None, WorkKind | None]]] = {
-    OrderState.UNKNOWN: (WorkKind.UNKNOWN_OUTCOME, WorkKind.MANUAL, WorkKind.UNKNOWN_OUTCOME),
-    OrderState.RELAY_FAULT: (WorkKind.RELAY_FAULT, WorkKind.MANUAL, WorkKind.RELAY_FAULT),
-    OrderState.REJECTED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
-    OrderState.NOT_DONE: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
-    OrderState.WAITING_FOR_KEY: (WorkKind.FIELD_ORDER, None, None),
-    OrderState.EXPIRED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
-    OrderState.REFUSED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, WorkKind.OTHER),
-    OrderState.CANCELLED: (WorkKind.FIELD_ORDER, WorkKind.MANUAL, None),
-}
-"""By the end of an order, the work that it leaves: of a closing, of a top-up, of anything else."""
-_BY_RULE: Final[Mapping[str, WorkKind]] = {
-    "CTRL-12": WorkKind.IDENTITY,
-    "HOLD-01": WorkKind.HOLD,
-}
-"""Of what a rule refused: the work that this rule leaves, whatever the order was."""
 
 
 class Aftermath:
@@ -74,9 +59,12 @@ class Aftermath:
         self._roster = roster
         self._closing_for = closing_for
         self._zone = zone
+        self._unsettled = Unsettled(book, roster, zone)
 
     async def beside(self, before: Life, after: Life, act: Act) -> Sequence[Act]:
         """See ``Companion.beside``."""
+        if after.order.kind is OrderKind.TOP_UP and after.finding_of_two != before.finding_of_two:
+            return await self._unsettled.found(after, act.at)
         if after.is_open or not before.is_open:
             return ()
         if (permit := await self._permit_instead(after, act)) is not None:
@@ -84,13 +72,13 @@ class Aftermath:
         acts = await self._work(after, act)
         if after.state is OrderState.RELAY_FAULT:
             acts += await self._alarm(after, act.at)
+        heir = self._roster.heir_of(after.order.meter)
+        meter = heir.id if heir else after.order.meter
         payment = ""
         if after.is_to_be_reversed:
             payment = after.payment
-        elif _is_paid_in(after) and await self._is_to_be_closed(after.order.meter):
+        elif is_credited(after) and await self._is_to_be_closed(after.order.meter):
             payment = after.order.payment
-        heir = self._roster.heir_of(after.order.meter)
-        meter = heir.id if heir else after.order.meter
         if payment and (name := await self._free_name(replace(after.order, meter=meter), payment)):
             close = await self.reconnection(meter, payment, act.at, name)
             acts.append(Life.begin(close, at=act.at, actor=DAEMON))
@@ -189,7 +177,7 @@ class Aftermath:
     async def _work(self, life: Life, act: Act) -> list[Act]:
         """The work that it leaves; an item that somebody has opened already stays as it is."""
         found = []
-        for fresh in work_of(life, act):
+        for fresh in work_of(life, act, await self._unsettled.dark(life)):
             last = await self._book.acts.last_of(Topic.WORK, fresh.subject)
             if (last is not None and last.act.is_open) or self._needs_but_a_key(life, fresh):
                 continue
@@ -197,6 +185,8 @@ class Aftermath:
                 found.append(replace(fresh, subject=sent.subject, step=sent.step + 1))
             else:
                 found.append(fresh if last is None else replace(fresh, step=last.act.step + 1))
+        if life.order.kind is OrderKind.TOP_UP:
+            found += await self._unsettled.told_anew(life, act.at)
         return found
 
     def _needs_but_a_key(self, life: Life, fresh: Act) -> bool:
@@ -218,58 +208,6 @@ class Aftermath:
             rule=RELAY_FAULT, origin="CTRL-20", meter=life.order.meter, evidence=(f"order:{life.order.id}",)
         )
         return await raised(self._book.acts, seen, at=at, zone=self._zone)
-
-
-def work_of(life: Life, act: Act) -> list[Act]:
-    """The work that the end of an order leaves to people: one item, or none."""
-    of_close, of_top_up, of_others = _ENDS.get(life.state, (None, None, None))
-    kind = of_close if life.order.kind in CLOSES else of_others
-    if life.order.kind is OrderKind.TOP_UP:
-        kind = of_top_up
-    if life.state is OrderState.REFUSED:
-        kind = _of_refused(life, act, kind)
-    elif life.state is OrderState.CANCELLED and not _is_owed(life.order):
-        kind = None
-    elif life.state is OrderState.EXPIRED and life.order.origin is Origin.PAYMENT:
-        kind = kind or WorkKind.OTHER  # the household is warned on, and nobody would know
-    elif life.order.origin is Origin.PROBE and kind is WorkKind.OTHER:
-        kind = None  # a no may be what the probe is to bring out, and whoever asks stands at the meter
-    if kind is None:
-        return []
-    why = as_words(_told(life, act))
-    return [opening(kind, why, at=act.at, actor=DAEMON, meter=life.order.meter, order=life.order.id)]
-
-
-def _of_refused(life: Life, act: Act, kind: WorkKind | None) -> WorkKind | None:
-    """A person who says no has seen it, unless somebody has paid; and what nobody waits for needs nobody."""
-    stopping = [one["rule"] for one in act.body.get("rules", []) if not one["passed"]]
-    if frozenset(stopping) == NOT_NEEDED:
-        return None
-    for rule in stopping:
-        if rule in _BY_RULE:
-            return _BY_RULE[rule]
-    is_sent_to_field = act.body.get("stop") == "field"
-    is_awaited = life.order.origin is Origin.PAYMENT
-    if act.actor != DAEMON:
-        return kind if _is_owed(life.order) else None
-    return kind if is_sent_to_field or is_awaited else None
-
-
-def _is_owed(order: Order) -> bool:
-    """Whether somebody has paid for it: whoever takes it back, the customer is still in the dark."""
-    return order.origin is Origin.PAYMENT and (order.kind in CLOSES or order.kind is OrderKind.TOP_UP)
-
-
-def _told(life: Life, act: Act) -> str:
-    stopping = [f"{one['rule']}: {one['en']}" for one in act.body.get("rules", []) if not one["passed"]]
-    why = str(act.body.get("told", "")) or "; ".join(stopping)
-    by = "" if act.actor == DAEMON else f" by {act.actor}"
-    told = f"order {life.order.id} ({life.order.kind.value}) ended as {life.state.value}{by}"
-    return f"{told}: {why}" if why else told
-
-
-def _is_paid_in(life: Life) -> bool:
-    return life.order.kind is OrderKind.TOP_UP and life.state is OrderState.DONE and bool(life.order.payment)
 
 
 def needs_reconnection(lives: Sequence[Life]) -> bool:

@@ -5,9 +5,11 @@ to give the money back. As long as no person has done anything to that item, the
 the item and an alarm say that the top-up begins again by itself when the hold is released, and then it does,
 as a new order of the same payment, which every rule judges anew (TOP-01 lets no payment be sent twice). The
 item is closed in the transaction that creates the order. Whoever writes, proposes or assigns there first
-keeps it: then it is theirs. Where the meter goes away before, nothing begins at the one that comes after it:
-its purse is another, and two persons decide, as of every top-up that an exchange meets; they are told. All of
-it follows from the log, so a restart forgets nobody.
+keeps it: then it is theirs. It begins only if the item said so while the hold stood: whoever read in it of an
+end alone may have given the money back at the counter, and two persons decide. Where the meter goes away
+before, nothing begins at the one that comes after it: its purse is another, and two persons decide, as of
+every top-up that an exchange meets; they are told. All of it follows from the log, so a restart forgets
+nobody.
 
 A top-up behind one of which nobody can tell is refused (TOP-05), and the same holds for it: when two persons
 have found what became of the earlier one, it begins again, once. That one has its own item and no alarm here.
@@ -64,6 +66,9 @@ _BEHIND_UNKNOWN: Final = frozenset({"TOP-05"})
 _UNANNOUNCED: Final = (
     "nothing was announced here while nobody could tell what became of the earlier top-up, and the money may "
     "have been given back meanwhile"
+)
+_UNANNOUNCED_HELD: Final = (
+    "nothing was announced here while the hold stood, and the money may have been given back meanwhile"
 )
 _GONE: Final = "the top-up does not begin again by itself: two persons decide about the money"
 
@@ -166,10 +171,13 @@ class HeldMoney:
             await self._announce(item)
         elif item.waits_for_finding and await self._is_unknown(meter):
             return
-        elif not await self._held.why(meter):
-            await self._begin_again(item)
-        elif not item.is_told:
+        elif item.is_told:
+            if not await self._held.why(meter):
+                await self._begin_again(item)
+        elif await self._held.why(meter):
             await self._tell(item, meter, _TOLD)
+        elif not await self._is_ordered_anew(item.life):
+            await self._tell(item, meter, f"{_UNANNOUNCED_HELD}: {_GONE}")
 
     async def _announce(self, item: _Item) -> None:
         """Say that it begins again; where a finding may have been first, that people decide."""

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 import structlog
@@ -28,13 +28,15 @@ from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState, Origin
 from meterlink.orders.attention.alarms import Alarms, Seen
 from meterlink.orders.attention.looking_after import looking_after
-from meterlink.orders.attention.words import WORDS_MAX
+from meterlink.orders.attention.words import as_words
 from meterlink.orders.attention.work import WorkItems, item_id
 from meterlink.orders.attention.work_kinds import WorkKind
 from meterlink.orders.book import Book
 from meterlink.orders.life.life import Life
 from meterlink.orders.paid.aftermath import RECONNECTED_WITHIN
 from meterlink.orders.paid.sent_there import sent_there
+from meterlink.orders.paid.standing import waits_for_key
+from meterlink.orders.paid.told_of_money import going_there
 from meterlink.orders.people import DAEMON
 from meterlink.orders.rules.closing import late
 from meterlink.orders.waiting.spared import SPARED_MAX, Sparing
@@ -62,6 +64,7 @@ class Lateness:
             whether that needs no further look.
         sparing: finds who was cut off and must not be.
         tell: tells people of them.
+        zone: of the plant, for the times in what is told.
 
     """
 
@@ -76,6 +79,7 @@ class Lateness:
         *,
         sparing: Sparing,
         tell: Callable[[Wait], Awaitable[None]],
+        zone: timezone,
     ) -> None:
         self._book = book
         self._alarms = alarms
@@ -85,6 +89,7 @@ class Lateness:
         self._quiet = quiet
         self._sparing = sparing
         self._tell = tell
+        self._zone = zone
         self._sooner = asyncio.Event()
         self._timeline = book.timeline
         self._read_to: int | None = None
@@ -144,7 +149,10 @@ class Lateness:
     async def _follow(self) -> None:
         """Find the meters of which something was told since the last look, or that are new or others."""
         meters = {meter.id: meter for meter in self._roster}
-        others = [meter for name, meter in meters.items() if meter != self._meters.get(name)]
+        names = meters.keys() | self._meters.keys()
+        changed = [name for name in names if meters.get(name) != self._meters.get(name)]
+        both = [known.get(name) for name in changed for known in (self._meters, meters)]
+        others = [meter for meter in both if meter is not None]
         self._unread.update(
             name for meter in others for name in self._with_others(meter.customer_number, meter.id)
         )
@@ -157,7 +165,9 @@ class Lateness:
         while page := await self._book.acts.after(self._read_to):
             for act in (kept.act for kept in page if kept.act.topic in _TELLING):
                 customer = act.body.get("customer", "") if act.topic is Topic.EVIDENCE else ""
-                self._unread |= self._with_others(str(customer), act.meter)
+                gone = act.meter and act.meter not in meters
+                heir = self._roster.heir_of(act.meter) if gone else None
+                self._unread |= self._with_others(str(customer), heir.id if heir else act.meter)
             self._read_to = page[-1].number
         self._followed = begun
 
@@ -179,7 +189,7 @@ class Lateness:
         await self._tell(wait)
         told = self._told.setdefault((name, wait.cause), set())
         since, now = self._timeline.lived(wait.since), self._timeline.now()
-        if wait.is_spared and now - since > SPARED_MAX:
+        if wait.is_spared and all(self._is_old(one.at) for one in wait.spared):
             return  # who lives there by now, and how, a person finds out
         first_sent_at = None if wait.first_sent_at is None else self._timeline.lived(wait.first_sent_at)
         rule = late(since, first_sent_at, None, now)
@@ -189,6 +199,9 @@ class Lateness:
         if now - since > RECONNECTED_WITHIN:
             await self._send_somebody(wait, told)
         await self._reconnect(wait)
+
+    def _is_old(self, told_at: datetime) -> bool:
+        return self._timeline.now() - self._timeline.lived(told_at) > SPARED_MAX
 
     async def _alarm(self, wait: Wait, rule: str) -> None:
         seen = Seen(
@@ -201,20 +214,37 @@ class Lateness:
 
     async def _send_somebody(self, wait: Wait, told: set[str]) -> None:
         """Open a field order for what is still undecided; once, also when it was closed meanwhile."""
-        life = _undecided(self._book.open_of(wait.meter))
-        if life is None or (item := item_id(WorkKind.FIELD_ORDER, life.order.id)) in told:
-            return  # what has ended has left its work
+        name = self._sent_for(wait)
+        if not name or (item := item_id(WorkKind.FIELD_ORDER, name)) in told:
+            return
+        life = await self._book.read(name)
         last = await self._book.acts.last_of(Topic.WORK, item)
         if last is None and await sent_there(self._book, life.order) is None:
-            minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
-            why = (
-                f"{wait.told} more than {minutes} minutes ago, and order {life.order.id} "
-                f"({life.order.kind.value}) is still {life.state.value}"
-            )
+            why = as_words(self._why_there(wait, life))
             await self._work.open(
-                WorkKind.FIELD_ORDER, why[:WORDS_MAX], actor=DAEMON, meter=wait.meter, order=life.order.id
+                WorkKind.FIELD_ORDER, why, actor=DAEMON, meter=wait.meter, order=life.order.id
             )
         told.add(item)
+
+    def _sent_for(self, wait: Wait) -> str:
+        """The id of the order for which somebody goes there; empty: none, or only a key is to be pressed.
+
+        What has ended has left its work, but for money: its work is a decision, and sends nobody.
+        """
+        lives = self._book.open_of(wait.meter)
+        if (life := _undecided(lives)) is not None:
+            return life.order.id
+        if wait.has_money or any(waits_for_key(one) for one in lives):
+            return ""
+        return wait.top_up or wait.order
+
+    def _why_there(self, wait: Wait, life: Life) -> str:
+        minutes = RECONNECTED_WITHIN // timedelta(minutes=1)
+        paid = f"{wait.told} more than {minutes} minutes ago, and "
+        if life.order.kind is OrderKind.TOP_UP:
+            return paid + going_there(life, wait.cut, self._zone)
+        how = "is still" if life.is_open else "ended as"
+        return f"{paid}order {life.order.id} ({life.order.kind.value}) {how} {life.state.value}"
 
 
 def _undecided(lives: Iterable[Life]) -> Life | None:

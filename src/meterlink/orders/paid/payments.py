@@ -60,6 +60,7 @@ RETRIED_EVERY_S: Final = 60.0
 NO_ROOM: Final = "PAYMENT_NO_ROOM"
 _EVIDENCE: Final = "evidence:"
 _NOT_DONE: Final = "not_done:"
+_CREDITED: Final = "credited:"
 
 _log = structlog.get_logger(__name__)
 
@@ -151,8 +152,9 @@ class Payments:
         """Open the reconnection of somebody who waits, unless it was opened or cannot be yet.
 
         Once for a wait, whichever record cleared the debt, and once more behind each hold that was released
-        since, and behind each closing of which two persons found since that it was not done. Frames of all of
-        them count together (CTRL-17): where no attempt is left, the order ends at once and sends somebody.
+        since, each closing that two persons found not done, and money that a look or two persons proved to be
+        in the meter. Frames of all of them count together behind the money (CTRL-17): where no attempt is
+        left, the order ends at once and sends somebody.
 
         Raises:
             JournalError: it cannot be read whether it is there, or it was not opened.
@@ -160,14 +162,13 @@ class Payments:
 
         """
         undone = wait.undone and f"{_NOT_DONE}{wait.undone}"
-        name = order_id_of("close", wait.meter, "\0".join(filter(None, (wait.cause, wait.released, undone))))
+        credited = wait.credited and f"{_CREDITED}{wait.credited}"
+        causes = "\0".join(filter(None, (wait.cause, wait.released, undone, credited)))
+        name = order_id_of("close", wait.meter, causes)
         is_wanted = wait.may_close and not wait.is_opened and not self._is_under_way(wait.meter)
         if is_wanted and not await self._is_there(name):
-            now = self._clock.utc_now()
-            close = await self._aftermath.reconnection(
-                wait.meter, wait.cause, now, name, is_paid=wait.is_paid, is_spared=wait.is_spared
-            )
-            await self._begun(close)
+            at, how = self._clock.utc_now(), {"is_paid": wait.is_paid, "is_spared": wait.is_spared}
+            await self._begun(await self._aftermath.reconnection(wait.meter, wait.cause, at, name, **how))
 
     def _is_under_way(self, meter: str) -> bool:
         """Whether a closing is open, or a trip that was sent is not decided yet."""

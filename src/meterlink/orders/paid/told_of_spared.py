@@ -52,17 +52,26 @@ class ToldOfSpared:
     async def tell(self, wait: Wait) -> None:
         """Raise the alarm and open the work of somebody who must not be cut off, unless that was done.
 
-        The item is opened last, and says that it was: after a crash between the two the alarm counts twice.
+        Each kind of protection that came is told, by the first record of it that stands; what says the same
+        again is none. Where the item of an earlier one is open, a note in it tells of the next.
+
+        The item is written last, and says that it was: after a crash between the two the alarm counts twice.
 
         Raises:
             JournalError: it was not kept.
 
         """
-        spared, cut = wait.spared, wait.cut.life.order.id
-        if spared is None:
-            return
-        told = await self._book.acts.of_subject(Topic.WORK, item_id(WorkKind.CUT_OFF, cut))
-        if any(_is_told(kept.act.body, spared.cause) for kept in told) or (told and told[-1].act.is_open):
+        first: dict[str, Spared] = {}
+        for spared in wait.spared:
+            first.setdefault(spared.why, spared)
+        for spared in first.values():
+            await self._told(wait, spared)
+
+    async def _told(self, wait: Wait, spared: Spared) -> None:
+        cut = wait.cut.life.order.id
+        item = item_id(WorkKind.CUT_OFF, cut)
+        told = await self._book.acts.of_subject(Topic.WORK, item)
+        if any(_is_told(kept.act.body, spared.cause) for kept in told):
             return
         why = as_words(self._words(wait.meter, spared, wait.cut))
         seen = Seen(
@@ -74,7 +83,12 @@ class ToldOfSpared:
         )
         await self._alarms.raise_(seen, actor=DAEMON)
         beside = {_CAUSE: spared.cause}
-        await self._work.open(WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut, beside=beside)
+        if told and told[-1].act.is_open:
+            await self._work.tell(item, why, actor=DAEMON, beside=beside)
+        else:
+            await self._work.open(
+                WorkKind.CUT_OFF, why, actor=DAEMON, meter=wait.meter, order=cut, beside=beside
+            )
 
     def _words(self, meter: str, spared: Spared, cut: History) -> str:
         """What is to be known, in both languages; names stand in front, once: there is room for both."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from meterlink.model.order import OrderKind
-from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.judging.proven import Proven
 from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.roster.roster import RosterMeter
 

@@ -22,7 +22,7 @@ from meterlink.journal.acts import ActLog
 from meterlink.model.act import Act, Topic
 from meterlink.model.order import OrderKind, OrderState
 from meterlink.orders.attention.alarms import Seen, raised
-from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.judging.proven import Proven
 from meterlink.orders.life import witnesses
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
@@ -176,7 +176,7 @@ class Qualifications:
     def _contradiction(self, meter: RosterMeter, before: Life, after: Life, act: Act) -> str:
         """What a step of an order shows that cannot be if the facts are right; empty: nothing."""
         if after.state is OrderState.RELAY_FAULT and before.state is not after.state:
-            return str(act.body.get("inputs", {}).get("contradiction", "")) or "relay_fault"
+            return _fault_of_model(act)
         if act.verb in (Signal.REFUSE, Signal.LEAVE):
             return next((CROSSED for one in act.body.get("rules", ()) if _is_crossed(one)), "")
         facts = None if after.sent is None else after.sent.facts
@@ -236,6 +236,23 @@ def _is_crossed(verdict: Mapping[str, Any]) -> bool:
     """Whether current through an open contact stopped it; a contact without voltage may be without mains."""
     is_stop = verdict.get("rule") == "CTRL-20" and not verdict.get("passed")
     return is_stop and verdict.get("inputs", {}).get(SHOWN) == CROSSED
+
+
+def _fault_of_model(act: Act) -> str:
+    """What a relay fault shows that an outage does not; empty: nothing.
+
+    A meter whose mains are out says "closed" and measures no voltage, drives no relay and may write no
+    record: that is one place, and no fact of a model. Somebody is sent there by ``RELAY_FAULT`` all the same.
+    Current through an open contact no outage gives. Source: facts 3 and 4; decision 33.
+    """
+    shown = str(act.body.get("inputs", {}).get("contradiction", "")) or "relay_fault"
+    return shown if not _is_without_mains(act) else CROSSED if CROSSED in shown.split() else ""
+
+
+def _is_without_mains(act: Act) -> bool:
+    """Whether the look of an act, if it has one, shows no voltage on any phase."""
+    seen = seen_in(act.body["look"]["seen"]) if "look" in act.body else None
+    return isinstance(seen, Standing) and witnesses.is_dead(seen)
 
 
 def _is_unrecorded(done: Life, act: Act) -> bool:

@@ -31,8 +31,9 @@ from meterlink.orders.life.closed_since import closed_since
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.people import DAEMON
+from meterlink.orders.waiting.episodes import waits_of
 from meterlink.orders.waiting.seen import seen_closed
-from meterlink.orders.waiting.wait import BRINGS_CURRENT, is_proved_closed, waits_of
+from meterlink.orders.waiting.wait import BRINGS_CURRENT, is_proved_closed
 from meterlink.roster.roster import Roster, RosterMeter
 
 IN_TIME: Final = timedelta(minutes=30)

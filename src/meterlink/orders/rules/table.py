@@ -201,7 +201,8 @@ _ALL: Final = (
         id="CTRL-20",
         says="Facts that contradict each other: RELAY_FAULT, alarm, work item.",
         checks=(_check(live_switch.not_crossed, _LIVE, KINDS - _TOP_UP),),
-        elsewhere="orders/life/proof.py; the qualification of the model is withdrawn (QUAL-01)",
+        elsewhere="orders/life/proof.py; the qualification of the model is withdrawn (QUAL-01), unless the "
+        "meter has no voltage",
     ),
     Rule(
         id="CTRL-21",

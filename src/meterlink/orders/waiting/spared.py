@@ -5,6 +5,10 @@ be protected then, and whoever moves in then, is cut off for a debt that is not 
 is told behind the first frame is treated as what clears the debt (business-rules 2.1: finish, then
 reconnect). What was told before it is no matter of this module: by that no frame left.
 
+It is newly told where the household was not protected so when the frame left, and is now, by whichever way it
+came (``households``): a record, an entry, or a number that is written onto one of the customer's meters. An
+exchange copies an entry and tells nothing; what was lifted and is set again is told anew.
+
 What counts is what holds now. A protection that was lifted again, or that is out of season in the roster,
 spares nobody; nor does a number of a customer that had been written down wrongly: then the customer is who
 he was, and people say so when they change it (``roster.saying``).
@@ -26,7 +30,9 @@ from meterlink.model.order import Origin
 from meterlink.model.roster_change import KeptChange
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.evidence.records import Protection
+from meterlink.orders.evidence.told import Kept
 from meterlink.orders.life.history import History
+from meterlink.orders.waiting.households import Household, Place, households, turned
 from meterlink.roster.roster import Roster, RosterMeter
 
 BY_ROSTER: Final = "roster:"
@@ -91,41 +97,50 @@ class Sparing:
         if cut.life.order.origin is Origin.PROBE:
             return []
         number = cut.sent[0].number
-        found = await self._by_evidence(meter, number)
-        found += await self._by_roster(meter, number)
+        found = await self._protected(meter, number)
         found += await self._by_customer(meter, cut.life.order.meter, number)
         return sorted(found, key=lambda one: one.number)
 
-    async def _by_evidence(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
+    async def _protected(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
+        """By what protects the household now and did not when the frame left."""
+        kinds, standing = self.protected_now(meter), await self._standing(meter)
+        if not kinds and not standing:
+            return []
+        states = await self._households(meter, {one.record.meter for one in standing})
+        came = [(kind, turned(states, cut_at, _says(kind))) for kind in sorted(kinds)]
+        found = [_by_household(by, kind) for kind, by in came if by is not None]
+        here = Place.of(meter)
+        for one in standing:
+            record = one.record
+            assert isinstance(record, Protection), "such records were asked for"
+            by = turned(states, cut_at, _tells(record, here))
+            if by is not None and by.number > one.number:
+                found.append(_by_household(by, record.protection))
+            elif one.number > cut_at:
+                found.append(
+                    Spared(cause=record.full_id, number=one.number, at=one.kept_at, why=record.protection)
+                )
+        return found
+
+    async def _standing(self, meter: RosterMeter) -> list[Kept]:
+        """The records that protect a meter's customer now."""
         try:
             told = await self.evidence.of_meter(meter)
         except EvidenceRefused as error:  # no rule lets an order go before somebody has looked
             _log.error("protections_unreadable", meter=meter.id, reason=str(error))
             return []
         standing = {one.full_id for one in told.standing_protections()}
-        return [
-            Spared(cause=one.record.full_id, number=one.number, at=one.kept_at, why=one.record.protection)
-            for one in told.kept
-            if isinstance(one.record, Protection) and one.number > cut_at and one.record.full_id in standing
-        ]
+        return [one for one in told.kept if one.record.full_id in standing]
 
-    async def _by_roster(self, meter: RosterMeter, cut_at: int) -> list[Spared]:
-        """By entries of the customer's meters that say so now, and did not when the frame left."""
-        protected = set(self.protected_now(meter))
-        if not protected:
-            return []
+    async def _households(self, meter: RosterMeter, told_of: Collection[str]) -> list[Household]:
+        """The household of a meter behind each revision, by those meters that can have protected it."""
+        here = Place.of(meter)
         others = self.roster.of_customer(meter.customer_number) if meter.customer_number else ()
-        names = dict.fromkeys([*meter.predecessors, meter.id, *(one.id for one in others)])
-        found = []
-        for name in names:
-            for one in await self.changes_of(name):
-                if one.number <= cut_at:
-                    continue
-                come = set(one.change.new.get("protected", ())) - set(
-                    (one.change.old or {}).get("protected", ())
-                )
-                found += [_by_revision(one, kind) for kind in sorted(come & protected)]
-        return found
+        places = [Place.of(one) for one in others if one.id != meter.id]
+        names = dict.fromkeys(name for one in (here, *places) for name in one.chain)
+        places += [Place(meter=name, chain=(name,)) for name in sorted(told_of) if name and name not in names]
+        names |= dict.fromkeys(one.meter for one in places)
+        return households(here, places, [one for name in names for one in await self.changes_of(name)])
 
     async def _by_customer(self, meter: RosterMeter, cut: str, cut_at: int) -> list[Spared]:
         """By whose meter it is now, and whose it was when the frame left.
@@ -166,6 +181,20 @@ def _came(then: str, told: Sequence[KeptChange], now: str) -> KeptChange | None:
         elif number:
             came = came or one
     return None if now in known else came
+
+
+def _says(kind: str) -> Callable[[Household], bool]:
+    """Whether the roster says of a household that it is protected so."""
+    return lambda one: kind in one.kinds
+
+
+def _tells(record: Protection, here: Place) -> Callable[[Household], bool]:
+    """Whether a record is told of a household."""
+    return lambda one: one.is_told_of(record, here)
+
+
+def _by_household(one: Household, why: str) -> Spared:
+    return Spared(cause=f"{BY_ROSTER}{one.revision}", number=one.number, at=one.at, why=why)
 
 
 def _by_revision(change: KeptChange, why: str) -> Spared:

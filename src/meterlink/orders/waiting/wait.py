@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from typing import Final
 
 from meterlink.journal.acts import ActLog
@@ -26,6 +25,7 @@ from meterlink.orders.evidence.records import Payment
 from meterlink.orders.life.history import NOT_NEEDED, History, last_cut, stopped_by
 from meterlink.orders.life.machine import Signal
 from meterlink.orders.waiting.clearing import ToldOf, clearing, is_of_wallet, releases, told_there
+from meterlink.orders.waiting.credit import credited_last, has_money
 from meterlink.orders.waiting.seen import seen_closed
 from meterlink.orders.waiting.spared import Spared, Sparing
 from meterlink.roster.roster import RosterMeter
@@ -51,16 +51,19 @@ class Wait:
         meter: our id.
         cause: full id of the record that cleared the debt, or ``roster:`` and a revision, see ``Spared``.
         is_paid: whether that is a payment.
-        spared: why he must not be cut off at all, whatever else clears the debt; ``None``: nobody says so.
+        spared: why he must not be cut off at all, whatever else clears the debt; the first first.
         is_spared: whether that is the cause.
         cut: the order that cut him off.
         since: when that was kept, as it is written there.
-        first_sent_at: when the first frame left that was to bring current; ``None``: none has.
+        first_sent_at: when the first frame of a closing left; ``None``: none has. Money closes nothing.
         released: full id of the newest release of a safety hold since; empty: none was.
         undone: id of the closing that two persons found not done last since; empty: they found none.
+        credited: id of the top-up whose money came into the meter last since; empty: none did.
         order: the newest order that is to bring current; without one the trip.
-        is_opened: whether a closing of this meter began by itself since, behind the newest release and what
-            was found not done last, or whosever permit waited for its key.
+        top_up: the newest of those that is to bring money; empty: none is.
+        is_opened: whether a closing of this meter began by itself since, behind the newest release, what was
+            found not done last and the money that came last, or whosever permit waited for its key.
+        has_money: whether no money is missing in the meter: where it keeps the wallet, it has come there.
         may_close: whether a closing may be opened now: the trip has ended, nothing after it may have closed
             the contact, and where the meter keeps the wallet, the money has come there.
 
@@ -69,15 +72,18 @@ class Wait:
     meter: str
     cause: str
     is_paid: bool
-    spared: Spared | None
+    spared: tuple[Spared, ...]
     is_spared: bool
     cut: History
     since: datetime
     first_sent_at: datetime | None
     released: str
     undone: str
+    credited: str
     order: str
+    top_up: str
     is_opened: bool
+    has_money: bool
     may_close: bool
 
     @property
@@ -102,18 +108,21 @@ async def who_waits(book: Book, meter: RosterMeter, sparing: Sparing) -> Wait | 
         return None
     told = await told_there(book.acts, meter)
     found = clearing(told, meter, trip.sent[0].number)
-    spared = next(iter(await sparing.since(meter, trip)), None)
+    spared = tuple(await sparing.since(meter, trip))
     cause = _first_of(found, spared)
     if cause is None:
         return None
     later = [one for one in histories if one.life.order.kind in BRINGS_CURRENT]
-    has_money = not cause.is_of_wallet(meter) or _has_money(later, cause.number, is_paid=cause.is_paid)
+    is_money_there = not cause.is_of_wallet(meter) or has_money(later, cause.number, is_paid=cause.is_paid)
     is_cut = not trip.life.is_open and is_cut_off(histories, seen)
-    sent = [kept for one in later for kept in one.sent if kept.number > cause.number]
-    newest = [one.life.order.id for one in later if one.acts[-1].number > cause.number]
+    closings = [one for one in later if one.life.order.kind in CLOSES]
+    sent = [kept for one in closings for kept in one.sent if kept.number > cause.number]
+    newest = [one.life.order for one in later if one.acts[-1].number > cause.number]
+    top_ups = [one.id for one in newest if one.kind is OrderKind.TOP_UP]
     released = [kept for kept, one in told if kept.number > cause.number and releases(one)]
     undone_at, undone = _undone(histories, cause.number)
-    behind = max(released[-1].number if released else cause.number, undone_at)
+    credited_at, credited = credited_last(later, cause.number)
+    behind = max(released[-1].number if released else cause.number, undone_at, credited_at)
     opened = [*_by_themselves(histories, behind=behind), *_permitted(histories, behind=behind)]
     return Wait(
         meter=meter.id,
@@ -126,9 +135,12 @@ async def who_waits(book: Book, meter: RosterMeter, sparing: Sparing) -> Wait | 
         first_sent_at=min(sent, key=lambda kept: kept.number).act.at if sent else None,
         released=released[-1].act.subject if released else "",
         undone=undone,
-        order=newest[-1] if newest else trip.life.order.id,
+        credited=credited,
+        order=newest[-1].id if newest else trip.life.order.id,
+        top_up=top_ups[-1] if top_ups else "",
         is_opened=any(one.life.order.meter == meter.id for one in opened),
-        may_close=is_cut and has_money,
+        has_money=is_money_there,
+        may_close=is_cut and is_money_there,
     )
 
 
@@ -147,53 +159,11 @@ async def closings_of_wait(acts: ActLog, meter: RosterMeter, sparing: Sparing) -
     if trip is None:
         return frozenset()
     found = clearing(await told_there(acts, meter), meter, trip.sent[0].number)
-    cause = _first_of(found, next(iter(await sparing.since(meter, trip)), None))
+    cause = _first_of(found, await sparing.since(meter, trip))
     if cause is None:
         return frozenset()
-    credited = (one.acts[-1].number for one in histories if _is_credited(one))
-    behind = max((cause.number, *credited))
+    behind = max(cause.number, credited_last(histories)[0])
     return frozenset(one.life.order.id for one in _by_themselves(histories, behind=behind))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
-    """Somebody who waited for current, or still does.
-
-    Args:
-        cause: the act that keeps the record which cleared the debt.
-        closed: the first act behind it that proves the contact closed; ``None``: none does yet.
-
-    """
-
-    cause: KeptAct
-    closed: KeptAct | None
-
-
-async def waits_of(book: Book, meter: RosterMeter) -> list[Episode]:
-    """Every wait at a meter and at those before it, the oldest first, by the same signs as ``who_waits``.
-
-    Of those who must not be cut off the log tells as of now alone, so they are no part of what was.
-
-    Raises:
-        JournalError: the log cannot be read, or an order in it makes no sense.
-
-    """
-    histories = await book.histories(meter.id, meter.predecessors)
-    cuts = sorted((one for one in histories if _may_have_cut(one)), key=lambda one: one.sent[0].number)
-    if not cuts:
-        return []
-    seen = await seen_closed(book.acts, (*meter.predecessors, meter.id))
-    proved = [one.acts[-1] for one in histories if is_proved_closed(one)]
-    closed = sorted((*proved, *seen), key=lambda kept: kept.number)
-    told = await told_there(book.acts, meter)
-    found = []
-    for cut, following in zip_longest(cuts, cuts[1:]):
-        ends = [kept for kept in closed if kept.number > cut.sent[-1].number][:1]
-        until = [kept.number for kept in (*ends, *(following.sent[:1] if following else ()))]
-        before = [one for one in told if not until or one[0].number < min(until)]
-        if (cause := clearing(before, meter, cut.sent[0].number)) is not None:
-            found.append(Episode(cause=cause[0], closed=ends[0] if ends else None))
-    return found
 
 
 def is_cut_off(histories: Sequence[History], seen: Sequence[KeptAct]) -> bool:
@@ -241,8 +211,8 @@ class _Cause:
         return self.cleared is not None and is_of_wallet(self.cleared[0], meter)
 
 
-def _first_of(cleared: ToldOf | None, spared: Spared | None) -> _Cause | None:
-    found = [] if spared is None else [_Cause(spared.cause, spared.number, spared.at, None)]
+def _first_of(cleared: ToldOf | None, spared: Sequence[Spared]) -> _Cause | None:
+    found = [_Cause(one.cause, one.number, one.at, None) for one in spared]
     if cleared is not None:
         kept = cleared[0]
         found.append(_Cause(kept.act.subject, kept.number, kept.act.at, cleared))
@@ -259,11 +229,12 @@ def that_cut(histories: Sequence[History], seen: Sequence[KeptAct]) -> History |
     """
     proved = [one.acts[-1].number for one in histories if is_proved_closed(one)]
     closed_at = max([*proved, *(kept.number for kept in seen)], default=0)
-    trips = [one for one in histories if _may_have_cut(one)]
+    trips = [one for one in histories if may_have_cut(one)]
     return trips[-1] if trips and trips[-1].sent[-1].number > closed_at else None
 
 
-def _may_have_cut(one: History) -> bool:
+def may_have_cut(one: History) -> bool:
+    """Whether an order may have opened the contact, or may still."""
     life = one.life
     is_sent_trip = life.order.kind is OrderKind.TRIP and life.transmissions > 0
     return (is_sent_trip and life.state in _MAYBE_OPEN) or life.may_have_cut
@@ -288,16 +259,3 @@ def _undone(histories: Sequence[History], since: int) -> tuple[int, str]:
         if kept.act.verb == Signal.CONFIRM and kept.number > since
     ]
     return max(agreed, default=(0, ""))
-
-
-def _has_money(later: Sequence[History], since: int, *, is_paid: bool) -> bool:
-    """Whether the money that came is in the wallet of the meter; without any, whether none is on its way."""
-    top_ups = [one for one in later if one.life.order.kind is OrderKind.TOP_UP]
-    if not is_paid:
-        return not any(one.life.is_open for one in top_ups)
-    return any(_is_credited(one) and one.acts[-1].number > since for one in top_ups)
-
-
-def _is_credited(one: History) -> bool:
-    """Whether money was proved to have come into a meter."""
-    return one.life.order.kind is OrderKind.TOP_UP and one.life.state is OrderState.DONE
