@@ -28,7 +28,7 @@ from meterlink.model.act import Topic
 from meterlink.model.order import OrderState
 from meterlink.model.payload import time_out
 from meterlink.orders.cases.book import CaseBook
-from meterlink.orders.service import CASES_TOLD_MAX
+from meterlink.orders.naming import CASES_TOLD_MAX
 from tests.support.order_gateway import PEOPLE, Proved
 from tests.support.orders import at_state
 

@@ -14,7 +14,7 @@ import pytest
 
 from meterlink.errors import MeterlinkError
 from meterlink.model.order import OrderKind
-from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.judging.proven import Proven
 from meterlink.orders.qualification.facts import needs_of, unproven
 from meterlink.roster.roster import RosterMeter
 from metersim import Station

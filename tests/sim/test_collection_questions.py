@@ -291,3 +291,32 @@ def test_a_silence_is_told_once_and_not_by_every_plan(tmp_path: Path) -> None:
         gateway.run(seconds=1_000)
     told = [one["event"] for one in logs if one["event"] in {"meter_silent", "meter_answers"}]
     assert ["meter_silent", "meter_answers"] == told
+
+
+def test_a_meter_that_is_moved_stays_in_the_area_of_its_past_days(tmp_path: Path) -> None:
+    """A past day of an area would change with a meter that moves, and tell two numbers in one answer."""
+    gateway = _gateway(tmp_path)
+    gateway.run(seconds=630)
+    gateway.meter_keys = {**gateway.meter_keys, "000000000001": {"area": "west"}}
+    gateway.apply_roster()
+    told: dict[str, Mapping[str, Any]] = {}
+
+    async def ask() -> None:
+        await gateway.desk_opened.wait()
+        for day in (_DAY, "2026-11-22"):
+            told[day] = await gateway.ask("root", "collection.completeness", day=day, by="area")
+            for area in ("north", "west"):
+                asked = {"day": day, "by": "meter", "area": area}
+                told[f"{day} {area}"] = await gateway.ask("root", "collection.completeness", **asked)
+
+    gateway.run(seconds=60, meanwhile=ask)
+    assert ["north", "south"] == [row["name"] for row in told[_DAY]["rows"]]
+    assert ["north", "south", "west"] == [row["name"] for row in told["2026-11-22"]["rows"]]
+    for key, meters in ((f"{_DAY} north", 2), (f"{_DAY} west", 0), ("2026-11-22 north", 1)):
+        assert meters == len(told[key]["rows"]) == told[key]["freeze_valid"]["in_service"], key
+    config = _config(tmp_path)
+    for area in ("north", "west"):
+        code, text = _cli(config, "completeness", "--day", _DAY, "--by", "meter", "--area", area, "--json")
+        assert (0, told[f"{_DAY} {area}"]) == (code, json.loads(text)), "at rest as of the daemon"
+    code, text = _cli(config, "completeness", "--day", _DAY, "--area", "nort", "--lang", "en")
+    assert (2, True) == (code, "there are: north" in text), text

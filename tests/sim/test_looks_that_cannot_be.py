@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from meterlink.model.order import OrderKind
+from meterlink.model.payload import time_out
+from meterlink.orders.qualifying.qualified import WITHDRAWN
 from metersim import Station
 from metersim.works.orders import Command
 from metersim.works.works import Works
@@ -70,6 +72,62 @@ def test_a_contact_that_moves_between_two_answers_takes_no_qualification_away(
 
     gateway.run(seconds=HOUR_S, meanwhile=script)
     assert by != "order" or "alarm_on" == gateway.obeyed()[-1]
+
+
+_FLOWING = ("voltage.", "current", "active_power")
+_COMMAND_ALONE = 0x0010
+"""Status word 3: the command is closed, the contact open."""
+
+
+def _shows(monkeypatch: pytest.MonkeyPatch, word: int | None, *, has_mains: bool) -> None:
+    """The meters answer on; they may stick to a word, and measure nothing at all."""
+    content, shown = Works.content, Works.status_word_3
+
+    def measured(self: Works, item: str, at: datetime) -> Any:
+        is_nothing = item.startswith(_FLOWING) and not has_mains
+        return Decimal(0) if is_nothing else content(self, item, at)
+
+    def told(self: Works, at: datetime, **more: bool) -> int:
+        return shown(self, at, **more) if word is None else word
+
+    monkeypatch.setattr(Works, "content", measured)
+    monkeypatch.setattr(Works, "status_word_3", told)
+
+
+@pytest.mark.parametrize(
+    ("word", "has_mains", "contradiction"),
+    [
+        (None, False, "no_voltage"),
+        (_COMMAND_ALONE, False, "command_and_contact_differ"),
+        (_COMMAND_ALONE, True, "load_with_contact_open"),
+    ],
+)
+def test_an_outage_behind_a_closing_takes_no_model_away(
+    tmp_path: Path, word: int | None, contradiction: str, *, has_mains: bool
+) -> None:
+    """One street without mains would stop the orders, and the reconnections, of every meter of a model."""
+    gateway = OrderGateway(tmp_path, [Station(meter=a_meter(OPEN_TO_ALL))], proved=None)
+    fred = AtTheMeter(gateway)
+
+    async def script() -> None:
+        await fred.qualify(M)
+        await gateway.cut_off(M)
+        consent = {"kind": "consent", "id": "c1", "sender": "billing", "meter": M, "form": "written"}
+        await gateway.told({**consent, "at": time_out(gateway.now())})
+        with pytest.MonkeyPatch.context() as patch:
+            (close,) = (await gateway.paid(M))["orders"]
+            while "direct_close" not in gateway.obeyed()[-1:]:  # noqa: ASYNC110  # no meter tells when it obeys
+                await asyncio.sleep(0.002)
+            _shows(patch, word, has_mains=has_mains)
+            order = await gateway.until(close)
+        end = order["steps"][-1]["body"]["inputs"]["contradiction"]
+        assert ("relay_fault", contradiction) == (order["state"], end)
+        rules = {one["rule"] for one in (await gateway.ask("david", "alarm.list"))["alarms"]}
+        assert "RELAY_FAULT" in rules and "relay_fault" in await open_work(gateway)
+        models = (await gateway.ask("fred", "qualify.list"))["models"]
+        assert (len(models), WITHDRAWN in rules) == ((0, True) if has_mains else (1, False))
+
+    gateway.run(seconds=3 * HOUR_S, meanwhile=script)
 
 
 def _sticks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,11 @@ from metersim.plant.effects import begin, end, lasts, strike
 from metersim.plant.happenings import Happening
 from metersim.works.moments import PLANT_TIME
 from meterwire.dlt645.link.frame import Frame
+from meterwire.dlt698.link.address import ServerAddress
+from meterwire.dlt698.sessions.report import ReportSession
 from tests.support.agreement import repeated_keys
-from tests.support.simulated import START, SimulatedGateway
+from tests.support.reports import freezes, told
+from tests.support.simulated import START, Duplex, SimulatedGateway
 
 _T = TypeVar("_T")
 _ME = min(owners())
@@ -336,6 +339,30 @@ def test_a_freeze_that_was_reported_is_marked_by_the_looks_of_its_plan(
     told = [one for one in plant.kept() if one.meter.endswith(f"{number}") and one.item == _TOTAL]
     assert 2 == len(told), "as it was reported, and with its mark: it is not read a third time"
     assert [] == plant.noted()
+
+
+def test_a_freeze_that_comes_by_a_report_alone_is_marked(tmp_path: Path) -> None:
+    """VEE-13: where no plan reads freezes nobody would look at the meter, and the bill take it as sound."""
+    meter = _household698(0)
+    plant = _Nights(tmp_path, [meter], plans=[{"class": INSTANT, "items": ["frequency"], "every_s": 3_600}])
+    frozen: dict[str, Decimal | str | None] = {
+        "freeze_number": Decimal(7),
+        "frozen_at": f"{_NIGHT:%Y-%m-%d %H:%M:%S}",
+        _TOTAL: Decimal("12.34"),
+    }
+    notification = told(freezes(frozen, items=[_TOTAL]))
+
+    async def speaks(duplex: Duplex) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(plant.gateway.serve_stations(duplex))
+            await asyncio.sleep(60)
+            session = ReportSession(notification, server=ServerAddress(meter.address))
+            await duplex.send(session.octets_to_send())
+
+    plant.gateway.serve = speaks
+    strike(Happening(what="clock_jump", at=START, by=timedelta(minutes=-20)), meter.works, START)
+    plant.gateway.run(seconds=900)
+    assert {0: Marks.CLOCK_DEV | Marks.RESTATED} == plant.marks(0)
 
 
 def test_a_reported_freeze_of_another_meter_is_marked(tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meterlink.journal.acts import ActLog
 from meterlink.model.payload import time_out
+from meterlink.orders.attention.alarms import Alarms
+from meterlink.orders.book import Book
+from meterlink.orders.held import Held
 from meterlink.orders.paid import held_money, payments
+from meterlink.orders.paid.held_money import HeldMoney
 from tests.sim.test_local_prepayment import Shop
 from tests.sim.test_orders_after_exchange import NEW, exchanged
 from tests.sim.test_orders_under_a_hold import dark_shop, tell_hold
@@ -266,3 +271,122 @@ def test_an_item_that_takes_no_more_acts_is_left_to_people(
         assert (await _item(gateway, first))["is_open"] is not begins
 
     shop.run(8 * 3600, script)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_crash_at_each_await_brings_money_once_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    """A program that dies while it begins anew would bring the money twice, or bring what was given back.
+
+    Items of an older program, or of a hold that is over within a minute, said nothing of a new beginning.
+    """
+    shop = dark_shop(tmp_path)
+    gateway = shop.gateway
+    first: list[str] = []
+
+    async def expired() -> None:
+        first.append(await _expired_under_a_hold(shop))
+
+    async def released() -> None:
+        await gateway.up()
+        await tell_hold(gateway, "released", "h2")
+
+    async def untold(*_: object) -> None:
+        """As a program that says nothing."""
+
+    with monkeypatch.context() as older:
+        if not is_told:
+            older.setattr(HeldMoney, "_tell", untold)
+        shop.run(7 * 3600, expired)
+        gateway.run(seconds=5.5, meanwhile=released, kill=True)
+    assert [] == _fed(gateway)
+    deaths = _dying_in_turn(gateway, monkeypatch)
+    assert deaths > 10
+
+    async def later() -> None:
+        await gateway.up()
+        await asyncio.sleep(3000)
+        item = await _item(gateway, first[0])
+        assert is_told is not item["is_open"]
+        told = [one["text"] for one in item["notes"] if one["verb"] == "note"]
+        assert 1 == len(told)
+        assert is_told is not ("two persons decide about the money" in told[0])
+        alarms = (await gateway.ask("david", "alarm.list"))["alarms"]
+        assert ["TOP_UP_HELD"] == [one["rule"] for one in alarms if one["rule"] == "TOP_UP_HELD"]
+
+    shop.run(3600, later)
+    assert (["top_up"] if is_told else []) == _fed(gateway)
+
+
+def _dying_in_turn(gateway: OrderGateway, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Start the daemon anew until it lives, and kill it each time one await later in its look at an item."""
+    inner, awaits, most, is_dead = HeldMoney._each, 0, 0, True
+
+    def dies() -> bool:
+        nonlocal awaits, is_dead
+        awaits += 1
+        if awaits == most:
+            is_dead = True
+            (daemon,) = [one for one in asyncio.all_tasks() if "Daemon.run" in repr(one.get_coro())]
+            daemon.cancel()
+        return is_dead
+
+    async def mortal(self: HeldMoney, name: str) -> bool:
+        return await _Mortal(inner(self, name), dies)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HeldMoney, "_each", mortal)
+        for room, verb in _AWAITED:
+            patch.setattr(room, verb, _giving_way(getattr(room, verb)))
+        while is_dead:
+            awaits, most, is_dead = 0, most + 1, False
+            gateway.run(seconds=8)
+    return most - 1
+
+
+_AWAITED = (
+    (ActLog, "of_subject"),
+    (ActLog, "last_of"),
+    (ActLog, "append"),
+    (Alarms, "raise_"),
+    (Book, "read"),
+    (Book, "of_meter"),
+    (Book, "begin"),
+    (Held, "why"),
+)
+"""What a look at an item awaits; a log in memory answers at once."""
+
+
+def _giving_way(verb: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    async def gives_way(*args: Any, **options: Any) -> Any:
+        await asyncio.sleep(0)
+        result = await verb(*args, **options)
+        await asyncio.sleep(0)
+        return result
+
+    return gives_way
+
+
+class _Mortal:
+    """A coroutine that may die at each await at which it gives way, and then goes on no more."""
+
+    def __init__(self, inner: Coroutine[Any, Any, bool], dies: Callable[[], bool]) -> None:
+        self._inner = inner
+        self._dies = dies
+
+    def __await__(self) -> Generator[Any, Any, bool]:
+        sent: Any = None
+        raised: BaseException | None = None
+        while True:
+            try:
+                given = self._inner.send(sent) if raised is None else self._inner.throw(raised)
+            except StopIteration as stop:
+                return bool(stop.value)
+            sent = raised = None
+            if self._dies():
+                yield from asyncio.Future().__await__()
+            try:
+                sent = yield given
+            except BaseException as error:  # noqa: BLE001  # as ``yield from`` hands it on
+                raised = error

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from meterlink.acquisition.reported import Reported
 from meterlink.acquisition.reports import REPEAT_S
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line as BusLine
@@ -20,6 +21,7 @@ from meterlink.daemon.dial_in import Gatehouse
 from meterlink.errors import JournalError
 from meterlink.journal.journal import Journal
 from meterlink.journal.store import Step, Store
+from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.event import Event, EventValue
 from meterlink.model.line_url import ListenUrl
 from meterlink.model.reading import LogRow
@@ -93,6 +95,7 @@ class GatewayWithTerminal:
         self.store: _Store | None = None
         self.journal: Journal
         self.gatehouse: Gatehouse
+        self.reported = Reported()
         self.terminal = self.make_terminal()
 
     def life(self, body: Callable[[], Awaitable[None]]) -> list[LogRow]:
@@ -136,7 +139,7 @@ class GatewayWithTerminal:
             await hall.close()
 
         async with Journal.open(self.path, clock=self.sim.clock, opener=self.opener) as self.journal:
-            self.gatehouse = Gatehouse(settings, self.journal, self.sim.clock)
+            self.gatehouse = Gatehouse(settings, self.journal, self.sim.clock, self.reported)
             async with self.gatehouse.open(listening), asyncio.TaskGroup() as group:
                 [(line, _)] = settings.meters_by_line()
                 assert isinstance(line.parsed_url, ListenUrl)
@@ -278,3 +281,5 @@ def test_a_reported_freeze_is_that_of_its_instant(tmp_path: Path) -> None:
         ("m1", "forward_active_energy", Decimal("123.45"), "kWh", midnight),
         ("m1", "forward_active_energy.t1", Decimal("23.45"), "kWh", midnight),
     ] == [(r.meter, r.item, r.value, r.unit, r.slot) for r in row.readings]
+    waits = {"m1": {(DAILY_FREEZE, midnight)}}
+    assert waits == plant.reported.take(["m1"]), "whoever looks at meters looks at this one"

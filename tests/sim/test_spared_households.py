@@ -296,6 +296,85 @@ def test_a_cause_whose_name_begins_like_another_is_told_too(tmp_path: Path) -> N
     gateway.run(seconds=2_000, meanwhile=script)
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_each_protection_that_comes_is_told_while_the_item_of_another_is_open(
+    tmp_path: Path, *, restarts: bool
+) -> None:
+    """Whoever has the item would know of a slip of the pen, and nobody of the machine that came later."""
+    gateway = _gateway(tmp_path)
+
+    async def told(*causes: str) -> None:
+        await asyncio.sleep(120)
+        found = [one for one in await _alarms(gateway) if one["rule"] == "CUT_OFF_PROTECTED"]
+        assert len(causes) == sum(one["count"] for one in found)
+        (item,) = await _work(gateway)
+        notes = [one["text"] for one in item["notes"] if one["verb"] == "note"]
+        assert len(causes) == 1 + len(notes)
+        assert f"by {causes[-1]}," in [item["why"], *notes][-1]
+
+    async def script() -> None:
+        await gateway.cut_off_and_unplugged(M)
+        await gateway.told_of_life_support(meter=M)
+        await told("billing:x1")
+        await gateway.told_of_life_support("x2", meter=M)
+        await told("billing:x1")
+        await gateway.told_of_life_support("x3", meter=M, state="lifted")
+        await told("billing:x1")
+
+    async def later() -> None:
+        await gateway.up()
+        await gateway.told_of_life_support("x4", meter=M)
+        await told("billing:x1", "billing:x4")
+        assert "revision" in await _committed(gateway, protected=["hospital"])
+        await told("billing:x1", "billing:x4", "roster:2")
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        await asyncio.sleep(120)
+        (item,) = await _work(gateway)
+        assert "another customer" in item["notes"][-1]["text"]
+        another = [one for one in await _alarms(gateway) if one["rule"] == "CUT_OFF_ANOTHER"]
+        assert [1] == [one["count"] for one in another]
+
+    async def both() -> None:
+        await script()
+        await later()
+
+    if restarts:
+        gateway.run(seconds=900, meanwhile=script, kill=True)
+        gateway.run(seconds=900, meanwhile=later)
+    else:
+        gateway.run(seconds=1800, meanwhile=both)
+
+
+def test_a_new_protection_closes_although_an_older_cause_is_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes to live by a machine would stay dark because the flat was let anew five weeks before."""
+    gateway = _gateway(tmp_path)
+
+    async def nobody(*_: object) -> list[Spared]:
+        return []
+
+    async def script() -> None:
+        await gateway.cut_off(M)
+        await _committed(gateway, are_corrected=False, are_new=True, customer_number="000099999999")
+        await asyncio.sleep(120)
+
+    with monkeypatch.context() as older:
+        older.setattr(Sparing, "since", nobody)
+        gateway.run(seconds=900, meanwhile=script)
+    gateway.sim.clock.advance(35 * 86_400)
+
+    async def later() -> None:
+        await gateway.up()
+        await asyncio.sleep(120)
+        assert ["trip"] == [kind for kind, _ in await _orders(gateway)]
+        await gateway.told_of_life_support(meter=M)
+        await asyncio.sleep(300)
+        assert ("permit_close", "waiting_for_key") in await _orders(gateway)
+
+    gateway.run(seconds=900, meanwhile=later)
+
+
 @pytest.mark.parametrize(
     ("body", "is_told"),
     [

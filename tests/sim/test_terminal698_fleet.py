@@ -18,8 +18,8 @@ from meterlink.drivers.base import StoredAnswer, Wanted
 from meterlink.drivers.behind698.concentrator import Concentrator698
 from meterlink.drivers.behind698.ways import Behind
 from meterlink.drivers.choose import driver_for
-from meterlink.drivers.dlt698.talk import no_password
 from meterlink.drivers.dlt698.terminal import TerminalSession
+from meterlink.drivers.passwords import no_password
 from meterlink.drivers.reports import Report
 from meterlink.model.data_classes import DAILY_FREEZE
 from meterlink.model.zone import CHINA_TIME

@@ -20,7 +20,7 @@ from meterlink.drivers.control import SHOWN_BY
 from meterlink.errors import MeterlinkError
 from meterlink.model.order import OrderKind
 from meterlink.model.payload import time_out
-from meterlink.orders.judging.gathering import Proven
+from meterlink.orders.judging.proven import Proven
 from meterlink.orders.life.switch_facts import SwitchFacts
 from meterlink.orders.qualification.facts import combined
 from meterlink.roster.roster import RosterMeter

@@ -19,7 +19,7 @@ from meterlink.journal.reader import JournalReader
 from meterlink.journal.reserve import Reserve
 from meterlink.journal.soundness import faults
 from tests.support.full_disk import MEGA, until_full
-from tests.support.records import event, record
+from tests.support.records import EPOCH, event, record
 
 DISK_OCTETS = 36 * MEGA
 FILLER_OCTETS = 9 * MEGA
@@ -48,6 +48,8 @@ async def fill(folder: Path) -> dict[str, Any]:
         )
         seen["instant_after"] = await journal.keep(record(99_999, items=100)) - newest - 1
         seen["oldest_slot_after"] = _oldest(path)
+        seen["instants_held"] = _held(path, "instant")
+        seen["wrong"] = await _wrong(journal)
         seen["freezes_held"], seen["events_held"] = (_held(path, kind) for kind in ("daily_freeze", "event"))
         (folder / "filler").unlink()
         await journal.keep(record(100_000))
@@ -55,6 +57,19 @@ async def fill(folder: Path) -> dict[str, Any]:
         with JournalReader(path) as reader:
             seen["faults"] = [fault.words for fault in faults(reader)]
     return seen
+
+
+async def _wrong(journal: Journal) -> list[int]:
+    """Rows of readings that do not say what was given, value by value."""
+    wrong, last = [], 0
+    while found := await journal.rows_after(last, 500):
+        last = found[-1].id
+        for row in found:
+            if row.readings:
+                n = round((row.readings[0].slot - EPOCH).total_seconds())
+                if row.record != record(n, items=100, data_class=row.record.data_class):
+                    wrong.append(row.id)
+    return wrong
 
 
 def _oldest(path: Path) -> int:

@@ -115,6 +115,7 @@ class SimulatedGateway:
         port: its octets take their time, at this rate; ``None``: none.
 
     Attributes:
+        plans: of the configuration; another one holds from the next start on.
         strikes: faults that meet control frames.
         serve: what stands at the far end of the line instead of the stations, until it ends.
         dial_s: how long it takes to open the line.
@@ -163,7 +164,7 @@ class SimulatedGateway:
         self.started_at = start
         self.line_name = "line1"
         self._stations = list(stations)
-        self._plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
+        self.plans = plans or [{"name": "p", "every_s": every_s, "items": ITEMS}]
         self._protocols = protocols or {}
         self._models = models or {}
         self._profiles = profiles
@@ -344,7 +345,7 @@ class SimulatedGateway:
                     }
                 ],
                 "meters": meters,
-                "plans": self._plans,
+                "plans": self.plans,
                 **self._more,
             }
         )

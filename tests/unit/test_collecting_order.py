@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -18,13 +19,16 @@ from meterlink.acquisition.plans import Point, StoredPlan
 from meterlink.acquisition.ranking import Ranking
 from meterlink.acquisition.streams import BACKFILL_POINTS, FRESH, NOT_TAKEN, Meter, Stream
 from meterlink.acquisition.troubles import Troubles
+from meterlink.acquisition.turns import OVERWRITTEN_MAX
 from meterlink.bus.airtime import BUCKET_S, WINDOW_S, Airtime
 from meterlink.bus.exchange import Timing
 from meterlink.bus.line import Line
 from meterlink.bus.queue import Priority
 from meterlink.drivers.base import Depth, MemoryReader
 from meterlink.errors import LineLost
+from meterlink.journal.journal import Journal
 from meterlink.journal.ledger_looks import Front
+from meterlink.journal.ledger_rows import Due, Planned
 from meterlink.journal.series import Series
 from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE, DataClass
 from meterlink.model.slot import DAY_S, MONTH_S
@@ -199,21 +203,43 @@ def test_a_night_that_cannot_be_had_does_not_hold_up_the_others() -> None:
     assert not stream.passed_over, "nothing is remembered of what has come"
 
 
-def test_points_that_cannot_be_had_do_not_hold_up_the_others() -> None:
+@pytest.mark.asyncio
+@pytest.mark.parametrize("count", [40, 2 * OVERWRITTEN_MAX])
+async def test_points_that_cannot_be_had_do_not_hold_up_the_others(tmp_path: Path, count: int) -> None:
     """They would be asked for first in each turn, and one that is between them spoil all turns for ever."""
-    stream = _stream("a")
-    points = [_NOW - number * _QUARTER for number in range(40)]
-    assert points == stream.beside_passed(points)
-    stream.pass_by(points[:24])
-    assert points[24:] == stream.beside_passed(points)
-    newer = _NOW + _QUARTER
-    assert [newer, *points[24:]] == stream.beside_passed([newer, *points])
-    stream.pass_by([newer, *points[24:]])
-    assert (BACKFILL_POINTS, []) == (stream.points_a_turn, stream.beside_passed([]))
-    for fewer in (12, 6, 3, 1, 1):
-        assert points == stream.beside_passed(points), "all had theirs"
-        assert (fewer, None) == (stream.points_a_turn, stream.passed)
-        stream.pass_by(points)
+    stream, clock = _stream("a", behind=(_DAY, 300 * _DAY)), ToldClock(_NOW)
+    stream.depth_s = 1e9
+    points = [_NOW - _DAY - number * _QUARTER for number in range(count)]
+    newer = points[0] + _QUARTER
+    line = Line("line1", opener=_no_stream, timing=Timing(), rng=random.Random(1))
+
+    async def planned(journal: Journal, slots: Sequence[datetime]) -> None:
+        due = tuple(Due(int(slot.timestamp()), int(slot.timestamp())) for slot in slots)
+        await journal.ledger.plan([Planned(**stream.series._asdict(), slots=due)])
+
+    async with Journal.open(tmp_path / "j", clock=clock) as journal:
+        await planned(journal, points)
+        agenda = Agenda(line, [stream], journal.ledger, clock)
+
+        async def turn() -> tuple[datetime, ...]:
+            await agenda.look()
+            job = await agenda.next()
+            assert job is not None
+            agenda.done(job)
+            clock.now += timedelta(seconds=1_000)
+            return job.slots
+
+        assert points[:BACKFILL_POINTS] == list(await turn())
+        stream.pass_by(points[: count - 16])
+        assert points[count - 16 :] == list(await turn())
+        await planned(journal, [newer])
+        assert [newer, *points[count - 16 :]] == list(await turn())
+        stream.pass_by([newer, *points])
+        assert BACKFILL_POINTS == stream.points_a_turn
+        for fewer in (12, 6, 3, 1, 1):
+            assert [newer, *points][:fewer] == list(await turn()), "all had theirs"
+            assert (fewer, None) == (stream.points_a_turn, stream.passed)
+            stream.pass_by([newer, *points])
 
 
 class _Open:
@@ -226,7 +252,14 @@ class _Open:
         return {}
 
     async def open_slots(
-        self, series: Series, *, since: datetime, until: datetime, newest_first: bool, limit: int
+        self,
+        series: Series,
+        *,
+        since: datetime,
+        until: datetime,
+        newest_first: bool,
+        limit: int,
+        beside: tuple[datetime, datetime] | None = None,
     ) -> list[datetime]:
         return sorted(self.slots, reverse=newest_first)[:limit]
 

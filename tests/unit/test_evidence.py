@@ -322,6 +322,34 @@ async def test_nobody_tells_of_an_own_account(tmp_path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_nobody_takes_back_what_is_told_of_an_own_account(tmp_path: Path) -> None:
+    """A clerk who owes would take back the notice against himself, and not be cut off."""
+    own = dataclasses.replace(CLERK, accounts=frozenset({CUSTOMER}))
+    async with _book(tmp_path) as book:
+        await book.add(record("notice", "n1", NOON, owed_cents=5).record, BILLING)
+        with pytest.raises(NotEntitled, match="account of clara's own") as refused:
+            await book.withdraw("billing:n1", own, "a mistake")
+        assert "本人账户,须由他人撤回" in refused.value.zh
+        told = await book.of_meter(METER)
+        assert ["n1"] == [one.id for one in told.all(Notice)]
+        await book.withdraw("billing:n1", CLERK, "a mistake")
+        assert [] == (await book.of_meter(METER)).all(Notice)
+
+
+@pytest.mark.asyncio
+async def test_an_account_whose_number_was_corrected_is_still_an_own_one(tmp_path: Path) -> None:
+    """Who owes would take the notice back once his number is written down rightly."""
+    corrected = "000000000777"
+    own = dataclasses.replace(CLERK, accounts=frozenset({corrected}))
+    async with _book(tmp_path, METER) as book:
+        await book.add(record("notice", "n1", NOON, owed_cents=5).record, BILLING)
+    renamed = dataclasses.replace(METER, customer_number=corrected, customer_was=(CUSTOMER,))
+    async with _book(tmp_path, renamed) as book:
+        with pytest.raises(NotEntitled, match=f"{corrected} is an account"):
+            await book.withdraw("billing:n1", own, "a mistake")
+
+
+@pytest.mark.asyncio
 async def test_what_a_person_brings_counts_from_when_it_came(tmp_path: Path) -> None:
     """Whoever writes last week into a notice would have served it last week."""
     async with _book(tmp_path) as book:

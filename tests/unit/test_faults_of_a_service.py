@@ -32,6 +32,9 @@ from meterlink.journal.reader import JournalReader
 from meterlink.journal.removal import AGEING
 from meterlink.journal.soundness import Part, faults
 from meterlink.journal.store import Step, Store, explained
+from meterlink.model.act import KeptAct
+from meterlink.model.event import Event
+from meterlink.model.reading import Record
 from metersim.loop import Simulation
 from tests.support.project import ROOT
 from tests.support.records import EPOCH, record
@@ -235,6 +238,11 @@ def test_f28_a_leap_from_1970_keeps_what_was_kept(tmp_path: Path) -> None:
         assert [] == [*faults(reader)]
 
 
+async def _records(journal: Journal) -> list[Record | Event | KeptAct]:
+    """All that stands in the log, to be compared with what was given, value by value."""
+    return [row.record for row in await journal.rows_after(0, 1_000)]
+
+
 def _query_only(switch: str) -> Callable[[Store], object]:
     """Have SQLite refuse to write, or take it back."""
     return lambda store: store.look(lambda db: db.execute(f"PRAGMA query_only = {switch}"))
@@ -283,8 +291,11 @@ def test_f30_a_journal_that_cannot_be_written_refuses_and_recovers(tmp_path: Pat
             await journal.acts.read(_query_only("OFF"))
             assert 2 == await journal.keep(record(3))
             assert "" == journal.work.trouble
+            assert [record(0), record(3)] == await _records(journal), "what was refused is not there either"
 
     asyncio.run(program())
+    with JournalReader(tmp_path / "j.db") as reader:
+        assert [] == [*faults(reader)]
 
 
 class _BadDisk(Store):
@@ -316,10 +327,15 @@ def test_f31_a_disk_that_fails_refuses_and_recovers(tmp_path: Path) -> None:
             with pytest.raises(JournalError, match="the disk failed"):
                 await journal.keep(record(1))
             assert 1 == len(await journal.rows_after(0, 10))
+            assert "the disk failed" in journal.work.trouble, "whoever watches is told"
             stores[0].fails = False
             assert 2 == await journal.keep(record(2))
+            assert "" == journal.work.trouble
+            assert [record(0), record(2)] == await _records(journal), "what was refused is not there either"
 
     asyncio.run(program())
+    with JournalReader(tmp_path / "j.db") as reader:
+        assert [] == [*faults(reader)]
 
 
 _PAGE, _WAL_HEADER, _FRAME_HEADER = 4_096, 32, 24
@@ -380,15 +396,16 @@ def test_f33_pages_that_a_power_cut_has_torn_mend_themselves(tmp_path: Path, tor
             _cut_off(path, alone, torn)
             shutil.copyfile(f"{path}-wal", f"{_cut_off(path, copy, torn)}-wal")
 
-    async def after() -> list[int]:
+    async def after() -> list[Record | Event | KeptAct]:
         async with Journal.open(copy, clock=SystemClock()) as journal:
             await journal.keep(record(60))
-            return [row.id for row in await journal.rows_after(0, 100)]
+            return await _records(journal)
 
     asyncio.run(program())
     with pytest.raises(JournalError, match="damaged"):
         Store.open(alone)  # what mends it is the log, which SQLite keeps until the file is synced
-    assert [*range(1, 62)] == asyncio.run(after())
+    expected = [record(n, items=20 if n < 50 else 2) for n in range(61)]
+    assert expected == asyncio.run(after())
     with JournalReader(copy) as reader:
         assert [] == [*faults(reader)]
 
@@ -408,30 +425,46 @@ def test_f33_a_write_ahead_log_that_was_cut_keeps_what_is_whole(tmp_path: Path, 
     asyncio.run(program())
     os.truncate(f"{copy}-wal", Path(f"{copy}-wal").stat().st_size - cut)
 
-    async def after() -> list[int]:
+    async def after() -> list[Record | Event | KeptAct]:
         async with Journal.open(copy, clock=SystemClock()) as journal:
-            return [row.id for row in await journal.rows_after(0, 100)]
+            return await _records(journal)
 
     kept = asyncio.run(after())
-    assert [*range(1, len(kept) + 1)] == kept, "an unbroken beginning"
+    assert [record(n) for n in range(len(kept))] == kept, "an unbroken beginning"
     assert 20 - 1 - cut // 4_000 * 2 <= len(kept) < 20
     with JournalReader(copy) as reader:
         assert [] == [*faults(reader)]
 
 
 def test_f35_a_file_that_is_deleted_under_us_is_told(tmp_path: Path) -> None:
-    """F35: the daemon would write for weeks into a file that nobody will ever find."""
-    path = tmp_path / "j.db"
+    """F35: the daemon would write for weeks into a file that nobody will ever find, or into another's.
+
+    Put back in its place, it goes on without a start, and what was refused meanwhile is not in it.
+    """
+    path, aside, other = (tmp_path / name for name in ("j.db", "aside.db", "other.db"))
 
     async def program() -> None:
         async with Journal.open(path, clock=SystemClock()) as journal:
             await journal.keep(record(0))
+            os.link(path, aside)
             path.unlink()
-            with pytest.raises(JournalError, match="is gone"):
-                await journal.keep(record(1))
-            assert "is gone" in journal.work.trouble
+            for n in (1, 2):
+                with pytest.raises(JournalError, match="is gone"):
+                    await journal.keep(record(n))
+                assert "is gone" in journal.work.trouble
+                shutil.copyfile(other, path)
+            assert other.read_bytes() == path.read_bytes(), "it is not written into"
+            aside.replace(path)
+            assert 2 == await journal.keep(record(3))
+            assert "" == journal.work.trouble
 
+    async def after() -> list[Record | Event | KeptAct]:
+        async with Journal.open(path, clock=SystemClock()) as journal:
+            return await _records(journal)
+
+    _journal_of(other, 3)
     asyncio.run(program())
+    assert [record(0), record(3)] == asyncio.run(after())
 
 
 @pytest.mark.parametrize("waiting", [0, 300])
@@ -449,20 +482,25 @@ def test_f58_an_upgrade_keeps_a_full_outbox_and_an_older_version_refuses(
         for n in range(1, waiting + 3):
             old.execute("INSERT INTO log VALUES (?, 1, 'reading', 1, 'm1', 'instant', 1)", (n,))
             old.execute(
-                "INSERT INTO reading VALUES (?, 0, 'm1', 'voltage.a', '230', 'V', 1, 1, 0, 'line1')", (n,)
+                "INSERT INTO reading VALUES (?, 0, 'm1', 'voltage.a', ?, 'V', 1, 1, 0, 'line1')",
+                (n, f"230.{n}"),
             )
         old.execute("INSERT INTO sink VALUES ('mqtt', 2)")
     old.close()
     monkeypatch.setattr("meterlink.journal.migrations.steps", lambda: known)
 
-    async def upgraded() -> list[int]:
+    async def upgraded() -> list[tuple[int, str]]:
         async with Journal.open(path, clock=SystemClock()) as journal:
             assert 2 == await journal.sinks.cursor("mqtt")
-            return [row.id for row in await journal.rows_after(2, 1_000)]
+            rows = await journal.rows_after(2, 1_000)
+            return [(row.id, str(one.value)) for row in rows for one in row.readings]
 
-    assert [*range(3, waiting + 3)] == asyncio.run(upgraded())
+    waits = [(n, f"230.{n}") for n in range(3, waiting + 3)]
+    assert waits == asyncio.run(upgraded())
     before = path.read_bytes()
     monkeypatch.setattr("meterlink.journal.migrations.steps", lambda: known[:3])
     with pytest.raises(JournalError, match=f"version {len(known)} is newer than 3.*install the newer one"):
         Store.open(path)
     assert before == path.read_bytes(), "and it has not touched it"
+    monkeypatch.setattr("meterlink.journal.migrations.steps", lambda: known)
+    assert waits == asyncio.run(upgraded()), "and the newer one goes on"

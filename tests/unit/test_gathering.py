@@ -21,8 +21,9 @@ from meterlink.orders.attention.alarms import Alarms
 from meterlink.orders.evidence.book import EvidenceBook
 from meterlink.orders.judging import watching
 from meterlink.orders.judging.brakes import ASK_MAX, TRIPS_HELD, TRIPS_STOPPED, WHY_MAX, Brakes
-from meterlink.orders.judging.gathering import Gatherer, Proven
+from meterlink.orders.judging.gathering import Gatherer
 from meterlink.orders.judging.least_time import LeastTime
+from meterlink.orders.judging.proven import Proven
 from meterlink.orders.judging.restored import Restored
 from meterlink.orders.judging.watching import Watch
 from meterlink.orders.life.life import Life
@@ -437,6 +438,21 @@ async def test_what_is_held_is_released_by_somebody_who_had_no_hand_in_it(tmp_pa
 
 
 @pytest.mark.asyncio
+async def test_who_armed_what_another_was_stopped_at_does_not_let_it_go(tmp_path: Path) -> None:
+    """Who meant to send a trip would lift the cap by which the next dispatcher's try was stopped."""
+    verdict = Verdict(rule="CAP-01", passed=False, inputs={}, en="x", zh="y")
+    dan = Actor(name="dan", roles=frozenset({Role.DISPATCHER}))
+    armed_by = Actor(name="david", roles=frozenset({Role.DISPATCHER, Role.SECURITY}))
+    async with a_world(tmp_path) as world:
+        life = await world.brought(_trip(), *_WAY[:3])
+        assert await world.brakes.hold(life, dan, [verdict])
+        for decided in (world.brakes.release, world.brakes.delete):
+            with pytest.raises(NotEntitled, match="david had a hand"):
+                await decided(life, armed_by, "x")
+        await world.brakes.release(life, SECURITY, "looked at")
+
+
+@pytest.mark.asyncio
 async def test_what_is_deleted_is_not_held_any_more(tmp_path: Path) -> None:
     """The list of what waits for a person would grow for ever."""
     verdict = Verdict(rule="CAP-01", passed=False, inputs={}, en="x", zh="y")
@@ -488,6 +504,17 @@ async def test_field_staff_reconnect_once_with_what_was_given_to_them(tmp_path: 
         act = armed.next(Signal.OPERATE, at=world.clock.now, actor="fred")
         await world.journal.acts.append(act)
         assert ["AUD-01"] == await world.judge(Stage.OPERATE, armed.then(act), FIELD)
+
+
+@pytest.mark.asyncio
+async def test_nobody_sends_himself(tmp_path: Path) -> None:
+    """Who has both posts would give himself the authorisation by which a second person sees him (CTRL-17)."""
+    both = Actor(name="frida", roles=frozenset({Role.FIELD, Role.DISPATCHER}))
+    async with a_world(tmp_path) as world:
+        life = await world.brought(order(PERMIT, origin=Origin.PERSON, reference="billing:k1"))
+        with pytest.raises(NotEntitled, match="no field staff whom frida could send"):
+            await world.brakes.grant(life, both, both)
+        await world.brakes.grant(life, both, DISPATCHER)
 
 
 @pytest.mark.asyncio

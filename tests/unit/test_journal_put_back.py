@@ -109,7 +109,9 @@ async def test_cursors_and_seals_from_before_origins_go_on(tmp_path: Path) -> No
         assert FORMAT_WITHOUT_ORIGIN == settled.manifest.as_json()["format"]
         assert "origin" not in settled.manifest.as_json()
     with sqlite3.connect(tmp_path / JOURNAL) as db:
-        db.executescript("DROP TABLE opening; DROP TABLE belief; PRAGMA user_version = 9")
+        for table in ("opening", "belief", "asked", "forgotten"):
+            db.execute(f"DROP TABLE {table}")
+        db.executescript("DROP INDEX gap_by_end; PRAGMA user_version = 9")
     db.close()
     async with plant(tmp_path) as at, served(tmp_path) as api:
         at.after(FIRST_DAY)

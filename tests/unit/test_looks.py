@@ -12,6 +12,7 @@ from typing import TypeVar
 import pytest
 
 from meterlink.acquisition.looks import AGAIN_S, Looks
+from meterlink.acquisition.reported import FREEZES_MAX, METERS_MAX, Reported
 from meterlink.acquisition.sights import Mixed, SettlesElse, Sight
 from meterlink.acquisition.unseen import LOOKS_MAX, Freeze
 from meterlink.bus.exchange import Timing
@@ -40,6 +41,7 @@ from tests.support.simulated import Duplex
 _ADDRESS = "000000000161"
 _T = TypeVar("_T")
 _NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
+_FREEZE: Freeze = (DAILY_FREEZE, _NOON - timedelta(hours=12))
 
 
 class _Clock:
@@ -107,6 +109,7 @@ class _Bench:
             )
             for name in ("m1", "m2")
         }
+        self.reported = Reported()
         self.looks = Looks(
             sights,
             shown=self.shown,
@@ -115,6 +118,7 @@ class _Bench:
             book=self,
             clock=self.clock,
             zone=CHINA_TIME,
+            reported=self.reported,
         )
 
     async def _tell_mixed(self, mixed: Mixed) -> None:
@@ -336,6 +340,46 @@ async def test_a_freeze_that_was_kept_unseen_is_judged_once_its_meter_was_looked
     assert math.inf == bench.looks.again_at
     bench.keep("m1", [freeze[1]])
     assert math.inf == bench.looks.again_at, "nothing is missing"
+
+
+@pytest.mark.asyncio
+async def test_a_meter_whose_freezes_are_reported_alone_is_looked_at() -> None:
+    """VEE-13, VEE-18: no plan reads such freezes, so nobody came to look, and they stayed unmarked."""
+    bench, freeze = _Bench(), _FREEZE
+    bench.reported.note("m1", freeze)
+    bench.reported.note("of another line", freeze)
+    assert ["clock", "word", "number"] == await bench.quiet()
+    assert [("m1", [freeze])] == bench.judged_anew == bench.settled
+    bench.reported.note("m1", (MONTHLY_FREEZE, freeze[1]))
+    bench.reported.note("m2", (DAILY_FREEZE, _NOON - timedelta(hours=25)))
+    assert [] == await bench.quiet(), "one was judged as it was kept, and of the other nobody knows any more"
+    assert {"of another line": {freeze}} == bench.reported.take(["of another line"])
+
+
+@pytest.mark.asyncio
+async def test_a_reported_freeze_whose_meter_is_silent_is_looked_at_a_few_times() -> None:
+    """A meter that never tells its clock would be asked for ever, or not again within the day."""
+    bench, freeze = _Bench(numbered=()), _FREEZE
+    bench.looker.fails, bench.looker.fails_at = ReplyTimeout("nothing"), "clock"
+    asked = []
+    bench.reported.note("m1", freeze)
+    for hour in range(10):
+        bench.clock.passed = timedelta(seconds=hour * AGAIN_S)
+        asked.append(await bench.quiet())
+    assert LOOKS_MAX == sum(bool(one) for one in asked)
+    assert ([("m1", [freeze])], []) == (bench.judged_anew, bench.settled)
+
+
+def test_reported_freezes_that_nobody_takes_do_not_pile_up() -> None:
+    """A terminal whose line nobody reads would fill the memory of the gateway."""
+    reported, slots = Reported(), [_NOON + timedelta(days=n) for n in range(FREEZES_MAX + 3)]
+    for slot in slots:
+        reported.note("m1", (DAILY_FREEZE, slot))
+    for number in range(METERS_MAX + 1):
+        reported.note(f"x{number}", (DAILY_FREEZE, _NOON))
+    assert {(DAILY_FREEZE, slot) for slot in slots[3:]} == reported.take(["m1"])["m1"]
+    assert reported.is_for([f"x{METERS_MAX - 2}"])
+    assert not reported.is_for([f"x{METERS_MAX - 1}"])
 
 
 @pytest.mark.parametrize("silent", ["", "clock", "word"])

@@ -12,9 +12,10 @@ from meterlink.model.act import Act
 from meterlink.model.order import ORDER_ID, OrderKind, OrderState, Origin
 from meterlink.orders.life.life import Life
 from meterlink.orders.life.machine import Signal
-from meterlink.orders.paid.aftermath import needs_reconnection, work_of
+from meterlink.orders.paid.aftermath import needs_reconnection
 from meterlink.orders.paid.order_ids import order_id_of
 from meterlink.orders.paid.quieting import may_be_on
+from meterlink.orders.paid.work_left import work_of
 from tests.support.orders import NOON, at_state
 
 

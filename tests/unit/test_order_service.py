@@ -210,14 +210,14 @@ async def test_an_unknown_meter_is_no_order(tmp_path: Path) -> None:
         with pytest.raises(Unknown):
             await office.service.create(CLERK, order(meter="m9"))
         with pytest.raises(Unknown):
-            await office.service.dry_run(CLERK, order(meter="m9"))
+            await office.service.rehearsal.dry_run(CLERK, order(meter="m9"))
 
 
 async def test_asking_what_would_stop_it_keeps_nothing(tmp_path: Path) -> None:
     """A rehearsal would create what it only asks about."""
     async with an_office(tmp_path) as office:
         office.rules.stops[Stage.CREATE] = OnStop.REFUSE
-        (verdict,) = await office.service.dry_run(CLERK, order())
+        (verdict,) = await office.service.rehearsal.dry_run(CLERK, order())
         assert not verdict.passed
         assert [] == await office.journal.acts.after(0)
 
@@ -256,20 +256,20 @@ async def test_a_rehearsal_says_what_the_machine_would_say(tmp_path: Path) -> No
     async with an_office(tmp_path) as office:
         service = office.service
         await service.create(CLERK, order())
-        assert [] == [*await service.dry_run(CLERK, order())], "the same again changes nothing"
+        assert [] == [*await service.rehearsal.dry_run(CLERK, order())], "the same again changes nothing"
         with pytest.raises(OrderClash):
-            await service.dry_run(CLERK, order(reason="another"))
-        assert [] == why(await service.check(APPROVER, "o-1", Stage.APPROVE))
+            await service.rehearsal.dry_run(CLERK, order(reason="another"))
+        assert [] == why(await service.rehearsal.check(APPROVER, "o-1", Stage.APPROVE))
         await service.approve(APPROVER, "o-1")
-        assert ["state"] == why(await service.check(APPROVER, "o-1", Stage.APPROVE))
-        assert ["not_armed"] == why(await service.check(DISPATCHER, "o-1", Stage.OPERATE))
+        assert ["state"] == why(await service.rehearsal.check(APPROVER, "o-1", Stage.APPROVE))
+        assert ["not_armed"] == why(await service.rehearsal.check(DISPATCHER, "o-1", Stage.OPERATE))
         await service.arm(DISPATCHER, "o-1")
         step = (await office.book.read("o-1")).step
-        assert ["armed_by_another"] == why(await service.check(CLERK, "o-1", Stage.OPERATE))
-        (passed,) = await service.check(DISPATCHER, "o-1", Stage.OPERATE)
+        assert ["armed_by_another"] == why(await service.rehearsal.check(CLERK, "o-1", Stage.OPERATE))
+        (passed,) = await service.rehearsal.check(DISPATCHER, "o-1", Stage.OPERATE)
         assert (True, step) == (passed.passed, (await office.book.read("o-1")).step)
         await service.cancel(CLERK, "o-1", "not meant")
-        *_, no = await service.check(DISPATCHER, "o-1", Stage.OPERATE)
+        *_, no = await service.rehearsal.check(DISPATCHER, "o-1", Stage.OPERATE)
         assert ("STATE", "state") == (no.rule, no.inputs["why"])
 
 

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from meterlink.acquisition.passing import SET_OVER_MAX, PassingSlots
-from meterlink.acquisition.planner import (
+from meterlink.acquisition.planned_days import (
     BACK_DAYS,
     CURVE_BACK_DAYS,
     TOLD_BACK_DAYS,
     TOLD_LATE_DAYS,
-    Planner,
 )
+from meterlink.acquisition.planner import Planner
 from meterlink.acquisition.plans import Plan, Point, StoredPlan
 from meterlink.journal.journal import Journal
 from meterlink.journal.series import Series
 from meterlink.journal.store import Step, Store
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, INSTANT, MONTHLY_FREEZE
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, INSTANT, MONTHLY_FREEZE, DataClass
 from meterlink.model.slot import MONTH_S, Reason, State
 from meterlink.model.zone import CHINA_TIME
 from metersim import SimClock
@@ -478,6 +479,72 @@ async def test_a_plan_of_the_moment_is_put_back(tmp_path: Path) -> None:
             assert [] == await journal.ledger.standings("m1", lived), "nothing was due then"
         tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
         assert 1 + 5 + 8 + 1 >= sum(one.slots for one in tallies)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("old_s", "new_s", "first_min"), [(900, 600, 20), (600, 900, 15), (900, 3600, 60), (3600, 900, 60)]
+)
+@pytest.mark.parametrize("data_class", [INSTANT, EVENT])
+async def test_a_plan_of_the_moment_gets_another_interval_in_an_absence(
+    tmp_path: Path, old_s: int, new_s: int, first_min: int, data_class: DataClass
+) -> None:
+    """The hours of an outage would count nowhere: as if collection had begun with the new interval."""
+    old = Plan(name="i", every_s=old_s, items=("voltage.a",), data_class=data_class)
+    new = replace(old, every_s=new_s)
+    clock = SimClock(_NOON)
+    async with _left(tmp_path, clock, old) as journal:
+        slot = new.slot_at(clock.utc_now())
+        for _ in range(2):  # a start, and one more before the first slot is over
+            await PassingSlots(new, journal.ledger, "line1").absent(["m1"], slot)
+            tallies = await journal.ledger.tallies([data_class], since=_NOON, until=slot)
+            missed = {one.every_s: one.slots for one in tallies if one.reason is Reason.NOT_RUNNING}
+            assert {
+                new_s: (slot - _NOON - timedelta(minutes=first_min)) // timedelta(seconds=new_s)
+            } == missed
+        (first,) = await journal.ledger.standings("m1", _NOON + timedelta(minutes=first_min))
+        assert Reason.NOT_RUNNING is first.reason
+
+
+@asynccontextmanager
+async def _left(folder: Path, clock: SimClock, *plans: Plan) -> AsyncIterator[Journal]:
+    """The journal of one who kept a slot of each plan one after the other, and was away for four hours."""
+    async with Journal.open(folder / "j", clock=clock) as journal:
+        for plan in plans:
+            await PassingSlots(plan, journal.ledger, "line1").kept("m1", plan.slot_at(clock.utc_now()))
+            clock.advance(plan.every_s)
+        await journal.ledger.live()
+    clock.advance(4 * 3600)
+    async with Journal.open(folder / "j", clock=clock) as journal:
+        yield journal
+
+
+@pytest.mark.asyncio
+async def test_a_plan_of_the_moment_that_comes_beside_another_begins_then(tmp_path: Path) -> None:
+    """An outage would be lost twice: by the plan that was there, and by one that came after it."""
+    clock = SimClock(_NOON)
+    old = Plan(name="i", every_s=900, items=("voltage.a",), beside_s=(600,))
+    new = Plan(name="j", every_s=600, items=("current.a",), beside_s=(900,))
+    async with _left(tmp_path, clock, old) as journal:
+        for plan in (new, old):
+            slot = plan.slot_at(clock.utc_now())
+            await PassingSlots(plan, journal.ledger, "line1").absent(["m1"], slot)
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        assert [900] == [one.every_s for one in tallies if one.reason is Reason.NOT_RUNNING]
+
+
+@pytest.mark.asyncio
+async def test_a_plan_of_the_moment_gets_its_first_interval_back_in_an_absence(tmp_path: Path) -> None:
+    """What was read between in the other interval would count once more, and as lost."""
+    clock = SimClock(_NOON)
+    first = Plan(name="i", every_s=900, items=("voltage.a",))
+    between = replace(first, every_s=3600)
+    async with _left(tmp_path, clock, first, between) as journal:
+        slot = first.slot_at(clock.utc_now())
+        await PassingSlots(first, journal.ledger, "line1").absent(["m1"], slot)
+        tallies = await journal.ledger.tallies([INSTANT], since=_NOON, until=slot)
+        missed = [one.slots for one in tallies if one.reason is Reason.NOT_RUNNING]
+        assert [(slot - _NOON - timedelta(hours=1)) // timedelta(minutes=15)] == missed
 
 
 @pytest.mark.asyncio

@@ -464,6 +464,8 @@ def test_f29_a_full_disk_recovers_by_shedding_and_by_itself(tmp_path: Path) -> N
     assert 0 < seen["shed"]
     assert [1, 1] == [seen["freeze_after"], seen["instant_after"]], "it was to recover without a start"
     assert seen["freezes"] + 1 == seen["freezes_held"], "a freeze was taken for room"
+    assert seen["instants"] + 1 == seen["instants_held"] + seen["shed"], "one has gone, and nobody counted it"
+    assert [] == seen["wrong"]
     assert seen["events"] == seen["events_held"]
     assert [] == seen["faults"]
     assert seen["oldest_slot_before"] < seen["oldest_slot_after"], "the oldest goes first"

@@ -18,7 +18,7 @@ from meterlink.model.act import Topic
 from meterlink.model.data_classes import CURVE, INSTANT
 from meterlink.model.reading import Record
 from meterlink.model.roster_change import DIGEST, SUBJECT, difference, digest
-from meterlink.model.slot import Reason, Standing, State
+from meterlink.model.slot import DAY_S, Reason, Standing, State
 from metersim import SimClock
 from tests.support.acts import act
 from tests.support.records import EPOCH, reading, record
@@ -63,6 +63,14 @@ async def _shed(journal: Journal) -> int:
     while (swath := await journal.room.remove_oldest()).rows:
         rows += swath.rows
     return rows
+
+
+def _day_starts(at: datetime) -> datetime:
+    return EPOCH + (at - EPOCH) // _DAY * _DAY
+
+
+async def _fold(journal: Journal) -> None:
+    await journal.ledger.fold(_day_starts, now=EPOCH + (KEPT_DAYS + 5) * _DAY, limit=5)
 
 
 async def _standings(journal: Journal) -> list[Standing]:
@@ -162,11 +170,7 @@ async def test_what_stands_in_another_row_is_not_lacking(tmp_path: Path) -> None
 async def test_days_that_are_counted_only_count_for_less(tmp_path: Path) -> None:
     """The oldest goes first: after weeks without a broker just that is counted by the day."""
     async with _kept(tmp_path, _HOURS) as journal:
-
-        def day_starts(at: datetime) -> datetime:
-            return EPOCH + (at - EPOCH) // _DAY * _DAY
-
-        await journal.ledger.fold(day_starts, now=EPOCH + (KEPT_DAYS + 5) * _DAY, limit=5)
+        await _fold(journal)
         assert [] == await _standings(journal)
         await journal.sinks.advance("mqtt", 20)
         await _shed(journal)
@@ -174,3 +178,81 @@ async def test_days_that_are_counted_only_count_for_less(tmp_path: Path) -> None
         tallies = await journal.ledger.tallies([CURVE], since=EPOCH, until=EPOCH + 2 * _DAY)
         assert {State.KEPT: 20, State.DUE: 10} == {one.state: one.slots for one in tallies}
         assert all(one.on_time <= one.slots for one in tallies)
+
+
+async def _plan_kept_day(journal: Journal, series: Series) -> None:
+    """A day of a curve, all of it kept."""
+    at, every_s = int(EPOCH.timestamp()), series.every_s
+    slots = tuple(Due(at + past, at + past + every_s) for past in range(0, DAY_S, every_s))
+    await journal.ledger.plan([Planned(meter="m1", data_class=CURVE, every_s=every_s, slots=slots)])
+    await journal.ledger.kept([series.key(EPOCH + timedelta(seconds=one.at - at)) for one in slots])
+
+
+async def _by_interval(journal: Journal, *, days: int = 1) -> dict[int, dict[State, int]]:
+    """By interval of the curve, how many slots stand where."""
+    found: dict[int, dict[State, int]] = {}
+    for one in await journal.ledger.tallies([CURVE], since=EPOCH, until=EPOCH + days * _DAY):
+        found.setdefault(one.every_s, {})[one.state] = one.slots
+    return found
+
+
+@pytest.mark.asyncio
+async def test_quarters_that_were_shed_are_no_hours(tmp_path: Path) -> None:
+    """A meter whose plan went from hours to quarters would be asked for an hour at a quarter past, for ever.
+
+    And its hours, of which every sink has all, would count for less with each quarter that made room.
+    """
+    quarters = Series("m1", CURVE, 900)
+    minutes = (0, 15, 30, 45, 60, 75)
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH + 2 * _DAY)) as journal:
+        for series in (_HOURS, quarters):
+            await _plan_kept_day(journal, series)
+        for past in minutes:
+            slot = EPOCH + timedelta(minutes=past)
+            readings = (reading("m1", "active_power", slot=slot),)
+            await journal.keep(Record(meter="m1", data_class=CURVE, readings=readings))
+        await journal.keep(record(1, data_class="daily_freeze"))
+        await _fold(journal)
+        await journal.sinks.advance("mqtt", 1)
+        assert len(minutes) == await _shed(journal)
+        assert {
+            3600: {State.KEPT: 23, State.DUE: 1},
+            900: {State.KEPT: 91, State.DUE: 5},
+        } == await _by_interval(journal)
+        open_hours = await journal.ledger.open_slots(
+            _HOURS, since=EPOCH, until=_FAR, newest_first=False, limit=100
+        )
+        assert [_slot(1)] == open_hours, "the only one of those quarters that is an hour's"
+
+
+@pytest.mark.asyncio
+async def test_what_no_plan_asked_for_takes_nothing_from_days_before(tmp_path: Path) -> None:
+    """A terminal goes on with a curve that was taken out of the plans, and the broker is away.
+
+    When that makes room, a day long past would lose a slot for each, and days that nobody planned be due.
+    """
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH + 4 * _DAY)) as journal:
+        await _plan_kept_day(journal, _HOURS)
+        await journal.keep(_record(_HOURS, 23))
+        for n in range(25, 72):  # a day may have 25 hours, where clocks are set back in autumn
+            await journal.keep(_record(_HOURS, n))
+        await journal.keep(record(1, data_class="daily_freeze"))
+        await _fold(journal)
+        assert 48 == await _shed(journal)
+        assert {3600: {State.KEPT: 23, State.DUE: 1}} == await _by_interval(journal, days=4)
+
+
+@pytest.mark.asyncio
+async def test_a_day_has_no_more_to_lose_than_it_has(tmp_path: Path) -> None:
+    """A meter that came at noon; a terminal told its morning too: a day would have kept less than nothing."""
+    async with Journal.open(tmp_path / "j", clock=SimClock(EPOCH + 2 * _DAY)) as journal:
+        at = int(EPOCH.timestamp()) + 12 * 3600
+        slots = tuple(Due(at + n * 3600, at + (n + 1) * 3600) for n in range(2))
+        await journal.ledger.plan([Planned(meter="m1", data_class=CURVE, every_s=3600, slots=slots)])
+        await journal.ledger.kept([_HOURS.key(_slot(12 + n)) for n in range(2)])
+        for n in (12, 13, 5, 6):
+            await journal.keep(_record(_HOURS, n))
+        await journal.keep(record(1, data_class="daily_freeze"))
+        await _fold(journal)
+        assert 4 == await _shed(journal)
+        assert {3600: {State.DUE: 2}} == await _by_interval(journal)

@@ -12,7 +12,7 @@ from meterlink.acquisition.plans import Plan, StoredPlan
 from meterlink.acquisition.undue import SENTENCES, Scene, Undue, undue
 from meterlink.journal.ledger import KEPT_DAYS
 from meterlink.journal.series import Series
-from meterlink.model.data_classes import CURVE, DAILY_FREEZE, MONTHLY_FREEZE
+from meterlink.model.data_classes import CURVE, DAILY_FREEZE, EVENT, INSTANT, MONTHLY_FREEZE
 from meterlink.model.slot import MONTH_S
 from meterlink.model.zone import CHINA_TIME
 
@@ -129,7 +129,37 @@ def test_what_a_protocol_has_not_is_said_so() -> None:
     assert beside["zh"].endswith(";其规约没有此类数据:daily (daily_freeze), load (curve)")
 
 
+def test_what_has_gone_by_age_is_said_so() -> None:
+    """A hole of two years ago would be explained by a collection that had not begun, though it had."""
+    scene = Scene(
+        plans=(_CURVE, _FREEZE),
+        began={_CURVE.series("m1"): _NIGHT - 90 * _DAY},
+        forgotten={CURVE: _NIGHT - 100 * _DAY},
+        reading_day=1,
+        in_service_since=None,
+        in_service_until=None,
+        now=_NOW,
+        zone=CHINA_TIME,
+    )
+    told = undue("m1", _NIGHT - 101 * _DAY + timedelta(minutes=15), scene)
+    assert Undue.FORGOTTEN == told["undue"]
+    assert "load (curve) before 2026-08-14 00:00 has been taken out by age" in told["en"]
+    assert Undue.BEFORE_BEGIN == undue("m1", _NIGHT - 99 * _DAY, scene)["undue"], "that is still known"
+
+
 def test_both_languages_know_all_reasons() -> None:
     """Half of the people would get an error in place of a sentence."""
     assert set(Undue) == set(SENTENCES)
     assert {("en", "zh")} == {tuple(words) for words in SENTENCES.values()}
+
+
+def test_a_collection_that_got_another_interval_had_begun_before() -> None:
+    """Who asks for a time before the change would be told that nobody had begun to read the meter then."""
+    slot = _NIGHT + timedelta(minutes=2)
+    began = {_MOMENT.series("m1"): _NIGHT + timedelta(hours=1)}
+    assert Undue.BEFORE_BEGIN == _told(slot, _MOMENT, began=began)["undue"]
+    older = {**began, Series("m1", INSTANT, 300): _NIGHT - _DAY}
+    assert Undue.NOT_PLANNED == _told(slot, _MOMENT, began=older)["undue"]
+    assert Undue.BEFORE_BEGIN == _told(slot - 2 * _DAY, _MOMENT, began=older)["undue"]
+    other = {**began, Series("m1", EVENT, 300): _NIGHT - _DAY}
+    assert Undue.BEFORE_BEGIN == _told(slot, _MOMENT, began=other)["undue"]

@@ -62,6 +62,26 @@ async def test_a_freeze_without_a_look_is_found_again_until_it_is_settled(tmp_pa
         assert not standing.note
 
 
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("items", "lacks"), [([], 0), (["reverse_active_energy"], 1), (["clock", "reverse_active_energy"], 1)]
+)
+async def test_a_freeze_without_a_look_lacks_no_item(tmp_path: Path, items: list[str], lacks: int) -> None:
+    """A day whose meters have told all that they were asked for would be told as one that lacks items."""
+    async with Journal.open(tmp_path / "j.db", clock=ToldClock(_SLOT + _DAY / 12)) as journal:
+        due = (Due(int(_SLOT.timestamp()), int(_SLOT.timestamp())),)
+        await journal.ledger.plan([Planned(meter="m1", data_class=DAILY_FREEZE, every_s=DAY_S, slots=due)])
+        key = _SERIES.key(_SLOT)
+        await journal.keep_all([(_record(_SLOT), key)], unlooked=[key])
+        if items:
+            await journal.ledger.lack([key], note=lacking_note(items, "no such"))
+        [tally] = await journal.ledger.tallies([DAILY_FREEZE], since=_SLOT, until=_SLOT + _DAY)
+        assert (1, lacks) == (tally.slots, tally.lacking)
+        await journal.unlooked.settle("m1", [(DAILY_FREEZE, _SLOT)])
+        [tally] = await journal.ledger.tallies([DAILY_FREEZE], since=_SLOT, until=_SLOT + _DAY)
+        assert lacks == tally.lacking
+
+
 @pytest.mark.parametrize("note", ["", "a, b: its words: of two parts"])
 def test_a_look_stands_beside_what_else_is_lacking(note: str) -> None:
     """Taking it out would lose an item, or leave something that was never lacking."""

@@ -151,7 +151,12 @@ async def test_completeness(tmp_path: Path) -> None:
                 for meter in places
             ]
         )
-        await fill(home, DAYS[:1], meters=(1, 2))
+        home.after(DAYS[0], hours=-24)
+        for number in (1, 2):
+            await home.put(number, area=f"A{number}")
+        home.after(DAYS[0])
+        for number in (1, 2):
+            await home.keep(f"m{number}", DAYS[0], {"forward_active_energy": "100.50"})
         async with api.client(api.token()) as client:
             page = await client.get(f"/v1/completeness?day={DAYS[0]}&by=meter&limit=2")
             rest = await client.get(page.links["next"]["url"])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
 
-from meterlink.acquisition.explaining import WAYS
+from meterlink.acquisition.explaining import WAYS, Place
 from meterlink.billing.days import end_of
 from meterlink.cli import app
 from meterlink.config import load_settings
@@ -100,3 +100,24 @@ def test_the_api_says_what_the_command_says(tmp_path: Path) -> None:
     for by in WAYS:
         due = {area: found[by, area]["total"]["due"] for area in _AREAS}
         assert due[None] == sum(due[area] for area in _AREAS if area is not None) > max(due["east"], due[""])
+
+
+def test_a_meter_counts_in_the_area_in_which_it_stood(tmp_path: Path) -> None:
+    """The share of valid freezes would be of other meters than the rows above it, once a meter is moved."""
+
+    async def asked() -> dict[str, Any]:
+        async with plant(tmp_path) as home, served(tmp_path, places={"m1": Place("line1", "west")}) as api:
+            home.after(_DAY - timedelta(days=1))
+            await home.put(1, area="east")
+            await home.journal.ledger.plan(_due("m1"))
+            home.after(_DAY + timedelta(days=1))
+            await home.put(1, area="west")
+            async with api.client(api.token()) as client:
+                return {
+                    area: (await client.get(f"/v1/completeness?day={_DAY}&by=area&area={area}")).json()
+                    for area in ("east", "west")
+                }
+
+    told = asyncio.run(asked())
+    assert [["east"], []] == [[row["name"] for row in told[area]["rows"]] for area in ("east", "west")]
+    assert [1, 0] == [told[area]["freeze_valid"]["in_service"] for area in ("east", "west")]

@@ -6,6 +6,7 @@ Nothing of the daemon is known here but the octets that come over its lines.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import product
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol
 
 from meterlink.errors import LineLost
@@ -37,6 +39,7 @@ from tests.sim.soak.draft import (
     MeterDraft,
     at,
 )
+from tests.sim.soak.spans import Span
 from tests.support.simulated import Duplex
 
 MEAN_KW: Final = Decimal(7)
@@ -69,7 +72,7 @@ class Said(NamedTuple):
 
 @dataclass(slots=True)
 class Talk:
-    """What one meter was asked and said, seen from its side of the line.
+    """What one meter was asked and said, seen from its side of the line; each list in the order of time.
 
     Attributes:
         asked_s: times of all questions that came as far as the line.
@@ -171,6 +174,24 @@ class Plant:
         for line, span in one.hangs.items():
             asked_s = self.talks[line, one.address].asked_s
             yield from (moment_s for moment_s in asked_s if span.begin <= moment_s < span.end)
+
+    def was_asked(self, one: MeterDraft, span: Span) -> bool:
+        """Whether a question to a meter came as far as its line in a stretch of time, while it hung there."""
+        for line, hangs in one.hangs.items():
+            asked_s = self.talks[line, one.address].asked_s
+            first = bisect_left(asked_s, max(span.begin, hangs.begin))
+            if first < len(asked_s) and asked_s[first] < min(span.end, hangs.end):
+                return True
+        return False
+
+    def said_anything(self, one: MeterDraft, span: Span) -> bool:
+        """Whether a meter gave a sound answer in a stretch of time, on whatever line."""
+        for line in one.hangs:
+            said = self.talks[line, one.address].said
+            first = bisect_left(said, span.begin, key=attrgetter("at_s"))
+            if first < len(said) and said[first].at_s < span.end:
+                return True
+        return False
 
     def said(self, one: MeterDraft) -> Iterator[Said]:
         """Sound answers of a meter, on whatever line."""

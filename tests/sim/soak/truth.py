@@ -154,8 +154,7 @@ class Truth:
 
     def would_tell(self, one: MeterDraft, span: Span) -> bool:
         """Whether a meter was not asked in a stretch of time, or gave a sound answer in it."""
-        was_asked = any(span.begin <= asked_s < span.end for asked_s in self._plant.asked_s(one))
-        return not was_asked or any(span.begin <= said.at_s < span.end for said in self._plant.said(one))
+        return not self._plant.was_asked(one, span) or self._plant.said_anything(one, span)
 
     def _waits(self, one: MeterDraft, kind: Kind, slot: datetime) -> list[Span]:
         """The stretches in which it could be asked for; an exchange of the meter divides one."""
